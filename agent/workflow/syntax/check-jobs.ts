@@ -18,7 +18,7 @@ export function checkJobs(jobs: TemplateToken | undefined, root: MappingToken, f
   if (jobs !== undefined && isMapping(jobs) && jobs.count === 0)
     file.report("The workflow has no jobs", jobs.range?.start, "Add a job with runs-on and steps.");
   const concurrency = fieldsOf(root).get("concurrency");
-  if (concurrency) convert(concurrency, file, () => convertConcurrency(file, concurrency));
+  if (concurrency) checkConcurrency(concurrency, file);
   if (jobs === undefined || !isMapping(jobs)) return;
   const ids = new IdBuilder();
   for (const { key, value } of jobs) {
@@ -44,7 +44,7 @@ function checkJob(id: string, job: MappingToken, file: TemplateFile): void {
   const checks: [string, (token: TemplateToken) => unknown][] = [
     ["container", (token) => convertToJobContainer(file, token)],
     ["environment", (token) => convertToActionsEnvironmentRef(file, token)],
-    ["concurrency", (token) => convertConcurrency(file, token)],
+    ["concurrency", (token) => checkConcurrency(token, file)],
   ];
   for (const [name, check] of checks) {
     const token = fields.get(name);
@@ -55,10 +55,24 @@ function checkJob(id: string, job: MappingToken, file: TemplateFile): void {
   const matrix = fieldsOf(fields.get("strategy")).get("matrix");
   if (matrix) checkMatrix(matrix, file);
   for (const step of itemsOf(steps)) checkStepUses(step, file);
+  for (const step of itemsOf(steps))
+    for (const nested of itemsOf(fieldsOf(step).get("parallel"))) checkStepUses(nested, file);
 }
 
 function convert(token: TemplateToken, file: TemplateFile, check: () => unknown): void {
   handleTemplateTokenErrors(token, file, undefined, check);
+}
+
+function checkConcurrency(token: TemplateToken, file: TemplateFile): void {
+  convert(token, file, () => convertConcurrency(file, token));
+  const fields = fieldsOf(token);
+  const cancels = fields.get("cancel-in-progress");
+  if (textOfToken(fields.get("queue")) === "max" && cancels && textOfToken(cancels) === "true")
+    file.report(
+      "queue: max cannot be combined with cancel-in-progress: true",
+      cancels.range?.start,
+      "Either let the runs wait for each other, or cancel those that run.",
+    );
 }
 
 function checkRunsOn(token: TemplateToken | undefined, file: TemplateFile): void {
@@ -74,7 +88,7 @@ function checkRunsOn(token: TemplateToken | undefined, file: TemplateFile): void
 function checkWorkflowReference(token: TemplateToken, file: TemplateFile): void {
   const uses = textOfToken(token) ?? "";
   if (uses === "" || token.isExpression) return;
-  if (uses.startsWith("./")) {
+  if (/^[.$]\//.test(uses)) {
     if (uses.includes("@"))
       file.refuse(
         token,

@@ -84,7 +84,7 @@ ExpressionToken.validateExpression = (expression: string, allowedContext: string
 };
 
 export function shownMessage(message: string, questions: Questions): string {
-  if (/^There's not enough info.*: run, /.test(message)) return "A step needs either run or uses";
+  if (/^There's not enough info.*\brun, /.test(message)) return "A step needs either run or uses";
   const unexpected = /^Unexpected value '([\s\S]*)'$/.exec(message);
   if (unexpected && questions.keys) return `Unexpected key '${unexpected[1]}'`;
   if (unexpected?.[1] === "") return "A value is missing";
@@ -120,7 +120,7 @@ const hints: readonly [RegExp, string][] = [
     "Write the value itself: GitHub reads it before any expression is evaluated.",
   ],
   [/^Required property is missing/, "Add this key."],
-  [/^There's not enough info.*: run, /, "Add run with a script, or uses with an action."],
+  [/^There's not enough info.*\brun, /, "Add run with a script, or uses with an action."],
   [/^There's not enough info/, "Add one of these keys."],
   [/is already defined/, "Remove one of the two; keys do not differ by upper and lower case."],
   [/^Unexpected YAML tag/, "A value that begins with ! needs quotes, or ${{ }} around an expression."],

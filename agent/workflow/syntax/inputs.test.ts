@@ -23,6 +23,8 @@ async function inputs(event: string, definitions: string, given: Record<string, 
 
 const dispatch: [definitions: string, given: Record<string, Value>, expected: Value][] = [
   ["{a: {}}", {}, { a: "" }],
+  ["{a: , b: }", { b: "x" }, { a: "", b: "x" }],
+  ["", {}, {}],
   ["{a: {description: x}}", { a: "v" }, { a: "v" }],
   ["{a: {default: d}}", {}, { a: "d" }],
   ["{a: {default: 3}}", {}, { a: "3" }],

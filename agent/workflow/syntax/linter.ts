@@ -84,7 +84,7 @@ export class Linter {
 
   /** An action that is not there may come from an earlier step, so its absence is no mistake yet. */
   private async followActions(steps: readonly StepDefinition[]): Promise<void> {
-    for (const { uses } of steps) {
+    for (const { uses } of steps.flatMap((step) => [step, ...(step.parallel ?? [])])) {
       const directory = uses === undefined ? undefined : localPath(uses);
       if (directory === undefined || this.actions.has(directory)) continue;
       this.actions.add(directory);
@@ -105,9 +105,9 @@ export class Linter {
   }
 }
 
-/** The path from the top of the repository of `./…`; undefined for what is elsewhere. */
+/** The path from the top of the repository of `./…` and `$/…`; undefined for what is elsewhere. */
 function localPath(uses: string): string | undefined {
-  if (!/^\.[\\/]/.test(uses) && uses !== ".") return undefined;
-  const path = posix.normalize(uses.replaceAll("\\", "/"));
+  if (!/^[.$][\\/]/.test(uses) && uses !== ".") return undefined;
+  const path = posix.normalize(uses.replaceAll("\\", "/").replace(/^\$/, "."));
   return path.startsWith("..") ? undefined : path.replace(/\/$/, "");
 }

@@ -69,7 +69,17 @@ export interface StepDefinition {
   continueOnError?: TemplateToken | undefined;
   timeoutMinutes?: TemplateToken | undefined;
   env?: TemplateToken | undefined;
-  /** Either `run` or `uses`. */
+  /** The steps after it do not wait for it. Only for steps with `run` or `uses`. */
+  background?: boolean | undefined;
+  /** Waits for background steps with these ids. This and the next three stand instead of `run` and `uses`. */
+  wait?: readonly string[] | undefined;
+  /** Waits for all background steps before it. */
+  waitAll?: boolean | undefined;
+  /** Stops the background step with this id. */
+  cancel?: string | undefined;
+  /** Runs these at the same time and waits for all. */
+  parallel?: readonly StepDefinition[] | undefined;
+  /** Either `run` or `uses`, or one of the four above. */
   run?: TemplateToken | undefined;
   shell?: TemplateToken | undefined;
   workingDirectory?: TemplateToken | undefined;

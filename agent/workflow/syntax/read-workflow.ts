@@ -6,7 +6,8 @@ import {
   TemplateContext,
   TemplateValidationErrors,
 } from "@actions/workflow-parser/templates/template-context";
-import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/index";
+import { MappingToken, type TemplateToken } from "@actions/workflow-parser/templates/tokens/index";
+import { isMapping } from "@actions/workflow-parser/templates/tokens/type-guards";
 import { checkEvents } from "./check-events.ts";
 import { checkJobs } from "./check-jobs.ts";
 import { needsOf } from "./check-needs.ts";
@@ -60,14 +61,20 @@ export function openWorkflow(path: string, text: string): ReadWorkflow {
   return { workflow, problems: sortedProblems(file.problems) };
 }
 
-/** The parser's own checks of defaults are stricter than GitHub's: they do not count here. */
+/** The parser's own checks of events are stricter than GitHub's: they do not count here. */
 function eventsOf(on: TemplateToken): EventsConfig {
   const unheard = new TemplateContext(
     new TemplateValidationErrors(),
     getWorkflowSchema(),
     new NoOperationTraceWriter(),
   );
-  return handleTemplateTokenErrors(on, unheard, {}, () => convertOn(unheard, on));
+  if (!isMapping(on)) return handleTemplateTokenErrors(on, unheard, {}, () => convertOn(unheard, on));
+  const events = [...on].map(({ key, value }) => {
+    const event = new MappingToken(on.file, on.range, on.definitionInfo);
+    event.add(key, value);
+    return handleTemplateTokenErrors(on, unheard, { [String(key)]: {} }, () => convertOn(unheard, event));
+  });
+  return Object.assign({}, ...events);
 }
 
 /** `ids`: of all jobs, by the same in lower case. */

@@ -20,8 +20,6 @@ export function getWorkflowSchema(): TemplateSchema {
   const { definitions } = workflows;
   // The published schema has the name of another event here.
   expect(definitions["repository-dispatch-string"], StringDefinition).constant = "repository_dispatch";
-  // Steps in the background are not released.
-  expect(definitions["steps-item"], OneOfDefinition).oneOf.splice(2);
   const { properties } = expect(definitions["run-step"], MappingDefinition);
   // Workflows have expressions here, such as ${{ matrix.shell }}; the published schema knows none.
   const shell = new StringDefinition("step-shell");
@@ -29,9 +27,38 @@ export function getWorkflowSchema(): TemplateSchema {
   shell.readerContext.push(...(definitions["string-steps-context"]?.readerContext ?? []));
   definitions["step-shell"] = shell;
   Object.assign(properties.shell ?? {}, { type: shell.key });
-  for (const step of ["run-step", "regular-step"])
-    delete expect(definitions[step], MappingDefinition).properties.background;
+  allowMoreEvents(definitions);
   return workflows;
+}
+
+/** Events without activities whose filters GitHub reads and does not use. */
+const PLAIN_EVENTS = "create delete deployment deployment-status fork gollum page-build public status".split(
+  " ",
+);
+
+function allowMoreEvents(definitions: TemplateSchema["definitions"]): void {
+  const filters = expect(definitions["push-mapping"], MappingDefinition).properties;
+  const unused = new MappingDefinition("unused-filters");
+  Object.assign(unused.properties, filters);
+  definitions[unused.key] = unused;
+  for (const event of PLAIN_EVENTS) definitions[event] = oneOf(event, "null", unused.key);
+  const dispatch = expect(definitions["workflow-dispatch-mapping"], MappingDefinition).properties;
+  Object.assign(dispatch, { ...filters, ...dispatch });
+  // An input, and the list of them, may be left empty.
+  for (const key of ["workflow-dispatch-input", "workflow-dispatch-inputs"]) {
+    definitions[`${key}-mapping`] = expect(definitions[key], MappingDefinition);
+    definitions[key] = oneOf(key, "null", `${key}-mapping`);
+  }
+  const destroyed = new StringDefinition("merge-group-destroyed");
+  destroyed.constant = "destroyed";
+  definitions[destroyed.key] = destroyed;
+  expect(definitions["merge-group-activity-type"], OneOfDefinition).oneOf.push(destroyed.key);
+}
+
+function oneOf(key: string, ...types: string[]): OneOfDefinition {
+  const definition = new OneOfDefinition(key);
+  definition.oneOf.push(...types);
+  return definition;
 }
 
 /** The runner takes any key at the top, any `node` version, and any text for `required`. */

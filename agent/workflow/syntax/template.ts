@@ -1,3 +1,4 @@
+import { FeatureFlags } from "@actions/expressions/features";
 import { isString, NoOperationTraceWriter } from "@actions/workflow-parser";
 import type { TemplateSchema } from "@actions/workflow-parser/templates/schema/index";
 import {
@@ -40,6 +41,7 @@ export class TemplateFile extends TemplateContext {
     const questions = new Questions();
     super(new TemplateValidationErrors(), questions.watch(schema), new NoOperationTraceWriter());
     this.questions = questions;
+    this.state["featureFlags"] = new FeatureFlags({ allowBackgroundSteps: true });
     const fileId = this.getFileId(path);
     this.reader = new YamlReader(fileId, text);
     for (const [index, { message, range }] of this.reader.errors.entries()) {

@@ -23,6 +23,8 @@ const main = "refs/heads/main";
 
 const cases: [on: string, event: string, payload: Payload, expected: boolean][] = [
   ["push", "push", {}, true],
+  ["{push: , workflow_dispatch: {inputs: }}", "push", {}, true],
+  ["{push: , workflow_dispatch: {inputs: {a: }}}", "workflow_dispatch", {}, true],
   ["push", "pull_request", {}, false],
   ["[push, repository_dispatch]", "repository_dispatch", { action: "any" }, true],
   ["push", "constructor", {}, false],
