@@ -60,6 +60,8 @@ export interface JobReport {
   mask(value: string): void;
   /** A text with what is masked replaced. */
   masked(text: string): string;
+  /** Resolves when who reads the log has caught up; undefined: there is room for more lines. */
+  room?(): Promise<void> | undefined;
 }
 
 /** What the steps of a job need from the rest of the engine. */
@@ -220,7 +222,8 @@ export interface HostProgram {
   argv: readonly string[];
   cwd: string;
   env: Readonly<Record<string, string>>;
-  onOutput(bytes: Uint8Array): void;
+  /** A promise: read on only when it resolves. */
+  onOutput(bytes: Uint8Array): Promise<void> | undefined | void;
   /** When it fires: INT, TERM after 7.5 s, KILL of the whole tree after another 2.5 s. */
   cancel: AbortSignal;
 }

@@ -17,8 +17,8 @@ export const command = defineCommand({
       throw error;
     });
     const { stop, hurry } = stopSignals();
-    // A log that nobody reads must not stop the run.
-    const write = (line: string) => void output.result(line).catch(() => undefined);
+    // A log that nobody reads does not stop the run: the engine leaves out what cannot be written.
+    const write = (line: string) => output.result(line);
     const io = { write, signal: stop, hurry };
     const exit = await runWorkflow(plan, io, makeEngineParts);
     await output.settled();

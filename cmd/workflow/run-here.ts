@@ -50,15 +50,18 @@ export async function runHere(
   const { makeEngineParts } = await import("../../agent/workflow/run/engine-parts.ts");
   const plan = planOf(request, directory, paths, options);
   const { stops } = options;
-  const put = (writing: Promise<void>) => void writing.catch(() => stops.readerGone());
+  const put = (writing: Promise<void>) => {
+    writing.catch(() => stops.readerGone());
+    return writing;
+  };
   const write = (text: string) => {
-    if (options.json) put(output.json({ type: "log", text }));
-    else if (!options.quiet) put(output.write(`${text}\n`));
+    if (options.json) return put(output.json({ type: "log", text }));
+    return options.quiet ? undefined : put(output.write(`${text}\n`));
   };
   const run = newWorkflowRun({ name: request.path, path: request.path, event: request.event });
   const onEvent = (event: WorkflowEvent) => {
     applyWorkflowEvent(run, event);
-    if (options.json) put(output.json(event));
+    if (options.json) void put(output.json(event));
   };
   const io = { write, onEvent, signal: stops.signal, hurry: stops.hurry };
   const code = await runWorkflow(plan, io, makeEngineParts);

@@ -80,7 +80,7 @@ export class ActionHost implements StepHost {
         async (signal) => void (await signalContainer(engine, id, `SIG${signal}`)),
       );
       const reader = new FrameReader();
-      for await (const chunk of stream) for (const { bytes } of reader.push(chunk)) onOutput(bytes);
+      for await (const chunk of stream) for (const { bytes } of reader.push(chunk)) await onOutput(bytes);
       await containerStopped(engine, id, ENDED_SOON_MS);
       ladder.end();
       const { ExitCode = 0 } = await containerState(engine, id);

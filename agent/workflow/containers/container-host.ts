@@ -74,7 +74,7 @@ export class ContainerHost implements StepHost {
         timeoutMs: EXEC_START_MS,
       });
       const reader = new FrameReader();
-      for await (const chunk of stream) for (const { bytes } of reader.push(chunk)) onOutput(bytes);
+      for await (const chunk of stream) for (const { bytes } of reader.push(chunk)) await onOutput(bytes);
       const { ExitCode: exitCode } = await this.look(execId);
       return { exitCode: exitCode ?? 0 };
     } catch (error) {

@@ -5,8 +5,8 @@ import type { ReadRemote } from "./load-workflows.ts";
 
 /** What the engine needs from the process that it runs in. */
 export interface EngineIo {
-  /** A line of the log, without its newline. */
-  write(line: string): void;
+  /** A line of the log, without its newline. The promise resolves when the reader has it. */
+  write(line: string): Promise<void> | void;
   /** What happens, as it goes to the file of events. */
   onEvent?: ((event: WorkflowEvent) => void) | undefined;
   /** Cancels the run: steps get their time to end, then steps with always() run. */

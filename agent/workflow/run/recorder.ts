@@ -1,6 +1,7 @@
 import { appendFileSync } from "node:fs";
 import type { Annotation, WorkflowEvent } from "../../../shared/workflow-run.ts";
 import type { JobReport } from "../job.ts";
+import { LogOutlet } from "./log-outlet.ts";
 import { OpenParts } from "./open-parts.ts";
 import { RunLog } from "./run-log.ts";
 import { RunMask } from "./run-mask.ts";
@@ -15,6 +16,7 @@ const MAX_WAITING = 1_000;
 export class Recorder {
   readonly mask = new RunMask();
   private readonly log: RunLog;
+  private readonly outlet: LogOutlet;
   private readonly open = new OpenParts();
   /** What steps add to the mask of their job. */
   private readonly masks = new Map<string, RunMask>();
@@ -22,10 +24,11 @@ export class Recorder {
 
   constructor(
     private readonly eventsFile: string,
-    write: (line: string) => void,
+    write: (line: string) => Promise<void> | void,
     private readonly onEvent?: (event: WorkflowEvent) => void,
   ) {
-    this.log = new RunLog((line) => write(line));
+    this.outlet = new LogOutlet(write);
+    this.log = new RunLog((line) => this.outlet.write(line));
   }
 
   /** Lines begin with the key of their job from now on. */
@@ -62,6 +65,7 @@ export class Recorder {
       line: (text) => this.log.line(this.maskOf(key).text(text), key),
       mask: (value) => this.maskForJob(key).add(value),
       masked: (text) => this.maskOf(key).text(text),
+      room: () => this.outlet.room(),
     };
   }
 

@@ -184,7 +184,10 @@ export class LiveStep implements StepState, FileTarget {
       argv: program.argv,
       cwd: program.cwd ?? host.guestPath(job.plan.directories.workspace),
       env: await this.processEnv(host, program.env),
-      onOutput: (bytes) => cutter.push(bytes),
+      onOutput: (bytes) => {
+        cutter.push(bytes);
+        return job.services.report.room?.();
+      },
       cancel: this.cancel,
     });
     cutter.end();

@@ -10,6 +10,7 @@ import type { JobProcesses } from "./job-processes.ts";
 /** A process that a step left behind may hold the pipe: reading stops after this long without a byte, or in total. */
 const SILENCE_MS = 500;
 const HELD_LIMIT_MS = 5_000;
+const LOOK_MS = 50;
 
 /** Runs the processes of a job's steps on this machine. */
 export class MachineHost implements StepHost {
@@ -47,7 +48,7 @@ export class MachineHost implements StepHost {
     await child.exited;
     cancel.removeEventListener("abort", stop);
     if (cancel.aborted) await this.processes.stop(child.pid);
-    await output.rest();
+    await output.rest(cancel);
     this.processes.leaderEnded(child.pid);
     return child.signalCode ? { signal: String(child.signalCode) } : { exitCode: child.exitCode ?? 0 };
   }
@@ -76,22 +77,25 @@ class Output {
   private readonly over: Promise<void>;
   private lastReadMs = performance.now();
   private heard = true;
+  /** The log has no room, so nothing is read although there may be more. */
+  private isBlocked = false;
 
   constructor(
     stream: ReadableStream<Uint8Array>,
     fd: number,
-    private readonly onOutput: (bytes: Uint8Array) => void,
+    private readonly onOutput: HostProgram["onOutput"],
   ) {
     this.over = this.read(stream).finally(() => closeSync(fd));
   }
 
-  /** Call it when the process has ended. */
-  async rest(): Promise<void> {
+  /** Call it when the process has ended. `cancel` fires when nobody needs the rest. */
+  async rest(cancel: AbortSignal): Promise<void> {
     const startMs = performance.now();
     this.lastReadMs = startMs;
     const ended = this.over.then(() => true);
-    while (!(await inTime(SILENCE_MS / 10, ended))) {
+    while (!(await inTime(LOOK_MS, ended))) {
       const nowMs = performance.now();
+      if (this.isBlocked && !cancel.aborted) continue;
       if (nowMs - this.lastReadMs >= SILENCE_MS || nowMs - startMs >= HELD_LIMIT_MS) break;
     }
     this.heard = false;
@@ -101,7 +105,13 @@ class Output {
     try {
       for await (const bytes of stream) {
         this.lastReadMs = performance.now();
-        if (this.heard) this.onOutput(bytes);
+        if (!this.heard) continue;
+        const room = this.onOutput(bytes);
+        if (!room) continue;
+        this.isBlocked = true;
+        await room;
+        this.isBlocked = false;
+        this.lastReadMs = performance.now();
       }
     } catch {
       // A broken pipe has no more output.
