@@ -24,6 +24,7 @@ import type { HeldLock } from "./state/lock.ts";
 import { machineDigest, placeDigest } from "./state/machine.ts";
 import { ownDirectory } from "./state/origin.ts";
 import type { StateDir } from "./state/state-dir.ts";
+import { accountCache } from "./supervisor/account-directory.ts";
 import { grantsOf } from "./supervisor/job-grants.ts";
 import { factsOf, type StartOrder } from "./supervisor/protocol.ts";
 import { Supervisors } from "./supervisor/supervisors.ts";
@@ -265,7 +266,7 @@ export class AgentParts {
     const { file, description, account } = this.settings.profile;
     const { actionsUrl, runsOn } = file.workflows;
     // Another account cannot enter the agent's directory.
-    const cache = account ? join(account.home, ".cache", "tanvrit-compute") : this.context.options.stateDir;
+    const cache = account ? accountCache(account) : this.context.options.stateDir;
     return {
       cacheDirectory: join(cache, "workflows"),
       nodeLabels: description.labels,

@@ -1,16 +1,19 @@
 import { createHash } from "node:crypto";
-import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, rmdirSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, lstatSync, mkdirSync, openSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../../shared/code-of.ts";
 import { inTime } from "../../shared/wait.ts";
 import { keepers } from "../keeper/keeper.ts";
 import { KeptChild } from "../keeper/kept-child.ts";
+import type { JobAccount } from "../process/account.ts";
 
 /**
  * The directory for jobs of other accounts. They cannot use directories in the agent's home, because only the agent may
  * enter those.
  */
 const ROOT = "/var/lib/tanvrit-compute/jobs";
+/** Caches of accounts without a home of their own. */
+const CACHES = "/var/lib/tanvrit-compute/caches";
 /** Lets an account pass through without listing the directories of others. */
 const PASSABLE = 0o711;
 const CLEAN_UP = "chmod -R u+rwX . 2>/dev/null; exec find . ! -name . -prune -exec rm -rf {} +";
@@ -40,6 +43,17 @@ export async function removeAccountDirectory(path: string): Promise<void> {
     await cleanUp(path, owner);
     rmdirSync(path);
   }
+}
+
+/** A directory in which the account may keep what its next jobs use. Throws an Error if it cannot be made. */
+export function accountCache({ uid, gid, home }: JobAccount): string {
+  const stat = lstatSync(home, { throwIfNoEntry: false });
+  if (stat?.isDirectory() && stat.uid === uid) return join(home, ".cache", "tanvrit-compute");
+  for (const dir of ["/var/lib/tanvrit-compute", CACHES]) makePassable(dir);
+  const path = join(CACHES, String(uid));
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (lstatSync(path).uid !== uid) chownSync(path, uid, gid);
+  return path;
 }
 
 function rootFor(work: string): string {

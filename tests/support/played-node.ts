@@ -25,6 +25,11 @@ export class PlayedNode {
     return new PlayedNode(api, node.nodeId, nodeKey);
   }
 
+  /** The same node at another server. */
+  at(api: Api): PlayedNode {
+    return new PlayedNode(api, this.nodeId, this.as.nodeKey ?? "");
+  }
+
   /**
    * Waits for one assignment; throws if none arrives in time. A poll may end early, for example when the node's status
    * changes.

@@ -57,8 +57,15 @@ export class WorkflowExecutor implements Executor {
       return new EngineTask(await this.shell.run(task, how), files, task);
     } catch (error) {
       files.close();
-      throw error;
+      throw this.explained(error, task);
     }
+  }
+
+  /** Another account needs the right to run the program of the agent. */
+  private explained(error: unknown, { account }: Task): unknown {
+    if (!account || !(error instanceof StartFailedError)) return error;
+    const todo = `Workflows run as ${account.name} here: that account must be able to read and run ${this.engine[0]}, which is the agent's own program, for example in /usr/local/bin.`;
+    return new StartFailedError(`${error.message} ${todo}`, { cause: error });
   }
 
   recover(executionIds: readonly string[]): Promise<void> {
