@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { userInfo } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { accountName } from "../../shared/auth.ts";
@@ -12,6 +11,7 @@ import { openCredentialStore } from "../credentials/open.ts";
 import { tokenOf } from "../credentials/session.ts";
 import { type CredentialStore, CredentialStoreError, type StoredSession } from "../credentials/store.ts";
 import { CliError } from "../exit/failure.ts";
+import { systemUserName } from "../input/user-name.ts";
 import type { Output } from "../output/output.ts";
 import {
   DEFAULT_URL,
@@ -169,8 +169,6 @@ async function removeOld(
   }
 }
 
-const NAME_LIMIT_MS = 2_000;
-
 /** The system's name for this user; characters that an account name may not have are replaced. */
 function localUserName(): string {
   const name = systemUserName()
@@ -180,12 +178,4 @@ function localUserName(): string {
   throw new CliError("usage", `your name on this machine (${name}) cannot be used`, {
     todo: "Give a name with --user",
   });
-}
-
-function systemUserName(): string {
-  const { username } = userInfo();
-  // Bun takes the name from the environment, and services often have none there.
-  if (username !== "unknown" || process.platform === "win32") return username;
-  const asked = Bun.spawnSync(["id", "-un"], { stdin: "ignore", stderr: "ignore", timeout: NAME_LIMIT_MS });
-  return asked.stdout.toString().trim() || username;
 }

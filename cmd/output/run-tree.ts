@@ -45,7 +45,7 @@ const MAX_SUMMARY_LINES = 50;
 export function runSummary(run: WorkflowRun, look: Look): Painted {
   const lines = [
     ...annotationLines(run.annotations, "", look),
-    ...run.jobs.flatMap((job) => jobLines(job, look)),
+    ...asStarted(run.jobs).flatMap((job) => jobLines(job, look)),
   ];
   const end = run.conclusion ?? "cancelled";
   const failed = run.jobs.filter(({ conclusion }) => conclusion === "failure").length;
@@ -64,7 +64,7 @@ export function runTree(run: WorkflowRun, isOver: boolean, look: Look): Painted 
   const stateOf = ({ conclusion, status }: Pick<WorkflowJob, "conclusion" | "status">): State =>
     conclusion ?? (isOver ? "lost" : status === "completed" ? "success" : status);
   const lines = annotationLines(run.annotations, "", look);
-  for (const job of run.jobs) {
+  for (const job of asStarted(run.jobs)) {
     const message = job.message === undefined ? "" : `: ${safeLine(job.message)}`;
     const tolerated = job.conclusion === "failure" && job.continueOnError ? ", and the run goes on" : "";
     const state = stateOf(job);
@@ -100,6 +100,12 @@ const words: Record<Conclusion, string> = {
   cancelled: "was cancelled",
   skipped: "was skipped",
 };
+
+/** As they started; those that did not come last. */
+function asStarted(jobs: readonly WorkflowJob[]): WorkflowJob[] {
+  const LAST = "~";
+  return jobs.toSorted((a, b) => ((a.startedAt ?? LAST) < (b.startedAt ?? LAST) ? -1 : 1));
+}
 
 function jobLines(job: WorkflowJob, look: Look): Painted[] {
   const end = job.conclusion ?? "cancelled";

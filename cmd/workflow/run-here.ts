@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { RunPlan } from "../../agent/workflow/plan.ts";
 import { type Env, inAccountHome } from "../../shared/config/home.ts";
@@ -12,6 +11,7 @@ import {
   type WorkflowRun,
 } from "../../shared/workflow-run.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
+import { systemUserName } from "../input/user-name.ts";
 import { BrokenPipeError, type Output } from "../output/output.ts";
 import type { RunDirectory, RunPaths } from "./draft/run-directory.ts";
 import type { RunStops } from "./run-stops.ts";
@@ -84,7 +84,7 @@ function planOf(
     request,
     runId: newId("job"),
     attempt: 1,
-    actor: ownName(),
+    actor: systemUserName(),
     directory: work,
     source,
     cacheDirectory: cacheDirectoryOf(options.env),
@@ -96,14 +96,6 @@ function planOf(
     containerEnvironment: {},
     shellOnFailure: options.shellOnFailure,
   };
-}
-
-function ownName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return "nobody"; // An account without an entry in the system's list.
-  }
 }
 
 /** Where caches, artifacts and fetched actions of this account stay. */

@@ -68,7 +68,7 @@ function eventOf(
   if (events.includes(DEFAULT_EVENT)) return DEFAULT_EVENT;
   if (only !== undefined && others.length === 0) return only;
   throw new CliError(
-    "usage",
+    "bad_data",
     `${file}: the workflow does not run for the event push; say for which it should run`,
     {
       todo: `Choose one that it has with --event: ${events.join(", ")}`,

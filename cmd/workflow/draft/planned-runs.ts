@@ -1,5 +1,7 @@
 import { realpathSync } from "node:fs";
+import { basename } from "node:path";
 import { contextsOf } from "../../../agent/workflow/expressions/evaluate.ts";
+import { repositoryOf } from "../../../agent/workflow/run/git-facts.ts";
 import { requestProblems } from "../../../agent/workflow/run/prepare-run.ts";
 import { inputsOf } from "../../../agent/workflow/syntax/inputs.ts";
 import type { Workflow } from "../../../agent/workflow/syntax/model.ts";
@@ -7,6 +9,7 @@ import { isObject } from "../../../agent/workflow/trigger/merge.ts";
 import type { WorkflowRequest } from "../../../shared/workflow-run.ts";
 import { CliError } from "../../exit/failure.ts";
 import { type ChosenWorkflow, chooseWorkflows, problemsError } from "./chosen-workflows.ts";
+import { askGit } from "./git.ts";
 import { findWorkflows, pathInRepository, type RemoteRepository, readRepository } from "./repository.ts";
 import type { RequestValues } from "./request-options.ts";
 import { RunSource } from "./run-source.ts";
@@ -36,11 +39,19 @@ export async function planRuns(path: string, wishes: RunWishes, options: PlanOpt
   const problems = chosen.flatMap((one) => requestProblemsOf(one, wishes));
   if (problems.length > 0) throw problemsError(problems);
   const files = new Map(chosen.map(({ file }) => [pathInRepository(place.top, file), realpathSync(file)]));
+  const repository = await repositoryName(place.top);
   const runs = chosen.map(({ workflow, event }) => ({
-    request: { ...wishes.fields, path: workflow.path, event },
+    request: { repository, ...wishes.fields, path: workflow.path, event },
     workflow,
   }));
   return { runs, source: new RunSource(place.top, files, options) };
+}
+
+/** OWNER/NAME of the remote `origin`; without one, that of the directory. */
+async function repositoryName(top: string): Promise<string> {
+  const url = await askGit(top, "config", "--get", "remote.origin.url");
+  const name = basename(top).replace(/[^\w.-]+/g, "-") || "repository";
+  return repositoryOf(url) ?? `local/${name}`;
 }
 
 /** What the request lacks for the workflow, or gives it and it does not know. */
