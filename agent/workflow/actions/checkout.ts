@@ -115,6 +115,8 @@ async function empty(directory: string, clean: boolean): Promise<void> {
 async function narrow({ signal, directory }: Checkout, inputs: BuiltinCall["inputs"]): Promise<void> {
   const patterns = (inputs["sparse-checkout"] ?? "").split("\n").filter((line) => line.trim() !== "");
   if (patterns.length === 0) return;
+  // Git leaves files alone of which it does not know that they are unchanged. Changed ones make it fail, and stay.
+  await git(["-C", directory, "update-index", "-q", "--refresh"], { signal });
   const mode = isOn(inputs["sparse-checkout-cone-mode"]) ? "--cone" : "--no-cone";
   await mustGit(["-C", directory, "sparse-checkout", "set", mode, ...patterns.map((one) => one.trim())], {
     signal,

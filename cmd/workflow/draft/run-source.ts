@@ -46,15 +46,14 @@ export class RunSource {
   }
 }
 
-/** Actions/checkout brings one commit, unless a workflow asks for more. */
+/** Actions/checkout brings one commit, unless its inputs say otherwise. Another ref of the repository is in its history. */
 function wantsHistory(entries: FoundTree["entries"]): boolean {
-  return entries.some(
-    (entry) =>
-      entry.type === "file" &&
-      /\.ya?ml$/.test(entry.path) &&
-      entry.size < MAX_LOOKED_AT_BYTES &&
-      /\bfetch-depth\s*:\s*['"]?(?!1\b)|\bfetch-tags\s*:\s*['"]?true/.test(
-        readFileSync(entry.source, "utf8"),
-      ),
-  );
+  return entries.some((entry) => {
+    if (entry.type !== "file" || !/\.ya?ml$/.test(entry.path) || entry.size >= MAX_LOOKED_AT_BYTES)
+      return false;
+    const text = readFileSync(entry.source, "utf8");
+    return HISTORY.test(text) || (/\bactions\/checkout@/.test(text) && /\bref\s*:/.test(text));
+  });
 }
+
+const HISTORY = /\bfetch-depth\s*:\s*['"]?(?!1\b)|\bfetch-tags\s*:\s*['"]?true/;

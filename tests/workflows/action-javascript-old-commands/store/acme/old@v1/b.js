@@ -1,0 +1,1 @@
+console.log("state: " + process.env.STATE_it);
