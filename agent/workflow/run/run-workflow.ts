@@ -32,7 +32,7 @@ export async function runWorkflow(plan: RunPlan, io: EngineIo, makeParts: MakePa
   const { request } = plan;
   const about = { name: request.path, path: request.path, event: request.event };
   recorder.event({ type: "run", run: { ...about, status: "in_progress", startedAt: now() } });
-  const end = await hurried(io.hurry, () => endOfRun(plan, io, recorder, makeParts));
+  const end = await hurried(io.hurry, plan.directory, () => endOfRun(plan, io, recorder, makeParts));
   recorder.cancelOpen();
   const conclusion = end === "invalid" ? "failure" : end;
   const change: Partial<WorkflowRun> = { status: "completed", conclusion, completedAt: now() };

@@ -1,0 +1,40 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { linuxTable, readProc } from "../../agent/process/process-table.ts";
+import { Running } from "../support/program.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { waitFor } from "../support/wait.ts";
+
+/** A shell starts a process in the background so that it ignores INT. */
+const WORKFLOW = `
+on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          sleep 60 &
+          echo ready
+          sleep 60
+`;
+
+test("a second Ctrl-C ends a run in this process at once, with processes that have lost their shell", async () => {
+  await using scratch = await makeScratch();
+  mkdirSync(scratch.join("tmp"));
+  writeFileSync(scratch.join("wf.yml"), WORKFLOW);
+  const env = { TMPDIR: scratch.join("tmp"), XDG_CACHE_HOME: scratch.join("cache") };
+  await using run = new Running(scratch.path, ["workflow", "run", "wf.yml", "--here"], env);
+  await waitFor("the step to run", () => run.stdout.includes("] ready") || run.stdout.includes("\nready"));
+  run.process.kill("SIGINT");
+  const sleepers = () => sleepersOf(scratch.path);
+  await waitFor("the shell to end", () => sleepers().length === 1, { seen: sleepers });
+  expect(await run.stop("SIGINT", 5_000)).toBe(130);
+  expect(sleepers()).toEqual([]);
+  const left = readdirSync(scratch.join("tmp")).filter((name) => name.startsWith("tanvrit-workflow"));
+  expect(left).toEqual([]);
+});
+
+function sleepersOf(directory: string): number[] {
+  const sleepers = linuxTable().filter(({ name }) => name === "sleep");
+  return sleepers.map(({ pid }) => pid).filter((pid) => readProc(pid, "environ").includes(directory));
+}
