@@ -44,7 +44,7 @@ export async function planRuns(path: string, wishes: RunWishes, options: PlanOpt
     request: { repository, ...wishes.fields, path: workflow.path, event },
     workflow,
   }));
-  return { runs, source: new RunSource(place.top, files, options) };
+  return { runs, source: new RunSource(place, files, options) };
 }
 
 /** OWNER/NAME of the remote `origin`; without one, that of the directory. */

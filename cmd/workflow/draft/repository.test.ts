@@ -85,3 +85,15 @@ test("--repo that is neither says so", () => {
   expect(() => readRepository("nowhere/at/all")).toThrow("there is no such directory");
   expect(() => readRepository("https://github.com/o/r@")).toThrow("after @ is missing");
 });
+
+test("a workflow among the files of everybody comes alone; beside others of its own directory it brings them", async () => {
+  const file = join(tmpdir(), `repository-test-${process.pid}.yml`);
+  writeFileSync(file, "on: push\n");
+  try {
+    expect(await findWorkflows(file)).toMatchObject({ top: realpathSync(tmpdir()), isShared: true });
+    expect(await findWorkflows(file, tmpdir())).toMatchObject({ isShared: false });
+  } finally {
+    rmSync(file);
+  }
+  expect((await findWorkflows(join(home, "alone/c.yml"))).isShared).toBe(false);
+});

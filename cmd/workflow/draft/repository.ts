@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { homedir, tmpdir } from "node:os";
+import { basename, dirname, join, parse, relative, resolve, sep } from "node:path";
 import { codeOf } from "../../../shared/code-of.ts";
 import { textOf } from "../../../shared/text-of.ts";
 import { CliError } from "../../exit/failure.ts";
@@ -11,6 +12,8 @@ const WORKFLOWS = join(".github", "workflows");
 export interface WorkflowPlace {
   /** The top of the repository that is the working copy. */
   top: string;
+  /** That directory is no repository but one that all kinds of files share: the workflows alone are the working copy. */
+  isShared: boolean;
   /** The workflow files. */
   files: string[];
   /** The files are those of a directory: only those that the event triggers are meant. */
@@ -50,9 +53,11 @@ export function readRepository(text: string): GivenRepository {
 export async function findWorkflows(path: string, directory?: string): Promise<WorkflowPlace> {
   const place = placeOf(path, directory);
   const top = directory ?? (await repositoryAround(place));
-  if (!place.isDirectory) return { top, files: [place.path], isDirectory: false };
+  const isShared =
+    directory === undefined && sharedDirectories().has(top) && !existsSync(join(top, ".github"));
+  if (!place.isDirectory) return { top, isShared, files: [place.path], isDirectory: false };
   const files = workflowsIn(join(place.path, WORKFLOWS)) ?? workflowsIn(place.path) ?? [];
-  if (files.length > 0) return { top, files, isDirectory: true };
+  if (files.length > 0) return { top, isShared, files, isDirectory: true };
   throw new CliError("not_found", `${path}: there is no workflow in this directory`, {
     todo: "Name a file, or a directory with files that end in .yml or .yaml, such as .github/workflows",
   });
@@ -99,6 +104,12 @@ async function repositoryAround({ path, isDirectory }: Place): Promise<string> {
     if (existsSync(join(at, ".github"))) return at;
     if (dirname(at) === at) return directory;
   }
+}
+
+/** Directories where a file may lie without belonging to what lies beside it. */
+function sharedDirectories(): Set<string> {
+  const all = [homedir(), tmpdir(), "/tmp", "/var/tmp", dirname(homedir()), parse(process.cwd()).root];
+  return new Set(all.filter((path) => existsSync(path)).map((path) => realpathSync(path)));
 }
 
 /** The workflow files directly in a directory, by name; undefined if there are none. */

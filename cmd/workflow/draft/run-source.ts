@@ -3,6 +3,7 @@ import type { FoundTree } from "../../../sdk/files/find-files.ts";
 import type { Gathered } from "../../files/input-source.ts";
 import { hasGit } from "./git.ts";
 import { copyGit } from "./git-copy.ts";
+import type { WorkflowPlace } from "./repository.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { findWorkingCopy, type WorkingCopyOptions } from "./working-copy.ts";
 
@@ -13,7 +14,7 @@ export class RunSource {
   private found: Promise<FoundTree> | undefined;
 
   constructor(
-    private readonly top: string,
+    private readonly place: Pick<WorkflowPlace, "top" | "isShared">,
     /** The workflow files by their paths in the repository: they come along even if a rule ignores them. */
     private readonly workflows: ReadonlyMap<string, string>,
     private readonly options: Pick<WorkingCopyOptions, "no-ignore">,
@@ -21,7 +22,7 @@ export class RunSource {
 
   /** @param say gets why a file cannot come along. */
   files(say: (message: string) => void): Promise<FoundTree> {
-    this.found ??= findWorkingCopy(this.top, this.workflows, { ...this.options, onProblem: say });
+    this.found ??= this.find(say);
     return this.found;
   }
 
@@ -38,10 +39,20 @@ export class RunSource {
     }
   }
 
+  private find(say: (message: string) => void): Promise<FoundTree> {
+    const { top, isShared } = this.place;
+    if (isShared) {
+      say(
+        `the other files of ${top}, which is not a repository. If the workflow needs them, name their directory with --repo`,
+      );
+    }
+    return findWorkingCopy(top, this.workflows, { ...this.options, onlyExtra: isShared, onProblem: say });
+  }
+
   private async makeGit(scratch: string, { entries }: FoundTree): Promise<FoundTree> {
     const files = entries.flatMap((entry) => (entry.type === "directory" ? [] : [entry]));
     const { findFiles } = await import("../../../sdk/files/find-files.ts");
-    const directory = await copyGit(this.top, scratch, { whole: wantsHistory(entries), files });
+    const directory = await copyGit(this.place.top, scratch, { whole: wantsHistory(entries), files });
     return findFiles(directory, { noIgnore: true });
   }
 }

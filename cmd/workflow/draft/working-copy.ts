@@ -1,12 +1,14 @@
 import { lstatSync, mkdirSync, readlinkSync, symlinkSync } from "node:fs";
 import { chmod, constants, copyFile, utimes } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { FoundEntry, FoundTree } from "../../../sdk/files/find-files.ts";
 import { comparePaths, pathProblem } from "../../../shared/files/path.ts";
 import { askGit } from "./git.ts";
 
 export interface WorkingCopyOptions {
   "no-ignore": boolean;
+  /** Nothing but `extra` comes. */
+  onlyExtra?: boolean | undefined;
   /** Called for each file that cannot come along. */
   onProblem: (message: string) => void;
 }
@@ -20,19 +22,32 @@ export async function findWorkingCopy(
   extra: ReadonlyMap<string, string>,
   options: WorkingCopyOptions,
 ): Promise<FoundTree> {
-  const { findFiles } = await import("../../../sdk/files/find-files.ts");
-  const found = await findFiles(top, {
-    noIgnore: options["no-ignore"],
-    exclude: options["no-ignore"] ? [".git"] : [],
-    onProblem: ({ message }) => options.onProblem(message),
-  });
+  const { onlyExtra = false } = options;
+  const found = onlyExtra ? emptyTree(top) : await findAll(top, options);
   const known = new Set(found.entries.map(({ path }) => path));
-  const missing = new Map((await trackedButIgnored(top)).map((path) => [path, join(top, path)]));
+  const tracked = onlyExtra ? [] : await trackedButIgnored(top);
+  const missing = new Map(tracked.map((path) => [path, join(top, path)]));
   for (const [path, source] of extra) missing.set(path, source);
   const added = [...missing].filter(([path]) => !known.has(path));
   for (const [path, source] of added) add(found, known, path, source, top);
   if (added.length > 0) found.entries.sort((a, b) => comparePaths(a.path, b.path));
   return found;
+}
+
+async function findAll(
+  top: string,
+  { "no-ignore": noIgnore, onProblem }: WorkingCopyOptions,
+): Promise<FoundTree> {
+  const { findFiles } = await import("../../../sdk/files/find-files.ts");
+  return findFiles(top, {
+    noIgnore,
+    exclude: noIgnore ? [".git"] : [],
+    onProblem: ({ message }) => onProblem(message),
+  });
+}
+
+function emptyTree(top: string): FoundTree {
+  return { type: "directory", name: basename(top), entries: [], files: 0, bytes: 0, ignored: 0 };
 }
 
 /** A file may be tracked although a rule ignores it, as the built code of an action often is. */
