@@ -144,6 +144,9 @@ export const workflowRun = z.object({
   path: z.string(),
   event: z.string(),
   ...progress,
+  /** The ids of the workflow's own jobs, in the order of the file. */
+  jobIds: z.array(z.string()).optional(),
+  /** In that order; the combinations of a matrix, and the jobs of a call, in the order in which they came. */
   jobs: z.array(workflowJob),
   /** What concerns no job, such as errors in the workflow file. */
   annotations: z.array(annotation),
@@ -176,18 +179,26 @@ export function newWorkflowRun(of: Pick<WorkflowRun, "name" | "path" | "event">)
 /** Applies a change in place. The same change twice gives the same state, except that annotations repeat. */
 export function applyWorkflowEvent(run: WorkflowRun, event: WorkflowEvent): void {
   if (event.type === "run") Object.assign(run, event.run);
-  else if (event.type === "job") Object.assign(jobOf(run, event.job.key), event.job);
+  else if (event.type === "job") Object.assign(jobOf(run, event.job.key, event.job.id), event.job);
   else if (event.type === "step") applyStep(jobOf(run, event.job), event.step);
   else (event.job === undefined ? run : jobOf(run, event.job)).annotations.push(event.annotation);
 }
 
-function jobOf(run: WorkflowRun, key: string): WorkflowJob {
-  let job = run.jobs.find((one) => one.key === key);
-  if (!job) {
-    job = { key, id: key, name: key, status: "queued", steps: [], annotations: [] };
-    run.jobs.push(job);
-  }
+function jobOf(run: WorkflowRun, key: string, id = key): WorkflowJob {
+  const known = run.jobs.find((one) => one.key === key);
+  if (known) return known;
+  const job: WorkflowJob = { key, id, name: key, status: "queued", steps: [], annotations: [] };
+  const rank = rankOf(run, job);
+  const at = run.jobs.findIndex((one) => rankOf(run, one) > rank);
+  run.jobs.splice(at === -1 ? run.jobs.length : at, 0, job);
   return job;
+}
+
+/** The place of a job, or of the job that calls it, in the file. */
+function rankOf({ jobIds = [] }: WorkflowRun, { id }: WorkflowJob): number {
+  const [own = ""] = id.split("/");
+  const at = jobIds.indexOf(own);
+  return at === -1 ? jobIds.length : at;
 }
 
 function applyStep(job: WorkflowJob, change: Partial<WorkflowStep> & { number: number }): void {

@@ -98,8 +98,9 @@ async function runPrepared(
   const { recorder, plan, cancel } = run;
   const { jobs, concurrency } = loaded.workflow;
   const contexts = { github: githubData(run, {}), inputs, vars: run.vars };
-  recorder.event({ type: "run", run: { name: nameOfRun(loaded.workflow, contexts) } });
   const wanted = plan.request.jobs && withNeeds(plan.request.jobs, jobs);
+  const jobIds = [...jobs.keys()].filter((id) => wanted?.has(id) ?? true);
+  recorder.event({ type: "run", run: { name: nameOfRun(loaded.workflow, contexts), jobIds } });
   const hasMany = [...jobs.values()].some((job) => job.strategy ?? job.call);
   if ((wanted?.size ?? jobs.size) > 1 || hasMany) recorder.nameJobs();
   const prefix = { key: "", id: "", name: "" };
