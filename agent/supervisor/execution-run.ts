@@ -206,7 +206,7 @@ export class ExecutionRun {
     this.task?.stop(graceMs);
   }
 
-  private verdict({ exceeded, lost, message: why, ...exit }: TaskExit): RunEnd {
+  private verdict({ exceeded, lost, message: why, cancelled, ...exit }: TaskExit): RunEnd {
     const usage = this.task?.usage();
     const end = { ...exit, ...usage };
     if (this.endedBy === "cancel" || this.endedBy === "kill") return { status: "CANCELLED", ...end };
@@ -224,7 +224,8 @@ export class ExecutionRun {
       return { status: "FAILED", reason: "Timeout", message, ...end };
     }
     if (exit.exitCode === 0) return { status: "SUCCEEDED", ...end };
-    return { status: "FAILED", ...(why === undefined ? {} : { message: why }), ...end };
+    const status = cancelled ? "CANCELLED" : "FAILED";
+    return { status, ...(why === undefined ? {} : { message: why }), ...end };
   }
 
   private startFailure(error: unknown): RunEnd {

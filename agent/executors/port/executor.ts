@@ -87,6 +87,8 @@ export interface TaskExit {
   exceeded?: ExceededLimit;
   /** One sentence why it failed, if more is known than the exit code. */
   message?: string;
+  /** It says that something else than this agent cancelled it. */
+  cancelled?: true;
   /**
    * One sentence, set if it is unknown how the command ended, or if it ended because what ran it went away. Anything left
    * of it is ended before the next start.

@@ -8,6 +8,7 @@ const MAX_LENGTH = 3_000;
 /** One sentence about a run that did not succeed, for people; undefined if its exit says it all. Pure. */
 export function whyFailed(exit: TaskExit, run: WorkflowRun): string | undefined {
   if (exit.exitCode === engineExit.invalid) return cut(whyInvalid(run.annotations));
+  if (exit.exitCode === engineExit.cancelled) return cut(whyCancelled(run));
   if (exit.exitCode !== engineExit.failure) return undefined;
   const failed = run.jobs.filter(
     ({ conclusion, continueOnError }) => conclusion === "failure" && !continueOnError,
@@ -22,6 +23,13 @@ export function whyFailed(exit: TaskExit, run: WorkflowRun): string | undefined 
   return cut(
     `${failed.length === 1 ? "A job" : `${failed.length} jobs`} of the workflow failed: ${named.join("; ")}${others}.`,
   );
+}
+
+/** Not by a person: they know why. */
+function whyCancelled({ annotations, jobs }: WorkflowRun): string {
+  const said = [...annotations, ...jobs.flatMap((job) => job.annotations)];
+  const why = said.find(({ level, message }) => level === "failure" && /cancel/i.test(message));
+  return `The workflow was cancelled${why ? `: ${why.message}` : "."}`;
 }
 
 function whyInvalid(annotations: readonly Annotation[]): string {

@@ -141,7 +141,11 @@ test("a stop tells the engine alone, which ends its steps itself", async () => {
   await hears("the child runs");
   await hears("waiting");
   task.stop(60_000);
-  expect(await task.wait()).toEqual({ exitCode: 130 });
+  expect(await task.wait()).toEqual({
+    exitCode: 130,
+    cancelled: true,
+    message: "The workflow was cancelled.",
+  });
   expect(text()).toContain("cancelled");
   expect(text()).not.toContain("the child was stopped");
 });

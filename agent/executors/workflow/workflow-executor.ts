@@ -5,7 +5,7 @@ import { ACTIONS_DIRECTORY, SOURCE_DIRECTORY } from "../../../shared/workflow-ru
 import type { LimitEnforcement } from "../../limits/limit-enforcer.ts";
 import type { TaskUsage } from "../../limits/limits.ts";
 import { engineEnvironment, removeLeftContainers } from "../../workflow/containers/left-containers.ts";
-import type { RunPlanInput } from "../../workflow/plan.ts";
+import { engineExit, type RunPlanInput } from "../../workflow/plan.ts";
 import {
   type EventsFile,
   type Executor,
@@ -135,7 +135,8 @@ class EngineTask implements RunningTask {
       if (exit.signal !== undefined) await this.removeContainers();
       if (exit.exitCode === 0) return exit;
       const message = whyFailed(exit, this.files.run());
-      return message === undefined ? exit : { ...exit, message };
+      const ended = message === undefined ? exit : { ...exit, message };
+      return exit.exitCode === engineExit.cancelled ? { ...ended, cancelled: true } : ended;
     } finally {
       this.files.close();
     }
