@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { textOf } from "../../../shared/text-of.ts";
 import type { Actions, BuiltinAction, JobState, PreparedAction } from "../job.ts";
 import type { StepDefinition } from "../syntax/model.ts";
+import { withParallel } from "../syntax/steps.ts";
 import { builtinAction } from "./builtin-action.ts";
 import { copyWorkingCopy } from "./checkout-own.ts";
 import { compositeAction } from "./composite-action.ts";
@@ -42,7 +43,7 @@ export class WorkflowActions implements Actions {
   }
 
   private async lendWorkingCopy(job: JobState): Promise<void> {
-    const { steps } = job.plan.definition;
+    const steps = withParallel(job.plan.definition.steps);
     const { workspace } = job.plan.directories;
     if (!steps.some(({ uses }) => isLocalUse(uses)) || steps.some(({ uses }) => isCheckout(uses))) return;
     if (existsSync(workspace) && readdirSync(workspace).length > 0) return;
@@ -67,7 +68,8 @@ export class WorkflowActions implements Actions {
 
   /** Side by side, and all that are missing are named at once. */
   private async fetchAll(job: JobState): Promise<void> {
-    const steps = job.plan.definition.steps.filter(({ uses }) => uses !== undefined && !isLocalUse(uses));
+    const all = withParallel(job.plan.definition.steps);
+    const steps = all.filter(({ uses }) => uses !== undefined && !isLocalUse(uses));
     const fetched = await Promise.allSettled(steps.map((step) => this.prepare(step, job)));
     job.cancel.throwIfAborted();
     const failures = fetched.flatMap((one) => (one.status === "rejected" ? [textOf(one.reason)] : []));
@@ -86,7 +88,7 @@ export class WorkflowActions implements Actions {
     job: JobState,
     callers: readonly string[],
   ): Promise<PreparedAction> {
-    const reference = readReference(step.uses ?? "");
+    const reference = readReference(ownReference(step.uses ?? "", job));
     if (reference.kind === "image") return imageAction(reference.image);
     if (reference.kind === "local") return this.read(localOrigin(reference, job), job, callers);
     const shown = textOfReference(reference);
@@ -158,6 +160,14 @@ export class WorkflowActions implements Actions {
     }
     return compositeAction({ definition, runs, origin, nested, prepare });
   }
+}
+
+/** `$/path` is an action of the workflow's own repository, at the commit of the run, whatever the workspace has. */
+function ownReference(uses: string, job: JobState): string {
+  const [, path] = /^\$\/(.*?)\/?$/.exec(uses.trim()) ?? [];
+  if (path === undefined) return uses;
+  const inside = path === "" ? "" : `/${path}`;
+  return `${githubText(job, "repository")}${inside}@${githubText(job, "sha")}`;
 }
 
 function localOrigin({ path }: LocalReference, job: JobState): ActionOrigin {

@@ -134,7 +134,7 @@ class Loader {
 
 /** What a `uses` of a job names; undefined: it is not valid. */
 function usesOf(uses: string): { path: string; repository?: { name: string; ref: string } } | undefined {
-  if (uses.startsWith("./")) return { path: uses.slice(2) };
+  if (/^[.$]\//.test(uses)) return { path: uses.slice(2) };
   const [, name, path, ref] = /^([^/@\s]+\/[^/@\s]+)\/([^@]+\.ya?ml)@(\S+)$/.exec(uses) ?? [];
   return name && path && ref ? { path, repository: { name, ref } } : undefined;
 }

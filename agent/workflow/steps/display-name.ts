@@ -26,9 +26,13 @@ export function nameBeforeRun(definition: StepDefinition, scope: Scope): string 
   return isKnown ? displayName(definition, scope) : nameOf(definition, sourceOf);
 }
 
-function nameOf({ name, run, uses = "" }: StepDefinition, textOf: (token: TemplateToken) => string): string {
+function nameOf(definition: StepDefinition, textOf: (token: TemplateToken) => string): string {
+  const { name, run, uses = "", wait, waitAll, cancel } = definition;
   const own = name ? firstLine(textOf(name)) : "";
   if (own !== "") return own;
+  if (wait) return "Wait";
+  if (waitAll) return "Wait for all";
+  if (cancel !== undefined) return "Cancel";
   return `Run ${run ? firstLine(textOf(run)) : uses}`;
 }
 

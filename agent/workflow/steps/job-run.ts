@@ -7,6 +7,7 @@ import { hashFilesFunction } from "../expressions/hash-files.ts";
 import type { Scope } from "../expressions/scope.ts";
 import { stepStatusFunctions } from "../expressions/status-functions.ts";
 import type { JobPlan, JobServices, JobState, NestedSteps, StepHost } from "../job.ts";
+import { BackgroundSteps } from "./background-steps.ts";
 import { ContextMap, textsOf } from "./context-map.ts";
 import { JobProcesses } from "./job-processes.ts";
 import { Level } from "./level.ts";
@@ -45,6 +46,7 @@ export class JobRun implements JobState {
   matchers: readonly MatcherConfig[] = [];
   /** The step of the job that runs. */
   running: LiveStep | undefined;
+  readonly background = new BackgroundSteps(this);
   private readonly runnerContext: ContextMap;
   private readonly annotationCounts = new Map<string, number>();
   /** Fires when the job is cancelled. */
@@ -183,7 +185,7 @@ export class JobRun implements JobState {
   /** Called when a part of a step is over. */
   async stepEnded(step: LiveStep, conclusion: Conclusion): Promise<void> {
     if (conclusion !== "failure") return;
-    if (!step.isNested) this.setStatus("failure");
+    if (!step.isNested && !step.plan.background) this.setStatus("failure");
     if (this.failureWasShown || !this.services.onFailure) return;
     this.failureWasShown = true;
     const env = await step.processEnv(this.host);
@@ -202,13 +204,16 @@ export class JobRun implements JobState {
     this.setStatus("cancelled");
     this.cancelled.abort();
     this.lastCall = setTimeout(() => this.endNow(), CANCEL_MS);
-    const { running } = this;
-    if (running && !holds(running)) running.stop("cancel");
+    for (const step of this.live()) if (!holds(step)) step.stop("cancel");
   }
 
   private endNow(): void {
     this.over.abort();
-    this.running?.stop("cancel");
+    for (const step of this.live()) step.stop("cancel");
+  }
+
+  private live(): LiveStep[] {
+    return [...(this.running ? [this.running] : []), ...this.background.live()];
   }
 
   private timeOut(limitMs: number): void {

@@ -118,12 +118,18 @@ export class LiveStep implements StepState, FileTarget {
     return env;
   }
 
+  /** What a step in the background does to other steps counts once they waited for it. */
+  later(effect: () => void): void {
+    if (this.plan.background) this.plan.background.effects.push(effect);
+    else effect();
+  }
+
   setOutput(name: string, value: string): void {
-    if (this.plan.kind === "main") this.plan.level.setOutput(this.actionId, name, value);
+    if (this.plan.kind === "main") this.later(() => this.plan.level.setOutput(this.actionId, name, value));
   }
 
   setVariable(name: string, value: string): void {
-    this.job.env.set(name, value);
+    this.later(() => this.job.env.set(name, value));
     this.known = undefined;
   }
 
@@ -132,7 +138,7 @@ export class LiveStep implements StepState, FileTarget {
   }
 
   addPath(directory: string): void {
-    this.job.addPath(directory);
+    this.later(() => this.job.addPath(directory));
   }
 
   addSummary(markdown: string): void {

@@ -61,7 +61,11 @@ function evaluateEnv(job: JobRun): void {
 
 async function runAll(job: JobRun, plans: StepPlans): Promise<void> {
   const containers = await startContainers(job);
-  for (const plan of plans.inOrder()) await runOne(job, plan);
+  for (const plan of plans.inOrder()) {
+    if (!plan.isBackground) await runOne(job, plan);
+    else if (!job.isOver) job.background.start(plan, (own) => runStep(job, own));
+  }
+  await job.background.drain();
   for (let post = plans.takePost(); post; post = plans.takePost()) await runOne(job, post);
   if (containers) await stopContainers(job, containers);
 }

@@ -12,7 +12,9 @@ const MINUTE_MS = 60_000;
 /** Runs one part of a step if its condition holds, and reports it. Never throws. */
 export async function runStep(job: JobRun, plan: StepPlan): Promise<Conclusion> {
   const step = new LiveStep(job, plan);
-  if (!plan.outer) job.running = step;
+  const isForeground = !plan.outer && !plan.background;
+  if (isForeground) job.running = step;
+  if (plan.background) plan.background.step = step;
   let isStarted = false;
   let end: StepEnd;
   try {
@@ -26,7 +28,7 @@ export async function runStep(job: JobRun, plan: StepPlan): Promise<Conclusion> 
     step.fail(textOf(error));
     end = { outcome: "failure" };
   } finally {
-    if (!plan.outer) job.running = undefined;
+    if (isForeground) job.running = undefined;
   }
   return finish(step, end);
 }
@@ -110,7 +112,8 @@ async function finish(step: LiveStep, { outcome: ended, exitCode }: StepEnd): Pr
 }
 
 function remember(step: LiveStep, outcome: Conclusion, conclusion: Conclusion): void {
-  if (step.plan.kind === "main") step.plan.level.setEnd(step.actionId, outcome, conclusion);
+  if (step.plan.kind !== "main") return;
+  step.later(() => step.plan.level.setEnd(step.actionId, outcome, conclusion));
 }
 
 function continuesOnError(step: LiveStep): boolean {

@@ -1,6 +1,7 @@
 import type { data } from "@actions/expressions";
 import type { ActionPart, ActionPlace, PreparedAction } from "../job.ts";
 import type { StepDefinition } from "../syntax/model.ts";
+import type { BackgroundStep } from "./background-steps.ts";
 import type { Level } from "./level.ts";
 import type { LiveStep } from "./live-step.ts";
 
@@ -29,6 +30,10 @@ export interface StepPlan {
   part: Pick<ActionPart, "run" | "if">;
   /** Contexts other than those of the job: `inputs` of a composite action. */
   contexts?: Readonly<Record<string, data.ExpressionData>>;
+  /** The steps after it do not wait for it. */
+  isBackground?: boolean | undefined;
+  /** While it runs beside the steps that follow it. */
+  background?: BackgroundStep | undefined;
   /** The step whose composite action it is part of. */
   outer?: LiveStep | undefined;
   /** The composite action itself, for a step of one. */

@@ -1,9 +1,12 @@
+import { StringToken } from "@actions/workflow-parser/templates/tokens/string-token";
 import type { StepDefinition } from "../syntax/model.ts";
 import type { JobRun } from "./job-run.ts";
 import type { LiveStep } from "./live-step.ts";
 import { isLocal } from "./nested-steps.ts";
 import { runScript } from "./run-script.ts";
 import { StepInstance, type StepPlan } from "./step-plan.ts";
+
+const PARALLEL = new StringToken(undefined, undefined, "Parallel group", undefined);
 
 /** The parts of all steps of a job: pre parts, then the steps themselves, then post parts in reverse. */
 export class StepPlans {
@@ -30,12 +33,23 @@ export class StepPlans {
     return this.posts.pop();
   }
 
-  private async add(definition: StepDefinition): Promise<void> {
+  private async add(definition: StepDefinition, isBackground = definition.background): Promise<void> {
     const { level, services } = this.job;
+    if (definition.parallel) return this.addParallel(definition, definition.parallel);
     const instance = new StepInstance(definition, definition.id ?? level.makeId(definition.uses));
-    const plan = { instance, level };
+    const plan = { instance, level, isBackground };
     const main = (run: StepPlan["part"]["run"]) =>
       this.mains.push({ ...plan, kind: "main", part: { if: definition.if, run } });
+    if (isControl(definition)) {
+      // Such a step runs whatever happened before it.
+      this.mains.push({
+        instance,
+        level,
+        kind: "main",
+        part: { if: "always()", run: this.control(definition) },
+      });
+      return;
+    }
     if (definition.uses === undefined) {
       main((step) => runScript(step as LiveStep));
       return;
@@ -56,6 +70,21 @@ export class StepPlans {
     });
   }
 
+  private async addParallel(group: StepDefinition, steps: readonly StepDefinition[]): Promise<void> {
+    const first = this.mains.length;
+    for (const step of steps) await this.add(step, true);
+    const ids = this.mains.slice(first).map(({ instance }) => instance.actionId);
+    await this.add({ ...group, name: group.name ?? PARALLEL, parallel: undefined, wait: ids });
+  }
+
+  private control(definition: StepDefinition): StepPlan["part"]["run"] {
+    const { background } = this.job;
+    return (step) =>
+      definition.cancel !== undefined
+        ? background.stop(step as LiveStep, definition.cancel)
+        : background.wait(step as LiveStep, definition.wait);
+  }
+
   /** The post part of an action is due as soon as another part of it begins. */
   private withPost<T>(plan: Pick<StepPlan, "instance" | "level">, run: () => T): T {
     const post = plan.instance.prepared?.post;
@@ -65,4 +94,9 @@ export class StepPlans {
     }
     return run();
   }
+}
+
+/** A step that waits for steps in the background, or stops one. */
+function isControl({ wait, waitAll, cancel }: StepDefinition): boolean {
+  return wait !== undefined || waitAll === true || cancel !== undefined;
 }

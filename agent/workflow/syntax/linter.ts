@@ -3,6 +3,7 @@ import { callProblems } from "./check-call.ts";
 import type { StepDefinition, SyntaxProblem, Workflow, WorkflowCall } from "./model.ts";
 import { readAction } from "./read-action.ts";
 import { openWorkflow, type ReadWorkflow } from "./read-workflow.ts";
+import { withParallel } from "./steps.ts";
 
 /** The files of a repository. */
 export interface RepositoryFiles {
@@ -84,7 +85,7 @@ export class Linter {
 
   /** An action that is not there may come from an earlier step, so its absence is no mistake yet. */
   private async followActions(steps: readonly StepDefinition[]): Promise<void> {
-    for (const { uses } of steps.flatMap((step) => [step, ...(step.parallel ?? [])])) {
+    for (const { uses } of withParallel(steps)) {
       const directory = uses === undefined ? undefined : localPath(uses);
       if (directory === undefined || this.actions.has(directory)) continue;
       this.actions.add(directory);

@@ -20,6 +20,11 @@ export function stepsOf(token: TemplateToken | undefined, file: TemplateFile): S
   });
 }
 
+/** These and the steps of their parallel blocks. */
+export function withParallel(steps: readonly StepDefinition[]): StepDefinition[] {
+  return steps.flatMap((step) => [step, ...(step.parallel ?? [])]);
+}
+
 function stepOf(
   fields: Map<string, TemplateToken>,
   id: string | undefined,
