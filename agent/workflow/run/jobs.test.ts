@@ -264,3 +264,17 @@ test("nothing is left of the directories of jobs, unless a failed run is kept", 
   expect(kept.left).toEqual(["_work"]);
   expect(kept.run.keptDirectory).toBeString();
 });
+
+test("ids of jobs do not differ by upper and lower case", async () => {
+  const jobs = `
+jobs:
+  Build:
+    outputs: {x: "1"}
+    steps: [{run: sleep 0.1}]
+  test:
+    needs: build
+    steps: [{run: "test \${{ needs.build.outputs.x }} = 1"}]
+`;
+  expect((await run(jobs)).ends).toEqual({ Build: "success", test: "success" });
+  expect((await run(jobs, { request: { jobs: ["BUILD"] } })).ends).toEqual({ Build: "success" });
+});

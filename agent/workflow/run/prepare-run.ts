@@ -14,6 +14,7 @@ import { cloneRepository } from "./clone-repository.ts";
 import { scopeOf } from "./frame-scope.ts";
 import { type GitFacts, gitFacts } from "./git-facts.ts";
 import { type LoadedWorkflow, loadWorkflows, type ReadRemote } from "./load-workflows.ts";
+import { isSameId } from "./run-frame.ts";
 import { runNumber } from "./run-number.ts";
 
 /** A run that can begin: its workflows are read, its event is whole. */
@@ -134,7 +135,7 @@ function missingSecrets(event: string, workflow: Workflow, secrets: readonly str
 function unknownJobs(jobs: readonly string[] | undefined, workflow: Workflow): SyntaxProblem[] {
   const ids = [...workflow.jobs.keys()];
   return (jobs ?? [])
-    .filter((id) => !ids.includes(id))
+    .filter((id) => !ids.some((known) => isSameId(known, id)))
     .map((id) => ({
       ...placeOf(workflow),
       message: `The workflow has no job '${id}'`,

@@ -1,4 +1,5 @@
 import { appendFileSync } from "node:fs";
+import { textOf } from "../../../shared/text-of.ts";
 import type { Annotation, WorkflowEvent } from "../../../shared/workflow-run.ts";
 import type { JobReport } from "../job.ts";
 import { LogOutlet } from "./log-outlet.ts";
@@ -8,6 +9,8 @@ import { RunMask } from "./run-mask.ts";
 
 /** The events of one turn are written together, up to so many at once. */
 const MAX_WAITING = 1_000;
+/** Events that cannot be written wait, up to so many. */
+const MAX_KEPT = 20_000;
 
 /**
  * Writes what happens in a run: its events to a file, one JSON per line, and the log for people. Nothing that the mask
@@ -21,6 +24,8 @@ export class Recorder {
   /** What steps add to the mask of their job. */
   private readonly masks = new Map<string, RunMask>();
   private waiting: string[] = [];
+  private flushes = false;
+  private hasFailed = false;
 
   constructor(
     private readonly eventsFile: string,
@@ -42,9 +47,15 @@ export class Recorder {
     this.log.event(masked);
     this.open.note(event);
     this.onEvent?.(masked);
-    if (this.waiting.length === 0) setImmediate(() => this.flush());
+    if (!this.flushes) {
+      this.flushes = true;
+      setImmediate(() => {
+        this.flushes = false;
+        this.flush();
+      });
+    }
     this.waiting.push(`${JSON.stringify(masked)}\n`);
-    if (this.waiting.length >= MAX_WAITING) this.flush();
+    if (this.waiting.length === MAX_WAITING) this.flush();
   }
 
   /** A line that concerns no job. */
@@ -69,12 +80,17 @@ export class Recorder {
     };
   }
 
-  /** Writes what waits. Throws the error of the file system. */
+  /** Writes what waits. What cannot be written now, because the disk is full, is tried again with the next events. */
   flush(): void {
     if (this.waiting.length === 0) return;
-    const lines = this.waiting.join("");
-    this.waiting = [];
-    appendFileSync(this.eventsFile, lines, { mode: 0o600 });
+    try {
+      appendFileSync(this.eventsFile, this.waiting.join(""), { mode: 0o600 });
+      this.waiting = [];
+    } catch (error) {
+      if (!this.hasFailed) this.line(`error: The state of the run cannot be written: ${textOf(error)}`);
+      this.hasFailed = true;
+      this.waiting.splice(0, this.waiting.length - MAX_KEPT);
+    }
   }
 
   private maskOf(key: string | undefined): RunMask {

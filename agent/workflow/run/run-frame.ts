@@ -1,4 +1,6 @@
+import { textOf } from "../../../shared/text-of.ts";
 import type { JobDefinition } from "../syntax/model.ts";
+import { failJob } from "./job-events.ts";
 import { shortName } from "./matrix.ts";
 import { runJobNode } from "./run-job-node.ts";
 import type { Frame, JobEnd, RunState } from "./run-state.ts";
@@ -20,11 +22,24 @@ export async function runFrame(
     }
     return end;
   };
-  const runAfter = async (job: JobDefinition) => {
-    const needed = job.needs.flatMap((id) => jobs.find((one) => one.id === id) ?? []);
+  const runAfter = async (job: JobDefinition): Promise<JobEnd> => {
+    const needed = job.needs.flatMap((id) => jobs.find((one) => isSameId(one.id, id)) ?? []);
     const needs = new Map(await Promise.all(needed.map(async (one) => [one.id, await endOf(one)] as const)));
     begun.add(job.id);
-    return runJobNode(run, frame, job, needs);
+    try {
+      return await runJobNode(run, frame, job, needs);
+    } catch (error) {
+      // A mistake of the engine itself must not leave the other jobs alone.
+      failJob(run, frame, job, textOf(error));
+      return {
+        result: "failure",
+        outputs: {},
+        upstreamFailed: false,
+        upstreamSucceeded: true,
+        failsRun: true,
+        ran: true,
+      };
+    }
   };
   // Jobs that begin at once stand first in the tree, with those that they call.
   setImmediate(() =>
@@ -47,13 +62,19 @@ function announce({ recorder }: RunState, { prefix }: Frame, jobs: readonly JobD
   }
 }
 
+/** Ids of jobs do not differ by upper and lower case. */
+export function isSameId(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
 /** The jobs that were asked for, and all that they need. */
 export function withNeeds(ids: readonly string[], jobs: ReadonlyMap<string, JobDefinition>): Set<string> {
   const wanted = new Set<string>();
-  const add = (id: string) => {
-    if (wanted.has(id)) return;
-    wanted.add(id);
-    for (const needed of jobs.get(id)?.needs ?? []) add(needed);
+  const add = (named: string) => {
+    const job = [...jobs.values()].find(({ id }) => isSameId(id, named));
+    if (!job || wanted.has(job.id)) return;
+    wanted.add(job.id);
+    for (const needed of job.needs) add(needed);
   };
   for (const id of ids) add(id);
   return wanted;
