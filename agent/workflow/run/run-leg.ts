@@ -98,9 +98,9 @@ async function runInGroup(ready: ReadyLeg, within: InGroup): Promise<LegEnd> {
   }
 }
 
-/** A failure of a job with continue-on-error counts as success. */
+/** A job with continue-on-error that fails, or runs out of time, counts as success. */
 function excused({ continueOnError }: ReadyLeg, end: LegEnd): LegEnd {
-  return continueOnError && end.result === "failure" ? { ...end, result: "success", failsRun: false } : end;
+  return continueOnError && end.failsRun ? { ...end, result: "success", failsRun: false } : end;
 }
 
 function cancelled({ run, leg, about }: ReadyLeg, message?: string): LegEnd {
