@@ -20,8 +20,11 @@ const MAX_ISSUES_SHOWN = 10;
 export class FileError extends Error {
   override name = "FileError";
 
-  constructor(readonly issues: FileIssue[]) {
-    const shown = issues.slice(0, MAX_ISSUES_SHOWN).map(formatFileIssue);
+  constructor(
+    readonly issues: FileIssue[],
+    { maxShown = MAX_ISSUES_SHOWN } = {},
+  ) {
+    const shown = issues.slice(0, maxShown).map(formatFileIssue);
     const more = issues.length - shown.length;
     super([...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("\n"));
   }

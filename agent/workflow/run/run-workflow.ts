@@ -6,6 +6,7 @@ import type { Conclusion, WorkflowRun } from "../../../shared/workflow-run.ts";
 import { evaluateText, toData } from "../expressions/evaluate.ts";
 import { engineExit, type RunPlan } from "../plan.ts";
 import type { SyntaxProblem } from "../syntax/model.ts";
+import { problemText } from "../syntax/problem-text.ts";
 import { GroupCancelled, groupWish, inGroup } from "./concurrency.ts";
 import type { EngineExit, EngineIo, EngineParts, MakeParts } from "./engine-io.ts";
 import { githubData, scopeOf } from "./frame-scope.ts";
@@ -150,8 +151,8 @@ function nameOfRun(
   return runName === undefined ? own : evaluateText(runName, scopeOf(contexts)).trim() || own;
 }
 
-function annotateProblem(recorder: Recorder, { file, line, column, message, hint }: SyntaxProblem): void {
-  const text = hint === "" ? message : `${message}. ${hint}`;
-  const annotation = { level: "failure" as const, message: text, file, line, column };
+function annotateProblem(recorder: Recorder, problem: SyntaxProblem): void {
+  const { file, line, column } = problem;
+  const annotation = { level: "failure" as const, message: problemText(problem), file, line, column };
   recorder.event({ type: "annotation", annotation });
 }

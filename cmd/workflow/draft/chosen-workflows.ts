@@ -1,4 +1,5 @@
 import type { SyntaxProblem, Workflow } from "../../../agent/workflow/syntax/model.ts";
+import { problemText } from "../../../agent/workflow/syntax/problem-text.ts";
 import { FileError } from "../../../shared/config/yaml.ts";
 import { CliError } from "../../exit/failure.ts";
 import { pathInRepository, type WorkflowPlace } from "./repository.ts";
@@ -33,14 +34,11 @@ export async function chooseWorkflows(
 
 /** All problems of workflow files, as the command line shows them. */
 export function problemsError(problems: readonly SyntaxProblem[]): FileError {
-  return new FileError(
-    problems.map(({ file, line, column, message, hint }) => ({
-      file,
-      line,
-      column,
-      message: hint === undefined ? message : `${message}. ${hint}`,
-    })),
-  );
+  const issues = problems.map((problem) => {
+    const { file, line, column } = problem;
+    return { file, line, column, message: problemText(problem) };
+  });
+  return new FileError(issues, { maxShown: issues.length });
 }
 
 function ofDirectory(read: readonly Omit<ChosenWorkflow, "event">[], event: string): ChosenWorkflow[] {

@@ -26,10 +26,29 @@ const expectedJob = z.strictObject({
   continueOnError: z.boolean().optional(),
 });
 
-/** `expect.yaml`: how a workflow is run, and what must come of it. What it does not name may be anything. */
+/** What must come of one run. What it does not name may be anything. */
+const runFields = {
+  conclusion: conclusion.optional(),
+  name: z.string().optional(),
+  /** By key; all jobs are listed. A job may be its conclusion alone. */
+  jobs: z.record(z.string(), z.union([conclusion, expectedJob])).optional(),
+  /** Like those of a job: what concerns no job. */
+  annotations: z.array(z.string()).optional(),
+  /** Parts of the log. */
+  log: z.array(z.string()).default([]),
+  notLog: z.array(z.string()).default([]),
+};
+const expectedRun = z.strictObject(runFields);
+
+/** `expect.yaml`: how a workflow is run, and what must come of it. */
 const expectation = z.strictObject({
-  /** Absent: the only file in `.github/workflows`. */
+  ...runFields,
+  /** Absent: the only file in `.github/workflows`, or with `runs` that directory. */
   workflow: z.string().optional(),
+  /** For a directory of workflows: by the name of the file. Without a conclusion, it is success. */
+  runs: z.record(z.string(), expectedRun).optional(),
+  /** What must stand nowhere in the output. */
+  hidden: z.array(z.string()).default([]),
   /** Arguments of `workflow run` after the path. `{repo}` is the directory of the case. */
   args: z.array(z.string()).default([]),
   /** Variables of the command. */
@@ -40,20 +59,12 @@ const expectation = z.strictObject({
   needs: z.enum(["docker", "node", "git", "python3", "pwsh", "network"]).optional(),
   /** Where it runs; absent: everywhere. */
   only: z.enum(["here", "nodes"]).optional(),
-  exit: z.int().default(0),
-  conclusion: conclusion.optional(),
-  name: z.string().optional(),
-  /** By key; all jobs are listed. */
-  jobs: z.record(z.string(), expectedJob).optional(),
-  /** Like those of a job: what concerns no job. */
-  annotations: z.array(z.string()).optional(),
-  /** Parts of the log. */
-  log: z.array(z.string()).default([]),
-  notLog: z.array(z.string()).default([]),
+  exit: z.int().optional(),
   /** Parts of standard error. */
   stderr: z.array(z.string()).default([]),
 });
 export type Expectation = z.infer<typeof expectation>;
+type ExpectedRun = z.infer<typeof expectedRun>;
 
 /** A repository with a workflow, and what must come of it. */
 export interface WorkflowCase {
@@ -83,10 +94,10 @@ function readExpectation(directory: string): Expectation {
 }
 
 /** Copies the repository of a case into a directory, and returns the path of its workflow. */
-export function placeCase({ directory, expected }: WorkflowCase, into: string): string {
-  cpSync(directory, into, { recursive: true });
+export function placeCase({ directory: from, expected }: WorkflowCase, into: string): string {
+  cpSync(from, into, { recursive: true });
   rmSync(join(into, EXPECT_FILE));
-  const { workflow, setup, env } = expected;
+  const { workflow, setup, env, runs } = expected;
   if (setup !== undefined) {
     const { success, stderr } = Bun.spawnSync(["sh", "-ec", setup], {
       cwd: into,
@@ -95,9 +106,11 @@ export function placeCase({ directory, expected }: WorkflowCase, into: string): 
     if (!success) throw new Error(`the setup failed: ${stderr}`);
   }
   if (workflow !== undefined) return join(into, workflow);
-  const workflows = readdirSync(join(into, ".github/workflows"));
+  const directory = join(into, ".github/workflows");
+  if (runs) return directory;
+  const workflows = readdirSync(directory);
   if (workflows.length !== 1) throw new Error("expect.yaml must name one of several workflows");
-  return join(into, ".github/workflows", workflows[0] ?? "");
+  return join(directory, workflows[0] ?? "");
 }
 
 /** What a command printed with `--json`. */
@@ -109,20 +122,49 @@ export interface Printed {
 
 /** What differs from what is expected, in lines for people; empty if nothing does. */
 export function differences(expected: Expectation, { exitCode, stdout, stderr }: Printed): string[] {
-  const lines = stdout.split("\n").flatMap((line) => (line === "" ? [] : [parsed(line)]));
-  const log = lines.flatMap(({ type, text }) => (type === "log" ? [text] : [])).join("\n");
-  const run = lines.findLast(({ type }) => type === "end")?.run as WorkflowRun | undefined;
+  const seen = runsIn(stdout);
+  const { runs, exit, hidden } = expected;
   const found = [
-    ...(exitCode === expected.exit ? [] : [`exit code ${exitCode} instead of ${expected.exit}`]),
-    ...missing("the log", log, expected.log),
-    ...expected.notLog
-      .filter((text) => log.includes(text))
-      .map((text) => `the log has ${JSON.stringify(text)}`),
+    ...(runs && exit === undefined ? [] : unequal("exit code", exit ?? 0, exitCode)),
     ...missing("standard error", stderr, expected.stderr),
-    ...runDifferences(expected, run),
+    ...hidden.filter((text) => stdout.includes(text)).map((text) => `the output has ${JSON.stringify(text)}`),
+    ...(runs ? differencesOfRuns(runs, seen) : runDifferences(expected, seen[0])),
   ];
-  if (found.length === 0) return [];
-  return [...found, "", "the log:", log, "", "standard error:", stderr, "", "the run:", shown(run)];
+  return found.length === 0 ? [] : [...found, "", "standard error:", stderr];
+}
+
+/** One run as it was printed: its log, and its state at the end if it came so far. */
+interface SeenRun {
+  log: string[];
+  run?: WorkflowRun;
+}
+
+/** Runs on nodes are printed at once, each line with its job; those of one process one after the other. */
+function runsIn(stdout: string): SeenRun[] {
+  const runs = new Map<unknown, SeenRun>();
+  let ended = 0;
+  for (const line of stdout.split("\n").filter((one) => one !== "")) {
+    const { type, text, run, jobId = ended } = parsed(line);
+    const seen = runs.get(jobId) ?? { log: [] };
+    runs.set(jobId, seen);
+    if (type === "log") seen.log.push(String(text));
+    if (type === "end") seen.run = run as WorkflowRun;
+    if (type === "end") ended++;
+  }
+  return [...runs.values()];
+}
+
+function differencesOfRuns(
+  expected: Readonly<Record<string, ExpectedRun>>,
+  seen: readonly SeenRun[],
+): string[] {
+  const left = new Map(seen.map((one) => [one.run?.path.split("/").at(-1), one]));
+  const found = Object.entries(expected).flatMap(([file, of]) => {
+    const one = left.get(file);
+    left.delete(file);
+    return runDifferences({ conclusion: "success", ...of }, one).map((text) => `${file}: ${text}`);
+  });
+  return [...found, ...[...left.keys()].map((file) => `${file} was not expected to run`)];
 }
 
 function parsed(line: string): Record<string, unknown> {
@@ -137,7 +179,19 @@ function missing(where: string, text: string, parts: readonly string[]): string[
   return parts.filter((part) => !text.includes(part)).map((part) => `${where} lacks ${JSON.stringify(part)}`);
 }
 
-function runDifferences(expected: Expectation, run: WorkflowRun | undefined): string[] {
+function runDifferences(expected: ExpectedRun, seen: SeenRun | undefined): string[] {
+  const log = seen?.log.join("\n") ?? "";
+  const found = [
+    ...missing("the log", log, expected.log),
+    ...expected.notLog
+      .filter((text) => log.includes(text))
+      .map((text) => `the log has ${JSON.stringify(text)}`),
+    ...treeDifferences(expected, seen?.run),
+  ];
+  return found.length === 0 ? [] : [...found, "", "the log:", log, "", "the run:", shown(seen?.run)];
+}
+
+function treeDifferences(expected: ExpectedRun, run: WorkflowRun | undefined): string[] {
   const { conclusion: end, name, jobs, annotations } = expected;
   if (end === undefined && name === undefined && jobs === undefined && annotations === undefined) return [];
   if (!run) return ["no run was printed"];
@@ -150,7 +204,7 @@ function runDifferences(expected: Expectation, run: WorkflowRun | undefined): st
   found.push(...unequal("jobs", Object.keys(jobs).sort(), run.jobs.map(({ key }) => key).sort()));
   for (const [key, job] of Object.entries(jobs)) {
     const seen = run.jobs.find((one) => one.key === key);
-    if (seen) found.push(...jobDifferences(key, job, seen));
+    if (seen) found.push(...jobDifferences(key, typeof job === "string" ? { conclusion: job } : job, seen));
   }
   return found;
 }

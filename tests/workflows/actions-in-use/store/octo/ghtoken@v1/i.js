@@ -1,0 +1,1 @@
+if (!process.env.INPUT_TOKEN.startsWith('ghs_')) process.exit(1);

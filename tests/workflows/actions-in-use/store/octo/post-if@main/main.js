@@ -1,0 +1,1 @@
+process.exit(process.env.INPUT_FAIL ? 1 : 0);

@@ -1,0 +1,1 @@
+console.log('cleaning up after a failure');
