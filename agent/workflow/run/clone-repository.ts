@@ -32,7 +32,7 @@ export async function cloneRepository(
     if (ok) return;
     const at = ref === undefined ? "" : ` at ${ref}`;
     throw new Error(
-      `Cannot clone ${shownUrl(url)}${at}: ${shownUrl(why)}. Check the address, the ref, and that git on this node may read it.`,
+      `Cannot clone ${shownUrl(url)}${at}: ${shownUrl(why).replace(/\.$/, "")}. Check the address, the ref, and that git on this node may read it.`,
     );
   };
   if (ref !== undefined && COMMIT.test(ref)) {

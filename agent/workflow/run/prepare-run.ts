@@ -35,7 +35,8 @@ export async function readSource({ request, source }: RunPlan, signal: AbortSign
 
 /** OWNER/NAME of the run. */
 export function repositoryName({ request }: RunPlan, git: GitFacts): string {
-  return request.repository ?? git.repository ?? "local/repository";
+  const [, name = "repository"] = /([\w.-]+?)(?:\.git)?\/*$/.exec(request.clone?.url ?? "") ?? [];
+  return request.repository ?? git.repository ?? `local/${name}`;
 }
 
 /** Reads the workflows and makes the event. */

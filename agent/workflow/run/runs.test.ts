@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
+import { basename } from "node:path";
 import { makeScratch } from "../../../tests/support/scratch.ts";
 import { conclusions, engineRun, WORKFLOW } from "../../../tests/support/workflow/engine-run.ts";
 
@@ -49,6 +50,24 @@ jobs:
   expect(log).toContain("[a] cleaned");
   expect(log).toContain("[c] last words");
   expect(log.join("\n")).not.toContain("] never");
+});
+
+test("a second cancel ends the run at once, with all its processes", async () => {
+  const [cancel, hurry] = [new AbortController(), new AbortController()];
+  const marker = `30${process.pid % 1_000}.${Date.now() % 1_000}`;
+  const { exit, run, left } = await engineRun({
+    signal: cancel.signal,
+    hurry: hurry.signal,
+    onLine: (line) => {
+      if (!line.startsWith("started")) return;
+      cancel.abort();
+      hurry.abort();
+    },
+    files: { [WORKFLOW]: one("push", `trap "" INT TERM; echo started; sleep ${marker}`) },
+  });
+  expect([exit, left]).toEqual([130, []]);
+  expect(run.jobs[0]).toMatchObject({ conclusion: "cancelled", status: "completed" });
+  expect(Bun.spawnSync(["pgrep", "-f", `sleep ${marker}`]).stdout.toString()).toBe("");
 });
 
 test("jobs of one run share a concurrency group: one runs, one waits, the others are cancelled", async () => {
@@ -142,13 +161,51 @@ jobs:
   );
 });
 
+test("a rerun also keeps what succeeded in a called workflow", async () => {
+  const files = {
+    [WORKFLOW]: `
+on: push
+jobs:
+  call: {uses: ./.github/workflows/called.yml}
+  after:
+    needs: call
+    runs-on: ubuntu-latest
+    steps: [{run: "test \${{ needs.call.outputs.x }} = kept"}]
+`,
+    ".github/workflows/called.yml": `
+on: {workflow_call: {outputs: {x: {value: "\${{ jobs.good.outputs.x }}"}}}}
+jobs:
+  good:
+    outputs: {x: kept}
+    runs-on: ubuntu-latest
+    steps: [{run: "echo ran good"}]
+  bad:
+    runs-on: ubuntu-latest
+    steps: [{run: "test \${{ github.run_attempt }} = 2"}]
+`,
+  };
+  const first = await engineRun({ files });
+  expect(conclusions(first.run)).toEqual({
+    "call / good": "success",
+    "call / bad": "failure",
+    after: "skipped",
+  });
+  const again = await engineRun({ files, plan: { attempt: 2, previous: first.run } });
+  expect(conclusions(again.run)).toEqual({
+    "call / good": "success",
+    "call / bad": "success",
+    after: "success",
+  });
+  expect(again.log.join("\n")).not.toContain("ran good\n");
+});
+
 test("a repository is cloned at a branch, a tag or a commit", async () => {
   await using scratch = await makeScratch();
   const script = `
     git init -q -b main . && mkdir -p .github/workflows && printf '%s' "$WORKFLOW" > ${WORKFLOW}
     git add -A && git -c user.name=a -c user.email=a@b commit -qm one && git tag v1
     echo two > file && git add -A && git -c user.name=a -c user.email=a@b commit -qm two && git rev-parse v1 HEAD`;
-  const text = one("push", "echo ref $GITHUB_REF $GITHUB_SHA; ls");
+  const text = one("push", "echo ref $GITHUB_REF $GITHUB_SHA; basename $GITHUB_REPOSITORY");
   const made = Bun.spawnSync(["sh", "-ec", script], {
     cwd: scratch.path,
     env: { ...process.env, WORKFLOW: text },
@@ -160,11 +217,13 @@ test("a repository is cloned at a branch, a tag or a commit", async () => {
       files: {},
       request: { clone: { url, ...(ref ? { ref } : {}) } },
     });
-    return { exit, said: log.find((line) => line.startsWith("ref ")), annotations: run.annotations };
+    const name = log[log.findIndex((line) => line.startsWith("ref ")) + 1];
+    return { exit, name, said: log.find((line) => line.startsWith("ref ")), annotations: run.annotations };
   };
   expect((await clone()).said).toBe(`ref refs/heads/main ${head}`);
   expect((await clone("v1")).said).toBe(`ref refs/tags/v1 ${old}`);
   expect((await clone(old)).said).toBe(`ref refs/tags/v1 ${old}`);
+  expect((await clone()).name).toBe(basename(scratch.path));
   const missing = await clone("nowhere");
   expect(missing.exit).toBe(1);
   expect(missing.annotations[0]?.message).toMatch(/^Cannot clone file:.* at nowhere: .*nowhere/);

@@ -24,6 +24,7 @@ export interface EngineRunOptions {
   plan?: Partial<Omit<RunPlan, "request">>;
   secrets?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
+  hurry?: AbortSignal;
   parts?: MakeParts;
   onLine?(line: string): void;
 }
@@ -57,7 +58,7 @@ export async function engineRun(options: EngineRunOptions): Promise<EngineRun> {
     options.onLine?.(line);
   };
   const signal = options.signal ?? new AbortController().signal;
-  const io = { write, signal, hurry: new AbortController().signal };
+  const io = { write, signal, hurry: options.hurry ?? new AbortController().signal };
   const exit = await runWorkflow(plan, io, options.parts ?? makeEngineParts);
   return { exit, run: await foldEvents(plan.eventsFile), log, left: await readdir(plan.directory) };
 }
