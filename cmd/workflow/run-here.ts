@@ -65,7 +65,7 @@ export async function runHere(
   };
   const io = { write, onEvent, signal: stops.signal, hurry: stops.hurry };
   const code = await runWorkflow(plan, io, makeEngineParts);
-  if (request.keepOnFailure && existsSync(paths.work)) directory.keep(paths);
+  if (run.keptDirectory !== undefined && existsSync(paths.work)) directory.keep(paths);
   await output.settled();
   if (stops.isUnread) throw new BrokenPipeError("broken pipe");
   return { exitCode: stops.isLate ? exitCodes.jobTimeout : code, run };

@@ -12,8 +12,6 @@ export interface ChosenWorkflow {
   event: string;
 }
 
-const DEFAULT_EVENT = "push";
-
 /**
  * Reads the workflows of a place and chooses those that the event triggers. Throws FileError with all that is wrong with
  * them, and CliError if none is left.
@@ -28,7 +26,7 @@ export async function chooseWorkflows(
   const read = workflows.flatMap(({ file, workflow }) =>
     workflow ? [{ file, workflow: { ...workflow, path: pathInRepository(place.top, file) } }] : [],
   );
-  if (place.isDirectory) return ofDirectory(read, wanted.event ?? DEFAULT_EVENT);
+  if (place.isDirectory) return ofDirectory(read, wanted.event ?? defaultEvent(wanted));
   return read.map((one) => ({ ...one, event: eventOf(one, wanted) }));
 }
 
@@ -61,17 +59,22 @@ function eventOf(
       todo: `It has ${events.join(", ")}. Choose one of them with --event, or add ${event} to its on`,
     });
   }
-  if (inputs !== undefined && events.includes("workflow_dispatch")) return "workflow_dispatch";
+  const usual = defaultEvent({ inputs });
   const [only, ...others] = events;
-  if (events.includes(DEFAULT_EVENT)) return DEFAULT_EVENT;
+  if (events.includes(usual)) return usual;
   if (only !== undefined && others.length === 0) return only;
   throw new CliError(
     "bad_data",
-    `${file}: the workflow does not run for the event push; say for which it should run`,
+    `${file}: the workflow does not run for the event ${usual}; say for which it should run`,
     {
       todo: `Choose one that it has with --event: ${events.join(", ")}`,
     },
   );
+}
+
+/** Only a person who starts a workflow gives it inputs. */
+function defaultEvent({ inputs }: { inputs?: unknown }): string {
+  return inputs === undefined ? "push" : "workflow_dispatch";
 }
 
 /** The events that trigger the workflow, in the order of the file. */

@@ -50,7 +50,7 @@ export async function jobWorkflow(
   }
   // A file that names no event has the default one, which its workflow need not have.
   const event = options.event ?? (ofFile?.event === "push" ? undefined : ofFile?.event);
-  const { runs, source } = await planRuns(path, wishes, { ...given, event });
+  const { runs, source } = await planRuns(path, wishes, { ...given, event, input: wishes.fields.inputs });
   const [run, ...others] = runs;
   if (!run || others.length > 0) {
     throw new CliError(

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Env } from "../../../shared/config/home.ts";
+import { textOf } from "../../../shared/text-of.ts";
 import type { WorkflowRequest } from "../../../shared/workflow-run.ts";
 import { CliError } from "../../exit/failure.ts";
 import { fileName, readTextFile } from "../../input/read-file.ts";
@@ -53,10 +54,17 @@ function fromEnvironment(name: string, env: Env): string {
 }
 
 async function readPayload(file: string): Promise<WorkflowRequest["payload"]> {
+  const text = (await readTextFile(file)).replace(/^\uFEFF/, "");
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    throw new CliError("bad_data", `${fileName(file)} is not JSON: ${textOf(error)}`, { cause: error });
+  }
   const { parseYaml } = await import("../../../shared/config/yaml.ts");
-  return parseYaml(
-    await readTextFile(file),
-    fileName(file),
-    z.record(z.string(), z.json(), { error: "must be a JSON object, as GitHub sends it with the event" }),
-  );
+  // It also finds keys that appear twice, and says where.
+  return parseYaml(text, fileName(file), payload);
 }
+
+const payload = z.record(z.string(), z.json(), {
+  error: "must be a JSON object, as GitHub sends it with the event",
+});
