@@ -28,7 +28,7 @@ export async function checkOutOwn(checkout: Checkout): Promise<void> {
 export async function copyWorkingCopy(checkout: Checkout, ref?: FoundRef): Promise<void> {
   const { job, signal, say, directory } = checkout;
   await copyTree(job.plan.directories.source, directory, signal);
-  say(`Copied the working copy to ${directory}`);
+  say(`Copied the working copy to ${job.host.guestPath(directory)}`);
   if (Bun.which("git") === null || !isRepository(directory)) return;
   const commit = ref?.commit ?? (await headOf(directory, signal));
   if (commit === undefined) return;

@@ -14,8 +14,10 @@ interface FoundNode {
 /** No file of the workspace changes how the action runs. */
 const OWN_FLAGS = ["--no-env-file", "--no-install", "--config=/dev/null"];
 const PROBE_LIMIT_MS = 15_000;
-const nodes = new WeakMap<StepHost, Promise<FoundNode | undefined>>();
-const ownRuntimes = new WeakMap<StepHost, Promise<boolean>>();
+/** Stands for all hosts that are this machine itself. */
+const MACHINE = {};
+const nodes = new WeakMap<object, Promise<FoundNode | undefined>>();
+const ownRuntimes = new WeakMap<object, Promise<boolean>>();
 
 /**
  * The host's node if it is new enough, else the runtime inside this program, else an older node. Throws an Error for people.
@@ -24,26 +26,30 @@ const ownRuntimes = new WeakMap<StepHost, Promise<boolean>>();
  */
 export async function nodeRuntime(host: StepHost, using: string): Promise<NodeRuntime> {
   const wanted = Number(using.slice("node".length));
-  const found = await once(nodes, host, nodeOf);
+  const found = await once(nodes, isContainer(host) ? host : MACHINE, () => nodeOf(host));
   if (found && found.major >= wanted) return { argv: [found.node], env: {} };
   const own: NodeRuntime = {
     argv: [host.guestPath(process.execPath), ...OWN_FLAGS],
     env: { BUN_BE_BUN: "1" },
   };
-  if (await once(ownRuntimes, host, () => works(host, own))) return own;
+  if (!isContainer(host) || (await once(ownRuntimes, host, () => works(host, own)))) return own;
   if (found) return { argv: [found.node], env: {} };
   throw new Error(
     `The action needs ${using}, which is not in the job's container, and the container lacks what the runtime of this program needs. Use an image with node, such as node:${wanted}.`,
   );
 }
 
-function once<T>(known: WeakMap<StepHost, Promise<T>>, host: StepHost, find: (host: StepHost) => Promise<T>) {
+function once<T>(known: WeakMap<object, Promise<T>>, host: object, find: () => Promise<T>): Promise<T> {
   let found = known.get(host);
   if (!found) {
-    found = find(host);
+    found = find();
     known.set(host, found);
   }
   return found;
+}
+
+function isContainer(host: StepHost): boolean {
+  return host.guestPath(process.execPath) !== process.execPath;
 }
 
 async function nodeOf(host: StepHost): Promise<FoundNode | undefined> {
@@ -55,7 +61,6 @@ async function nodeOf(host: StepHost): Promise<FoundNode | undefined> {
 
 /** A container may lack the C library that this program needs. */
 async function works(host: StepHost, { argv, env }: NodeRuntime): Promise<boolean> {
-  if (host.guestPath(process.execPath) === process.execPath) return true;
   return (await print(host, [...argv.slice(0, 1), "--version"], env)) !== undefined;
 }
 
