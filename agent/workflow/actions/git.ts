@@ -138,7 +138,10 @@ const TAKES_VALUE = /^-[cC]$/;
 
 function complaint(stderr: string, exitCode: number): string {
   const lines = stderr.split("\n").map((line) => line.trim());
-  const said = lines.filter((line) => /^(fatal|error|remote): ?/.test(line)).join("; ");
+  const said = lines
+    .filter((line) => /^(fatal|error|remote): ?/.test(line))
+    .map((line) => line.replace(/\.$/, ""))
+    .join("; ");
   return (said || lines.findLast((line) => line !== "") || `exit code ${exitCode}`).slice(
     0,
     MAX_QUOTED_CHARACTERS,

@@ -13,6 +13,16 @@ export interface FoundRepository {
   commit?: string | undefined;
 }
 
+/** A repository that is nowhere. */
+export class UnresolvedError extends Error {
+  constructor(
+    readonly problem: string,
+    readonly hint: string,
+  ) {
+    super(`${problem}. ${hint}`);
+  }
+}
+
 /** Who looks for a repository: the run's own repository, and a token for the server; "": none. */
 export interface Asker {
   repository: string;
@@ -62,7 +72,7 @@ export class RepositoryFinder {
   }
 
   /**
-   * Throws an Error for people, and the signal's reason.
+   * Throws UnresolvedError, and the signal's reason.
    *
    * @param wanted paths inside the repository, of which it must have one.
    */
@@ -120,15 +130,18 @@ export class RepositoryFinder {
       notes.push(
         error instanceof FetchError && error.missing ? error.why : `${textOf(error)} (fetching from ${url})`,
       );
-      throw new Error(unresolved(reference, notes));
+      throw unresolved(reference, notes);
     }
   }
 }
 
-function unresolved(reference: RepositoryReference, notes: string[]): string {
-  const { owner, repo, ref } = reference;
-  const hint = `Check the name and the version, or put it into DIR/${owner}/${repo}@${ref} and run with --action-store DIR.`;
-  return `Unable to resolve action \`${textOfReference(reference)}\`: ${notes.join("; ")}. ${hint}`;
+function unresolved(reference: RepositoryReference, notes: string[]): UnresolvedError {
+  const { owner, repo, path, ref } = reference;
+  const what = path.startsWith(".github/workflows/") ? "workflow" : "action";
+  return new UnresolvedError(
+    `Unable to resolve ${what} \`${textOfReference(reference)}\`: ${notes.join("; ")}`,
+    `Check the name and the version, or put it into DIR/${owner}/${repo}@${ref} and run with --action-store DIR.`,
+  );
 }
 
 function isAbort(error: unknown): boolean {

@@ -267,7 +267,5 @@ function isUnreachable(why: string): boolean {
 
 /** Whether git says so of a server that answered. */
 function isMissing(why: string): boolean {
-  return /not found|does not exist|does not appear to be a git repository|could not read Username|not our ref/i.test(
-    why,
-  );
+  return /not found|could not read Username|not our ref/i.test(why);
 }

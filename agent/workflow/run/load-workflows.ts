@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../../../shared/code-of.ts";
 import { textOf } from "../../../shared/text-of.ts";
+import { UnresolvedError } from "../actions/repository-finder.ts";
 import { callProblems } from "../syntax/check-call.ts";
 import type { SyntaxProblem, Workflow, WorkflowCall } from "../syntax/model.ts";
 import { readWorkflow } from "../syntax/read-workflow.ts";
@@ -105,6 +106,7 @@ class Loader {
       if (called) this.problems.push(...callProblems(above.at(-1) ?? "", call, called.workflow));
       return called;
     } catch (error) {
+      if (error instanceof UnresolvedError) return problem(error.problem, error.hint);
       return problem(
         `The workflow ${uses} cannot be fetched: ${textOf(error)}`,
         "Put it into the action store, or make it reachable from this node.",
