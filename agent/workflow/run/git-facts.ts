@@ -14,8 +14,9 @@ export interface GitFacts {
 export async function gitFacts(directory: string, signal: AbortSignal): Promise<GitFacts> {
   // A repository above the working copy is not its own.
   const env = { GIT_CEILING_DIRECTORIES: dirname(directory) };
+  // Its files may belong to another account.
   const ask = async (...words: string[]) => {
-    const { ok, stdout } = await git(words, { cwd: directory, env, signal });
+    const { ok, stdout } = await git(["-c", "safe.directory=*", ...words], { cwd: directory, env, signal });
     const text = stdout.trim();
     return ok && text !== "" ? text : undefined;
   };
