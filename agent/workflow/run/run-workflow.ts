@@ -7,7 +7,7 @@ import { evaluateText, toData } from "../expressions/evaluate.ts";
 import { engineExit, type RunPlan } from "../plan.ts";
 import type { SyntaxProblem } from "../syntax/model.ts";
 import { problemText } from "../syntax/problem-text.ts";
-import { GroupCancelled, groupWish, inGroup } from "./concurrency.ts";
+import { GroupCancelled, groupWish, inGroup, replaced } from "./concurrency.ts";
 import type { EngineExit, EngineIo, EngineParts, MakeParts } from "./engine-io.ts";
 import { githubData, scopeOf } from "./frame-scope.ts";
 import { hurried } from "./hurry.ts";
@@ -106,10 +106,15 @@ async function runPrepared(
   if ((wanted?.size ?? jobs.size) > 1 || hasMany) recorder.nameJobs();
   const prefix = { key: "", id: "", name: "" };
   const at = { what: loaded.workflow.path, groups: [], cancel };
-  return inGroup(run, groupWish(concurrency, contexts), at, async (within) => {
+  const wish = groupWish(concurrency, contexts);
+  return inGroup(run, wish, at, async (within) => {
     const { groups } = within;
     const frame: Frame = { loaded, prefix, inputs, secrets, cancel: within.cancel, groups, rerun: false };
     const ends = await runFrame(run, frame, wanted);
+    if (wish && within.wasReplaced()) {
+      const annotation = { level: "failure" as const, message: replaced(wish.group) };
+      recorder.event({ type: "annotation", annotation });
+    }
     return conclusionOf([...ends.values()], within.cancel);
   });
 }

@@ -106,7 +106,10 @@ test("a run cancels the one before it in its group on this node with cancel-in-p
   });
   await started.promise;
   const second = await engineRun({ plan, files: files("true") });
-  expect([(await first).run.conclusion, second.run.conclusion]).toEqual(["cancelled", "success"]);
+  const { run } = await first;
+  expect([run.conclusion, second.run.conclusion]).toEqual(["cancelled", "success"]);
+  const message = "Canceling since a higher priority waiting request for 'g-refs/heads/main' exists";
+  expect(run.annotations).toEqual([{ level: "failure", message }]);
 });
 
 test("a job in the group of its own workflow is cancelled instead of waiting for ever", async () => {
