@@ -71,6 +71,8 @@ export interface JobServices {
   containers: Containers;
   /** Variables for actions only: ACTIONS_RUNTIME_TOKEN, ACTIONS_RESULTS_URL, ACTIONS_CACHE_URL and the like. */
   actionEnv: Readonly<Record<string, string>>;
+  /** When it fires, the job ends at once: its processes are killed and no other step runs. */
+  hurry?: AbortSignal | undefined;
   /** Called at the first failed step, if somebody wants to look. */
   onFailure?(at: { cwd: string; env: Readonly<Record<string, string>> }): Promise<void>;
 }

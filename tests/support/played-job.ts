@@ -25,6 +25,7 @@ export interface PlayOptions {
   timeoutMs?: number;
   actions?: Partial<Actions>;
   cancel?: AbortSignal;
+  hurry?: AbortSignal;
   /** The working copy of the run. */
   source?: string;
   containers?: Partial<Containers>;
@@ -116,6 +117,7 @@ async function play(plan: JobPlan, options: PlayOptions): Promise<PlayedJob> {
       ...options.containers,
     },
     actionEnv: {},
+    hurry: options.hurry,
   };
   const outcome = await runJob(plan, services, options.cancel ?? new AbortController().signal);
   const job = run.jobs[0];

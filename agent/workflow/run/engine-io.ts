@@ -28,4 +28,7 @@ export interface EngineParts {
 }
 
 /** @param run.repository OWNER/NAME */
-export type MakeParts = (plan: RunPlan, run: { repository: string; signal: AbortSignal }) => EngineParts;
+export type MakeParts = (
+  plan: RunPlan,
+  run: { repository: string; signal: AbortSignal; hurry: AbortSignal },
+) => EngineParts;

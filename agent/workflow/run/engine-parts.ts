@@ -9,7 +9,7 @@ import type { MakeParts } from "./engine-io.ts";
 import { shellOnFailure } from "./shell-on-failure.ts";
 
 /** The parts of the engine that run steps, actions, containers, caches and artifacts. */
-export const makeEngineParts: MakeParts = (plan, { repository, signal }) => {
+export const makeEngineParts: MakeParts = (plan, { repository, signal, hurry }) => {
   const { cacheDirectory, runId } = plan;
   const outputDirectory = join(plan.directory, "artifacts");
   const toolkit = new Toolkit({ cacheDirectory, repository, runId, outputDirectory });
@@ -26,6 +26,7 @@ export const makeEngineParts: MakeParts = (plan, { repository, signal }) => {
       report,
       actions,
       containers,
+      hurry,
       actionEnv: await toolkit.environmentFor(job.key),
       ...(plan.shellOnFailure ? { onFailure: shellOnFailure(report) } : {}),
     }),

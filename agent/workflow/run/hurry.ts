@@ -1,21 +1,36 @@
-import { untilAborted } from "../../../shared/wait.ts";
+import { inTime, untilAborted } from "../../../shared/wait.ts";
 import { linuxTable, readProc } from "../../process/process-table.ts";
 import { endAll, withDescendants } from "../../process/process-tree.ts";
 
+/** Jobs whose processes are dead end in far less. */
+const SETTLE_MS = 3_000;
+
 /**
  * Runs `work`; if the signal fires first, ends every process below this one, and those of steps of the run in `directory`
- * that have lost their parent, and does not wait any longer.
+ * that have lost their parent, and waits for the work only for a moment.
  */
 export async function hurried<T>(
   hurry: AbortSignal,
   directory: string,
   work: () => Promise<T>,
 ): Promise<T | "cancelled"> {
+  const working = work();
   try {
-    return (await untilAborted(work(), hurry)) ?? "cancelled";
+    return (await untilAborted(working, hurry)) ?? "cancelled";
   } catch (error) {
     if (!hurry.aborted) throw error;
   }
+  await endProcesses(directory);
+  const settled = working.then(
+    () => undefined,
+    () => undefined,
+  );
+  await inTime(SETTLE_MS, settled);
+  await endProcesses(directory);
+  return "cancelled";
+}
+
+async function endProcesses(directory: string): Promise<void> {
   // Every step has this variable, and no step can change it for the next.
   const mark = `\0RUNNER_TEMP=${directory}/`;
   await endAll((found) => {
@@ -24,5 +39,4 @@ export async function hurried<T>(
     const roots = new Set([process.pid, ...ofSteps.map(({ pid }) => pid)]);
     for (const pid of withDescendants(rows, roots)) if (pid !== process.pid) found(pid);
   });
-  return "cancelled";
 }

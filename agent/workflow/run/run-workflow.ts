@@ -69,7 +69,8 @@ async function endOfRun(
     for (const value of Object.values(secrets)) recorder.mask.add(value);
     await mkdir(plan.cacheDirectory, { recursive: true });
     const git = await readSource(plan, io.signal);
-    parts = makeParts(plan, { repository: repositoryName(plan, git), signal: io.signal });
+    const { signal, hurry } = io;
+    parts = makeParts(plan, { repository: repositoryName(plan, git), signal, hurry });
     const prepared = await prepareRun(plan, git, secrets, parts.readRemote, io.signal);
     if ("problems" in prepared) {
       for (const problem of prepared.problems) annotateProblem(recorder, problem);

@@ -14,6 +14,7 @@ export class JobProcesses {
   private readonly trackingId = `github_${randomUUID()}`;
   /** Sessions of steps that run, or that left processes behind. */
   private readonly sessions = new Set<number>();
+  private inHurry = false;
 
   get variables(): Record<string, string> {
     return { [TRACKING_VARIABLE]: this.trackingId };
@@ -43,6 +44,11 @@ export class JobProcesses {
     await this.kill((rows) => rows.filter((row) => row.sessionId === sessionId));
     await endGroup(sessionId);
     this.sessions.delete(sessionId);
+  }
+
+  /** From now on processes are killed without being asked to end. */
+  hurry(): void {
+    this.inHurry = true;
   }
 
   /** Kills what the steps of the job left behind. Returns what it killed; on Linux only. */
@@ -75,7 +81,7 @@ export class JobProcesses {
 
   private async endsWithin(sessionId: number, ms: number): Promise<boolean> {
     const untilMs = performance.now() + ms;
-    while (this.lives(sessionId)) {
+    while (!this.inHurry && this.lives(sessionId)) {
       if (performance.now() > untilMs) return false;
       await pause(LOOK_MS);
     }

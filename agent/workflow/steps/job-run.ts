@@ -91,14 +91,19 @@ export class JobRun implements JobState {
     const onCancel = () => this.cancelNow();
     const limitMs = this.plan.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const timer = setTimeout(() => this.timeOut(limitMs), Math.min(limitMs, MAX_TIMER_MS));
+    const onHurry = () => this.endNow();
+    const { hurry } = this.services;
     cancel.addEventListener("abort", onCancel, { once: true });
+    hurry?.addEventListener("abort", onHurry, { once: true });
     if (cancel.aborted) onCancel();
+    if (hurry?.aborted) onHurry();
     try {
       return await work();
     } finally {
       clearTimeout(timer);
       clearTimeout(this.lastCall);
       cancel.removeEventListener("abort", onCancel);
+      hurry?.removeEventListener("abort", onHurry);
     }
   }
 
@@ -207,8 +212,12 @@ export class JobRun implements JobState {
     for (const step of this.live()) if (!holds(step)) step.stop("cancel");
   }
 
+  /** Somebody has waited long enough. */
   private endNow(): void {
+    this.setStatus("cancelled");
+    this.cancelled.abort();
     this.over.abort();
+    this.processes.hurry();
     for (const step of this.live()) step.stop("cancel");
   }
 

@@ -42,12 +42,15 @@ export class MachineHost implements StepHost {
     closeSync(pipe.writeFd);
     this.processes.started(child.pid);
     const output = new Output(readPipe(pipe), pipe.readFd, onOutput);
-    const stop = () => void this.processes.stop(child.pid);
+    let stopping: Promise<void> | undefined;
+    const stop = () => {
+      stopping = this.processes.stop(child.pid);
+    };
     cancel.addEventListener("abort", stop, { once: true });
     if (cancel.aborted) stop();
     await child.exited;
     cancel.removeEventListener("abort", stop);
-    if (cancel.aborted) await this.processes.stop(child.pid);
+    await stopping;
     await output.rest(cancel);
     this.processes.leaderEnded(child.pid);
     return child.signalCode ? { signal: String(child.signalCode) } : { exitCode: child.exitCode ?? 0 };

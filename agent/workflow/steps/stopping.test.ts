@@ -114,3 +114,24 @@ test("a step that ignores signals is killed with all that it started", async () 
   );
   expect(isDead(processStat(Number(log[0])))).toBe(true);
 });
+
+test("in a hurry, processes are killed at once and no other step runs", async () => {
+  const hurry = new AbortController();
+  const startMs = performance.now();
+  const { conclusion, log, steps } = await playJob(
+    `
+- name: stubborn
+  run: |
+    trap '' INT TERM
+    echo ready
+    sleep 300
+- if: always()
+  run: echo no
+`,
+    { hurry: hurry.signal, onLine: (line) => line === "ready" && hurry.abort() },
+  );
+  expect(performance.now() - startMs).toBeLessThan(5_000);
+  expect(conclusion).toBe("cancelled");
+  expect(log).toEqual(["ready"]);
+  expect(steps).toEqual(["Set up job: success", "stubborn: cancelled", "Complete job: success"]);
+});
