@@ -70,6 +70,7 @@ const tops: Case[] = [
   ["env: {A: [1]}", "2:10: A sequence was not expected"],
   ["env: {A: 1, a: 2}", "2:13: 'a' is already defined"],
   ["env: {A: '${{ env.B }}'}", "2:15: Unrecognized named-value: 'env'"],
+  ["cache-mode: all", "2:13: Unexpected value 'all'"],
   ["permissions: write", "2:14: Unexpected value 'write'"],
   ["permissions: {content: read}", "2:15: Unexpected key 'content'"],
   ["permissions: {contents: admin}", "2:25: Unexpected value 'admin'"],

@@ -3,7 +3,9 @@ import type { Definition } from "@actions/workflow-parser/templates/schema/defin
 import type { TemplateSchema } from "@actions/workflow-parser/templates/schema/index";
 import { MappingDefinition } from "@actions/workflow-parser/templates/schema/mapping-definition";
 import { OneOfDefinition } from "@actions/workflow-parser/templates/schema/one-of-definition";
+import { PropertyDefinition } from "@actions/workflow-parser/templates/schema/property-definition";
 import { StringDefinition } from "@actions/workflow-parser/templates/schema/string-definition";
+import { StringToken } from "@actions/workflow-parser/templates/tokens/string-token";
 import { getWorkflowSchema as workflowSchema } from "@actions/workflow-parser/workflows/workflow-schema";
 
 /** GitHub's schemas, with what its own runner does otherwise. */
@@ -28,6 +30,7 @@ export function getWorkflowSchema(): TemplateSchema {
   definitions["step-shell"] = shell;
   Object.assign(properties.shell ?? {}, { type: shell.key });
   allowMoreEvents(definitions);
+  addCacheMode(definitions);
   return workflows;
 }
 
@@ -49,10 +52,26 @@ function allowMoreEvents(definitions: TemplateSchema["definitions"]): void {
     definitions[`${key}-mapping`] = expect(definitions[key], MappingDefinition);
     definitions[key] = oneOf(key, "null", `${key}-mapping`);
   }
+  const dispatched = expect(definitions["repository-dispatch-mapping"], MappingDefinition).properties;
+  Object.assign(dispatched, { types: filters.branches });
   const destroyed = new StringDefinition("merge-group-destroyed");
   destroyed.constant = "destroyed";
   definitions[destroyed.key] = destroyed;
   expect(definitions["merge-group-activity-type"], OneOfDefinition).oneOf.push(destroyed.key);
+}
+
+/** GitHub has the key since the schema was published. */
+function addCacheMode(definitions: TemplateSchema["definitions"]): void {
+  const words = ["read", "write", "write-only", "none"].map((word) => {
+    const definition = new StringDefinition(`cache-mode-${word}`);
+    definition.constant = word;
+    definitions[definition.key] = definition;
+    return definition.key;
+  });
+  definitions["cache-mode"] = oneOf("cache-mode", ...words);
+  const name = new StringToken(undefined, undefined, "cache-mode", undefined);
+  for (const key of [WORKFLOW_ROOT, "job-factory", "workflow-job"])
+    expect(definitions[key], MappingDefinition).properties["cache-mode"] = new PropertyDefinition(name);
 }
 
 function oneOf(key: string, ...types: string[]): OneOfDefinition {
