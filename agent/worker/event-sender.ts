@@ -36,7 +36,7 @@ export interface SendingEvents {
 const REQUEST_BYTES = 1024 * 1024;
 /** A file that changes without a notice is looked at this often. */
 const LOOK_MS = 1_000;
-const MIN_GAP_MS = 50;
+const MIN_GAP_MS = 100;
 /** The share of its time that a server spends with one workflow. */
 const GAP_PER_REQUEST = 4;
 const MAX_GAP_MS = 2_000;

@@ -357,3 +357,30 @@ jobs:
     ["SUCCESS", undefined],
   ]);
 });
+
+test("arrays, batches, templates and schedules run workflows like other jobs", async () => {
+  const workflow = `
+on: { workflow_dispatch: { inputs: { who: { default: nobody } } } }
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo "index $TANVRIT_ARRAY_INDEX who \${{ inputs.who }}"
+`;
+  const job = await workflowJob(jobs, workflow, { request: { event: "workflow_dispatch" } });
+  const { client } = jobs.compute;
+  const array = await jobs.submit({ ...job, array: "1-2" });
+  const batch = await client.call("jobs.submit-batch", { jobs: [job, job] });
+  await client.call("templates.create", {
+    name: "ci",
+    parameters: [{ name: "who", type: "string" }],
+    job: { ...job, workflow: { ...job.workflow, inputs: { who: "{{who}}" } } },
+  });
+  const made = await client.call("templates.run", { template: "ci", params: { who: "ada" } });
+  const schedule = await client.call("schedules.create", { name: "soon", cron: "0 0 1 1 *", job });
+  const { jobId: fired = "" } = await client.call("schedules.run", { scheduleId: schedule.scheduleId });
+  const ids = [array.jobId, ...batch.jobs.map(({ jobId }) => jobId), made.jobId, fired];
+  for (const jobId of ids) await jobs.compute.jobs.wait(jobId);
+  for (const jobId of ids) expect((await person.job(jobId)).status).toBe("SUCCESS");
+  expect(await person.get(["job", "logs", made.jobId])).toContain("who ada");
+});

@@ -3,6 +3,7 @@ import type { Labels } from "../../../shared/labels.ts";
 import { ACTIONS_DIRECTORY, SOURCE_DIRECTORY, type WorkflowRequest } from "../../../shared/workflow-run.ts";
 import type { GivenInput } from "../../files/input-source.ts";
 import { findTree } from "../../files/send-tree.ts";
+import { systemUserName } from "../../input/user-name.ts";
 import type { PlannedRun } from "./planned-runs.ts";
 import { requiredLabels } from "./required-labels.ts";
 import type { RunSource } from "./run-source.ts";
@@ -26,7 +27,8 @@ export function workflowParts(
   actionStore: string | undefined,
 ): WorkflowParts {
   return {
-    workflow: request,
+    // As in a run on this machine; the server knows only the id of the person.
+    workflow: { ...request, actor: request.actor ?? systemUserName() },
     name: workflow?.name?.slice(0, MAX_NAME) || request.path.slice(-MAX_NAME),
     labels: workflow ? requiredLabels(workflow) : {},
     inputs: [...(source ? sourceInputs(source) : []), ...(actionStore ? [storeInput(actionStore)] : [])],
