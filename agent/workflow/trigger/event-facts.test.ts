@@ -69,6 +69,12 @@ test("an event that has activities has a likely one: that which the workflow wai
   });
 });
 
+test("the default branch is main, or master where that is checked out", () => {
+  const branchIn = (ref: string) => facts("push", {}, { ref }).payload.repository;
+  expect(branchIn("refs/heads/topic")).toMatchObject({ default_branch: "main" });
+  expect(branchIn("refs/heads/master")).toMatchObject({ default_branch: "master" });
+});
+
 test("what was given is merged into what is likely", () => {
   const { payload } = facts("pull_request", { pull_request: { title: "Mine", labels: [{ name: "bug" }] } });
   expect(payload).toMatchObject({

@@ -43,12 +43,13 @@ const ON_MERGE = new Set(["pull_request", "pull_request_review", "pull_request_r
 export function eventFacts(origin: Origin): EventFacts {
   const { event, given } = origin;
   const branch = branchOf(origin.ref) ?? "main";
-  const baseRef =
-    textAt(given, "pull_request", "base", "ref") ?? textAt(given, "repository", "default_branch") ?? "main";
+  const defaultBranch =
+    textAt(given, "repository", "default_branch") ?? (branch === "master" ? "master" : "main");
+  const baseRef = textAt(given, "pull_request", "base", "ref") ?? defaultBranch;
   const headRef = textAt(given, "pull_request", "head", "ref") ?? (branch === baseRef ? "feature" : branch);
   const ref = refOf(origin, baseRef);
   const sha = shaOf(origin);
-  const likely = likelyPayload({ ...origin, ref, sha, headRef, baseRef });
+  const likely = likelyPayload({ ...origin, ref, sha, headRef, baseRef, defaultBranch });
   const ofPull = event === "pull_request" || event === "pull_request_target";
   return {
     event,

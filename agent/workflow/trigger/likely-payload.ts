@@ -4,6 +4,7 @@ import { isObject, type JsonObject, textAt } from "./merge.ts";
 export interface PayloadFacts extends Origin {
   headRef: string;
   baseRef: string;
+  defaultBranch: string;
 }
 
 const NO_COMMIT = "0".repeat(40);
@@ -216,7 +217,7 @@ function shortRef(ref: string): JsonObject {
   return { ref: ref.replace(/^refs\/(heads|tags)\//, ""), ref_type: type };
 }
 
-function repositoryOf({ repository, baseRef, given }: PayloadFacts): JsonObject {
+function repositoryOf({ repository, defaultBranch, given }: PayloadFacts): JsonObject {
   const owner = ownerOf(repository);
   const told = isObject(given.repository) ? given.repository : {};
   const full = textAt(told, "full_name") ?? repository;
@@ -229,7 +230,7 @@ function repositoryOf({ repository, baseRef, given }: PayloadFacts): JsonObject 
     fork: false,
     owner: { ...userOf(owner), name: owner },
     description: null,
-    default_branch: baseRef,
+    default_branch: defaultBranch,
     topics: [],
     url: `${API}/repos/${full}`,
     html_url: `${WEB}/${full}`,
