@@ -87,7 +87,10 @@ export function endJob(run: RunState, key: string, change: JobChange, conclusion
 
 /** A job that succeeded in the attempt before: it appears as it was. */
 export function keepJob({ recorder }: RunState, { steps, annotations, ...job }: WorkflowJob): void {
-  recorder.event({ type: "job", job });
-  for (const step of steps) recorder.event({ type: "step", job: job.key, step });
-  for (const annotation of annotations) recorder.event({ type: "annotation", job: job.key, annotation });
+  recorder.event({ type: "job", job }, false);
+  for (const step of steps) recorder.event({ type: "step", job: job.key, step }, false);
+  for (const annotation of annotations) {
+    recorder.event({ type: "annotation", job: job.key, annotation }, false);
+  }
+  recorder.reportOf(job.key).line(`✓ ${job.name}  succeeded in the attempt before`);
 }

@@ -41,10 +41,11 @@ export class Recorder {
     this.log.namesJobs = true;
   }
 
-  event(event: WorkflowEvent): void {
+  /** @param shown false: the log does not mention it. */
+  event(event: WorkflowEvent, shown = true): void {
     const mask = event.type === "run" ? this.mask : this.maskOf(keyOf(event));
     const masked = maskedEvent(event, (text) => mask.text(text));
-    this.log.event(masked);
+    if (shown) this.log.event(masked);
     this.open.note(event);
     this.onEvent?.(masked);
     if (!this.flushes) {
