@@ -1,6 +1,8 @@
+import { write } from "node:fs";
 import { codeOf } from "../../shared/code-of.ts";
 import { safeJson, safeLine, safeText } from "../../shared/terminal-text.ts";
 import { textOf } from "../../shared/text-of.ts";
+import { pause } from "../../shared/wait.ts";
 import { type Look, lookOf } from "./look.ts";
 import type { Painted } from "./paint.ts";
 
@@ -136,7 +138,7 @@ const READER_GONE = new Set(["EPIPE", "ECONNRESET"]);
 async function put(target: typeof Bun.stdout, data: string | Uint8Array): Promise<void> {
   if (data.length === 0) return;
   try {
-    await Bun.write(target, data);
+    await writeAll(target === Bun.stdout ? 1 : 2, typeof data === "string" ? Buffer.from(data) : data);
   } catch (error) {
     if (READER_GONE.has(codeOf(error) ?? "")) {
       throw new BrokenPipeError("broken pipe", { cause: error });
@@ -148,4 +150,27 @@ async function put(target: typeof Bun.stdout, data: string | Uint8Array): Promis
       todo: "The command may have done its work anyway; check before running it again",
     });
   }
+}
+
+const MAX_WAIT_MS = 20;
+
+/** Not `Bun.write`: if a pipe does not block and is full in the middle, it writes the first part again. */
+async function writeAll(fd: number, data: Uint8Array): Promise<void> {
+  let waitMs = 1;
+  for (let done = 0; done < data.length; ) {
+    try {
+      done += await writeSome(fd, data.subarray(done));
+      waitMs = 1;
+    } catch (error) {
+      if (codeOf(error) !== "EAGAIN") throw error;
+      await pause(waitMs);
+      waitMs = Math.min(waitMs * 2, MAX_WAIT_MS);
+    }
+  }
+}
+
+function writeSome(fd: number, data: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, data, (error, written) => (error ? reject(error) : resolve(written)));
+  });
 }

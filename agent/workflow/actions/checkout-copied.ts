@@ -17,7 +17,10 @@ export async function settleCopy(checkout: Checkout, ref: FoundRef): Promise<voi
   const refs = (await here("for-each-ref", "--format=%(refname) %(objectname)")).split("\n");
   const edits = editsOf(checkout, refs, ref, branch);
   if (edits.length > 0)
-    await mustGit(["-C", directory, "update-ref", "--no-deref", "--stdin"], { signal, input: `${edits.join("\n")}\n` });
+    await mustGit(["-C", directory, "update-ref", "--no-deref", "--stdin"], {
+      signal,
+      input: `${edits.join("\n")}\n`,
+    });
   if (branch !== undefined) await here("symbolic-ref", "HEAD", `refs/heads/${branch}`);
   if (depth === 1 && !existsSync(join(directory, ".git", "shallow")))
     await writeFile(join(directory, ".git", "shallow"), `${ref.commit}\n`);

@@ -108,7 +108,14 @@ test("a working copy that was cloned has a link to the default branch, which is 
   run.send();
   const source = run.scratch.join("source");
   Bun.spawnSync(["git", "-C", source, "update-ref", "refs/remotes/origin/main", "HEAD"]);
-  Bun.spawnSync(["git", "-C", source, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main"]);
+  Bun.spawnSync([
+    "git",
+    "-C",
+    source,
+    "symbolic-ref",
+    "refs/remotes/origin/HEAD",
+    "refs/remotes/origin/main",
+  ]);
   const { conclusion, log } = await run.play("- uses: actions/checkout@v4\n- run: git branch -r");
   expect([conclusion, log.at(-1)]).toEqual(["success", "  origin/main"]);
 });
