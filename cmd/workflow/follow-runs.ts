@@ -7,11 +7,13 @@ import { attached } from "../job/attached.ts";
 import { endLine } from "../job/end-line.ts";
 import { LogWriter } from "../job/log-writer.ts";
 import { sayWhyItWaits } from "../job/say-waiting.ts";
+import { takeOutputs } from "../job/take-outputs.ts";
 import type { Output } from "../output/output.ts";
 import { runSummary } from "../output/run-tree.ts";
 import { watchReader } from "../output/standard-streams.ts";
 
 interface FollowOptions {
+  download?: string | undefined;
   json: boolean;
   quiet: boolean;
 }
@@ -63,14 +65,20 @@ class RunFollower {
         message: ended.message,
         run,
       });
-      return exitCode;
+      return this.takeArtifacts(ended, exitCode);
     }
     // What the summary shows need not be said again.
     const isShown = run !== undefined && (ended.status === "SUCCESS" || ended.exitCode !== undefined);
     if (run && run.jobs.length + run.annotations.length > 0)
       await output.paintedNote(runSummary(run, output.noteLook));
     if (!isShown) await output.note(`tanvrit-compute: ${endLine(ended)}`);
-    return exitCode;
+    return this.takeArtifacts(ended, exitCode);
+  }
+
+  /** Fetches the artifacts of the run, if it has some, or says how to. Resolves with the exit code. */
+  private async takeArtifacts({ jobId, artifactId }: Job, exitCode: number): Promise<number> {
+    if (artifactId === undefined) return exitCode;
+    return takeOutputs(this.compute, jobId, exitCode, this.options, this.output);
   }
 
   private async show(index: number | undefined, signal: AbortSignal): Promise<void> {

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { cp } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Env } from "../../shared/config/home.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
@@ -12,6 +14,9 @@ import { runHere } from "./run-here.ts";
 import type { PlaceValues } from "./run-options.ts";
 import { RunStops } from "./run-stops.ts";
 import { thisMachine } from "./this-machine.ts";
+
+/** Where the engine leaves the artifacts of a run. */
+const ARTIFACTS = "artifacts";
 
 type Values = RequestValues & PlaceValues & { json: boolean };
 
@@ -46,11 +51,18 @@ export async function runAllHere(
   for (const [number, { request }] of planned.runs.entries()) {
     const { exitCode, run } = await runHere(request, directory, number, here, output);
     code ||= exitCode;
+    if (options.download !== undefined) await takeArtifacts(directory.run(number).work, options.download);
     if (options.json) await output.json({ type: "end", exitCode, run });
     else await output.paintedNote(runSummary(run, output.noteLook));
     if (exitCode === exitCodes.cancelled) break;
   }
   return code;
+}
+
+/** Copies the artifacts of a run, as a node keeps them as outputs of the job. */
+async function takeArtifacts(work: string, into: string): Promise<void> {
+  const from = join(work, ARTIFACTS);
+  if (existsSync(from)) await cp(from, join(into, ARTIFACTS), { recursive: true });
 }
 
 async function placeSource(

@@ -78,6 +78,13 @@ export const placeOptions = defineOptions({
     defaultText: "0",
     help: "Higher runs first; write a negative number as --priority=-1",
   },
+  download: {
+    kind: "value",
+    group: "Files and secrets",
+    placeholder: "DIR",
+    schema: optionText.min(1, { error: "must not be empty" }).optional(),
+    help: "Put the artifacts of the run into this directory, below artifacts, however it ended",
+  },
   detach: flagOption("Print the job's id and do not wait for its end", "Output and waiting"),
   quiet: { ...flagOption("Show only how it ended", "Output and waiting"), short: "q" },
   "shell-on-failure": flagOption(

@@ -54,6 +54,8 @@ type Values = OptionValues<typeof options>;
 function refuseUseless(options: Values): void {
   if (options.here) refuseHere(options);
   else if (options["shell-on-failure"]) throw new CliError("usage", "--shell-on-failure needs --here");
+  if (options.detach && options.download !== undefined)
+    throw new CliError("usage", "--detach and --download cannot be used together");
   if (options.detach && options.quiet)
     throw new CliError("usage", "--detach and --quiet cannot be used together");
 }
