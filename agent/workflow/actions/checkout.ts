@@ -76,10 +76,7 @@ async function checkOut(call: BuiltinCall, finder: RepositoryFinder): Promise<St
 }
 
 function readInputs({ step, inputs }: BuiltinCall): Checkout {
-  const { workspace } = step.job.plan.directories;
-  const directory = resolve(workspace, inputs.path ?? "");
-  if (relative(workspace, directory).startsWith(".."))
-    throw new Error(`Repository path '${directory}' is not under '${workspace}'. Write a path inside it.`);
+  const directory = directoryOf(step, inputs.path ?? "");
   const repository = inputs.repository || githubText(step.job, "repository");
   if (!/^[\w.-]+\/[\w.-]+$/.test(repository))
     throw new Error(`Invalid repository '${repository}'. Expected format {owner}/{repo}.`);
@@ -100,6 +97,17 @@ function readInputs({ step, inputs }: BuiltinCall): Checkout {
       "https://github.com"
     ).replace(/\/+$/, ""),
   };
+}
+
+/** Where `path` is on this machine; in a container, `github.workspace` is the container's own path. */
+function directoryOf({ job }: StepState, path: string): string {
+  const { workspace } = job.plan.directories;
+  const guest = job.host.guestPath(workspace);
+  const isGuest = path === guest || path.startsWith(`${guest}/`);
+  const directory = resolve(workspace, isGuest ? `.${path.slice(guest.length)}` : path);
+  if (relative(workspace, directory).startsWith(".."))
+    throw new Error(`Repository path '${directory}' is not under '${workspace}'. Write a path inside it.`);
+  return directory;
 }
 
 /** The directory itself stays: it may be mounted in containers. */
