@@ -1,6 +1,6 @@
 import { inTime, untilAborted } from "../../../shared/wait.ts";
-import { linuxTable, readProc } from "../../process/process-table.ts";
-import { endAll, withDescendants } from "../../process/process-tree.ts";
+import { linuxTable, readProc, tableByPs } from "../../process/process-table.ts";
+import { endAll, killFound, withDescendants } from "../../process/process-tree.ts";
 
 /** Jobs whose processes are dead end in far less. */
 const SETTLE_MS = 3_000;
@@ -31,6 +31,11 @@ export async function hurried<T>(
 }
 
 async function endProcesses(directory: string): Promise<void> {
+  if (process.platform !== "linux") {
+    const own = withDescendants(await tableByPs(), new Set([process.pid]));
+    killFound((found) => own.filter((pid) => pid !== process.pid).forEach(found));
+    return;
+  }
   // Every step has this variable, and no step can change it for the next.
   const mark = `\0RUNNER_TEMP=${directory}/`;
   await endAll((found) => {
