@@ -62,9 +62,12 @@ test("all GPUs are announced, or the first ones up to the owner's limit, with th
 });
 
 test("DOCKER jobs are announced when an engine answers that runs Linux containers", () => {
-  expect(announced(plain).jobTypes).toEqual(["COMMAND"]);
-  expect(announced(able).jobTypes).toEqual(["COMMAND", "DOCKER"]);
-  expect(announced({ ...able, docker: { ...docker, osType: "windows" } }).jobTypes).toEqual(["COMMAND"]);
+  expect(announced(plain).jobTypes).toEqual(["COMMAND", "GITHUB_ACTION"]);
+  expect(announced(able).jobTypes).toEqual(["COMMAND", "DOCKER", "GITHUB_ACTION"]);
+  expect(announced({ ...able, docker: { ...docker, osType: "windows" } }).jobTypes).toEqual([
+    "COMMAND",
+    "GITHUB_ACTION",
+  ]);
 });
 
 test("a job type is announced only if the owner allows it and the machine can run it", () => {
