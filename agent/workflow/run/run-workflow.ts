@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { access, constants, mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import type { data } from "@actions/expressions";
 import { textOf } from "../../../shared/text-of.ts";
@@ -67,7 +67,7 @@ async function endOfRun(
   try {
     const secrets = await takeSecrets(plan.secretsFile);
     for (const value of Object.values(secrets)) recorder.mask.add(value);
-    await mkdir(plan.cacheDirectory, { recursive: true });
+    await makeCache(plan.cacheDirectory);
     const git = await readSource(plan, io.signal);
     const { signal, hurry } = io;
     parts = makeParts(plan, { repository: repositoryName(plan, git), signal, hurry });
@@ -89,6 +89,17 @@ async function endOfRun(
     return isReplaced ? "cancelled" : "failure";
   } finally {
     await parts?.close();
+  }
+}
+
+async function makeCache(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+    await access(directory, constants.W_OK);
+  } catch (error) {
+    throw new Error(
+      `The directory of caches cannot be used: ${textOf(error)}. Make ${directory} writable for this account.`,
+    );
   }
 }
 

@@ -234,6 +234,17 @@ test("a repository is cloned at a branch, a tag or a commit", async () => {
   expect(missing.annotations[0]?.message).toMatch(/^Cannot clone file:.* at nowhere: .*nowhere/);
 });
 
+test("a directory of caches that cannot be made is named", async () => {
+  await using scratch = await makeScratch();
+  await Bun.write(scratch.join("file"), "");
+  const plan = { cacheDirectory: scratch.join("file", "cache") };
+  const { exit, run } = await engineRun({ plan, files: { [WORKFLOW]: one("push", "true") } });
+  expect(exit).toBe(1);
+  expect(run.annotations[0]?.message).toMatch(
+    /^The directory of caches cannot be used: .*Make .*file\/cache writable/,
+  );
+});
+
 test("events have likely payloads, and what was given counts", async () => {
   const { exit, log } = await engineRun({
     files: {
