@@ -32,6 +32,8 @@ export async function copyGit(
   const branch = isTop ? await askGit(top, "symbolic-ref", "--quiet", "--short", "HEAD") : undefined;
   if (head === undefined) await firstCommit(top, into, branch ?? "main", files);
   else await fetchHead(top, into, { head, branch, whole });
+  // One file instead of thousands is copied and sent in no time.
+  if (head === undefined) await git(into, ["repack", "-adq"]);
   await git(into, ["config", "gc.auto", "0"]);
   const directory = join(into, ".git");
   for (const name of LEFT_OUT) rmSync(join(directory, name), { recursive: true, force: true });
