@@ -64,10 +64,16 @@ export function evaluateToken(token: TemplateToken | undefined, scope: Scope): V
 export function evaluateToken(token: TemplateToken | undefined, scope: Scope): Value | undefined {
   if (token === undefined) return undefined;
   if (isBasicExpression(token)) return toValue(evaluateExpression(token.expression, scope));
-  if (isSequence(token)) return [...token].map((item) => evaluateToken(item, scope));
+  if (isSequence(token)) return [...token].flatMap((item) => evaluateItem(item, scope));
   if (isMapping(token)) return evaluateMapping(token, scope);
   if (isLiteral(token)) return literalOf(token);
   throw new ExpressionProblem(`A ${token.typeName()} cannot be evaluated.`);
+}
+
+/** A list that an expression gives belongs to the list around it. */
+function evaluateItem(item: TemplateToken, scope: Scope): Value[] {
+  const value = evaluateToken(item, scope);
+  return isBasicExpression(item) && Array.isArray(value) ? value : [value];
 }
 
 /** The same as text, as GitHub turns values into text; "" for null and undefined. */

@@ -54,6 +54,10 @@ function allowMoreEvents(definitions: TemplateSchema["definitions"]): void {
   }
   const dispatched = expect(definitions["repository-dispatch-mapping"], MappingDefinition).properties;
   Object.assign(dispatched, { types: filters.branches });
+  const types = oneOf("dispatch-types", "non-empty-string", "sequence-of-non-empty-string");
+  definitions[types.key] = types;
+  const ofDispatch = expect(definitions["repository-dispatch-mapping"], MappingDefinition).properties;
+  Object.assign(ofDispatch.types ?? {}, { type: types.key });
   const destroyed = new StringDefinition("merge-group-destroyed");
   destroyed.constant = "destroyed";
   definitions[destroyed.key] = destroyed;

@@ -45,6 +45,7 @@ const events = [
   "{workflow_run: {workflows: CI}}",
   "{repository_dispatch: {types: [deploy, my-event]}}",
   "{repository_dispatch: {types: deploy}}",
+  "{repository_dispatch: {types: deploy}}",
   "{schedule: [{cron: '0 0 * * *'}, {cron: '*/15 2-4,8 1 JAN-DEC MON-FRI'}]}",
   "{schedule: [{cron: '30 5 * * 1,3', timezone: Europe/Berlin}]}",
   "{workflow_dispatch: }",
