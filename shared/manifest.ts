@@ -185,6 +185,26 @@ export const jobManifest = jobFields
 /** A job file of the command line, whose inputs may be files of the submitter. */
 export const jobFile = jobFields.superRefine(addProblems).check(z.overwrite(withGrace));
 
+/** The same where the repository of a workflow may come from the submitter too. */
+export const localJobFile = jobFields
+  .superRefine((job, context) => addProblems({ ...job, inputs: inputsWithSource(job) }, context))
+  .check(z.overwrite(withGrace));
+
+/** Whether the submitter has the repository of the workflow: nothing else in the job brings it. */
+export function needsOwnSource({
+  type,
+  workflow,
+  inputs,
+}: Pick<JobManifestInput, "type" | "workflow" | "inputs">): boolean {
+  const hasSource = workflow?.clone !== undefined || inputs?.some(({ to }) => to === SOURCE_DIRECTORY);
+  return type === "GITHUB_ACTION" && workflow !== undefined && !hasSource;
+}
+
+function inputsWithSource(job: JobFields): JobFields["inputs"] {
+  const { inputs = [] } = job;
+  return needsOwnSource(job) ? [...inputs, { from: ".", to: SOURCE_DIRECTORY }] : job.inputs;
+}
+
 type JobFields = z.output<typeof jobFields>;
 
 function withGrace(job: JobFields): JobFields {

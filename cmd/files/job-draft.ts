@@ -23,7 +23,10 @@ const SOME_DIGITS = "0".repeat(26);
 /** What a manifest has in place of these, so that its schema can check the rest. */
 export function standIns({ inputs, envFrom }: Pick<JobDraft, "inputs" | "envFrom">) {
   return {
-    inputs: inputs?.map(({ to }) => ({ from: `artifact:art_${SOME_DIGITS}`, to })),
+    inputs:
+      inputs?.length === 0
+        ? undefined
+        : inputs?.map(({ to }) => ({ from: `artifact:art_${SOME_DIGITS}`, to })),
     envFrom: envFrom?.map(() => `job_${SOME_DIGITS}`),
   };
 }

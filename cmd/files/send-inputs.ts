@@ -1,4 +1,5 @@
 import type { Compute, JobManifestInput } from "../../sdk/index.ts";
+import { needsOwnSource } from "../../shared/manifest.ts";
 import { patience } from "../connection/connect.ts";
 import { findArtifact, findJob, findJobs } from "../connection/find-id.ts";
 import { CliError } from "../exit/failure.ts";
@@ -12,6 +13,8 @@ export interface SendOptions {
   json: boolean;
   "no-ignore": boolean;
 }
+
+const NO_REPOSITORY = { url: "file:///nowhere" };
 
 type Entry = { from: string; to?: string | undefined };
 
@@ -43,7 +46,12 @@ export class InputSender {
   async withoutLocal(draft: JobDraft): Promise<JobManifestInput> {
     const { envFrom, entries } = await this.find(draft);
     const inputs = entries.filter((entry) => "from" in entry);
-    return manifestOf(draft, inputs, envFrom);
+    const manifest = manifestOf(draft, inputs, envFrom);
+    const { workflow } = manifest;
+    // The rest can be checked as if the node fetched the repository.
+    return workflow && needsOwnSource({ ...draft.manifest, inputs })
+      ? { ...manifest, workflow: { ...workflow, clone: NO_REPOSITORY } }
+      : manifest;
   }
 
   private async find({ inputs = [], envFrom }: JobDraft) {

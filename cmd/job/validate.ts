@@ -1,11 +1,12 @@
 import { defineOptions } from "../../shared/config/options.ts";
 import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.ts";
-import { jobFile } from "../../shared/manifest.ts";
+import { type JobManifest, localJobFile, needsOwnSource } from "../../shared/manifest.ts";
 import { defineCommand } from "../command/command.ts";
 import { jsonOption } from "../command/common-options.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { noIgnoreOption } from "../files/file-options.ts";
-import { readInputs } from "../files/job-draft.ts";
+import type { GivenInput } from "../files/input-source.ts";
+import { directoryOf, readInputs } from "../files/job-draft.ts";
 import { wouldSend } from "../files/send-inputs.ts";
 import { sizeText } from "../files/send-tree.ts";
 import { fileName, readTextFile } from "../input/read-file.ts";
@@ -21,8 +22,10 @@ With --json it prints the job as the server would take it, with every default.`,
     for (const file of positionals) {
       const text = await readTextFile(file);
       try {
-        const manifest = parseYaml(text, fileName(file), jobFile);
-        const inputs = await wouldSend(await readInputs({ file }, manifest.inputs), options);
+        const manifest = parseYaml(text, fileName(file), localJobFile);
+        const given = (await readInputs({ file }, manifest.inputs)) ?? [];
+        const own = needsOwnSource(manifest) ? await ownInputs(manifest, file, options) : [];
+        const inputs = await wouldSend([...own, ...given], options);
         const sends = inputs.map((one) => `; it would send ${sizeText(one)} of ${one.path}`).join("");
         await output.note(`${fileName(file)}: ok${sends}`);
         if (options.json) await output.json(manifest);
@@ -35,3 +38,14 @@ With --json it prints the job as the server would take it, with every default.`,
     return exitCodes.ok;
   },
 });
+
+/** Checks the workflow of the job too, and what its repository brings. */
+async function ownInputs(
+  manifest: JobManifest,
+  file: string,
+  options: { "no-ignore": boolean },
+): Promise<GivenInput[]> {
+  const { workflowOfFile } = await import("../workflow/draft/job-workflow.ts");
+  const { inputs } = await workflowOfFile(manifest, await directoryOf(file), process.env, options);
+  return inputs;
+}

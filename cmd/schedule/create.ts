@@ -118,7 +118,12 @@ async function workOf(options: Omit<Values, keyof typeof notAsked>, rest?: strin
   if (template === undefined) {
     if (param.length > 0)
       throw new CliError("usage", "--param is for a template, and no --template was given");
-    if (rest === undefined && options.file === undefined && options.image === undefined) {
+    if (
+      rest === undefined &&
+      options.file === undefined &&
+      options.image === undefined &&
+      options.workflow === undefined
+    ) {
       throw new CliError("usage", "neither a command nor a template to run was given", {
         todo: "Put the command after --, for example: tanvrit-compute schedule create --cron '0 * * * *' -- ./hourly.sh",
       });

@@ -120,3 +120,21 @@ test("workflow list shows events, jobs and inputs", async () => {
     },
   ]);
 });
+
+test("job validate checks the workflow of a job file, which brings its repository", async () => {
+  await using own = await repository(right);
+  const { scratch } = own;
+  const validate = async (more: string) => {
+    await Bun.write(scratch.join("job.yaml"), `type: GITHUB_ACTION\nworkflow: {path: ${more}}\n`);
+    return runProgram(scratch.path, ["job", "validate", "job.yaml"]);
+  };
+  const valid = await validate(".github/workflows/ci.yml, event: workflow_dispatch, inputs: {level: high}");
+  expect([valid.exitCode, valid.stderr]).toEqual([0, expect.stringContaining("of the repository")]);
+  const wrong = await validate(".github/workflows/ci.yml, event: workflow_dispatch, inputs: {level: x}");
+  expect([wrong.exitCode, wrong.stderr]).toEqual([
+    65,
+    expect.stringContaining("ci.yml:6:14: The input 'level'"),
+  ]);
+  expect((await validate("nothing.yml")).exitCode).toBe(66);
+  expect((await validate("ci.yml, clone: {url: 'https://github.com/o/r'}")).exitCode).toBe(0);
+});

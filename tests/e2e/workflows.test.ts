@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { FilesOfJobs } from "../support/files-of-jobs.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
+import { makeScratch } from "../support/scratch.ts";
 import { waitFor } from "../support/wait.ts";
 import { endings, workflowJob } from "../support/workflow/workflow-jobs.ts";
 
@@ -383,4 +384,24 @@ jobs:
   for (const jobId of ids) await jobs.compute.jobs.wait(jobId);
   for (const jobId of ids) expect((await person.job(jobId)).status).toBe("SUCCESS");
   expect(await person.get(["job", "logs", made.jobId])).toContain("who ada");
+});
+
+test("a schedule and a dry run take the options of a workflow; a schedule needs a repository that the node can fetch", async () => {
+  await using own = await makeScratch();
+  await Bun.write(
+    own.join("ci.yml"),
+    "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}",
+  );
+  const schedule = ["schedule", "create", "--cron", "@daily", "--workflow"];
+  const local = await person.run([...schedule, own.join("ci.yml")]);
+  expect([local.exitCode, local.stderr]).toEqual([64, expect.stringContaining("give its URL with --repo")]);
+  const cloned = await person.run([...schedule, "ci.yml", "--repo", "https://github.com/o/r@v1", "--json"]);
+  expect(JSON.parse(cloned.stdout)).toMatchObject({
+    job: {
+      type: "GITHUB_ACTION",
+      workflow: { path: "ci.yml", clone: { url: "https://github.com/o/r", ref: "v1" } },
+    },
+  });
+  const dry = await person.run(["job", "submit", "--workflow", own.join("ci.yml"), "--dry-run"]);
+  expect([dry.exitCode, dry.stderr]).toEqual([0, expect.stringContaining("of the repository")]);
 });

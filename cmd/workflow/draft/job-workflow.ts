@@ -64,6 +64,34 @@ export async function jobWorkflow(
   return { ...workflowParts(run, source, options["action-store"]), secrets };
 }
 
+const NO_FLAGS = {
+  workflow: undefined,
+  event: undefined,
+  "event-file": undefined,
+  job: undefined,
+  matrix: undefined,
+  var: undefined,
+  secret: undefined,
+  repo: undefined,
+  "action-store": undefined,
+  actor: undefined,
+  repository: undefined,
+  "keep-on-failure": false,
+  input: undefined,
+  env: undefined,
+  "secret-env": undefined,
+} satisfies Omit<WorkflowValues, "no-ignore">;
+
+/** The workflow of a job file alone. Throws CliError and FileError. */
+export function workflowOfFile(
+  ofFile: WorkflowOfFile,
+  directory: string,
+  env: Env,
+  options: { "no-ignore": boolean },
+): Promise<JobWorkflow> {
+  return jobWorkflow({ ...NO_FLAGS, ...options }, ofFile, directory, env);
+}
+
 function inputsOf(texts: readonly string[] | undefined): Record<string, string> | undefined {
   if (!texts) return undefined;
   const read = optionPairs("an input of the workflow").safeParse(texts);
