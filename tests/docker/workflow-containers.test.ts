@@ -164,6 +164,19 @@ test("a cancelled job leaves no container behind", async () => {
   expect(tree.jobs[0]?.steps.find(({ name }) => name === "Run echo still here")?.conclusion).toBe("success");
 });
 
+test("a run that ends at once takes its containers along", async () => {
+  const cancel = new AbortController();
+  const onLine = (line: string) => line.includes("sleeping now") && cancel.abort();
+  const job = `
+  stubborn:
+    runs-on: ubuntu-latest
+    container: IMAGE
+    steps: [{run: "trap '' INT TERM; echo sleeping now; while true; do sleep 1; done"}]
+`;
+  const { exit } = await run(job, {}, { signal: cancel.signal, hurry: cancel.signal, onLine });
+  expect([exit, await left()]).toEqual([130, []]);
+});
+
 test("without an engine a job says that it needs one, and what to do", async () => {
   const before = process.env.DOCKER_HOST;
   process.env.DOCKER_HOST = "unix:///nowhere/docker.sock";

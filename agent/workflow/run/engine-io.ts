@@ -25,6 +25,8 @@ export interface EngineParts {
   servicesFor(job: JobPlan, report: JobReport): Promise<JobServices>;
   readRemote: ReadRemote;
   close(): Promise<void>;
+  /** Removes the containers of a run that nobody waits for any more. */
+  abandon(): Promise<void>;
 }
 
 /** @param run.repository OWNER/NAME */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { EXECUTION_VARIABLE } from "../../process/environment.ts";
 import { makeRunActions } from "../actions/builtin.ts";
 import { DockerContainers } from "../containers/docker-containers.ts";
+import { removeLeftContainers } from "../containers/left-containers.ts";
 import { runJob } from "../steps/run-job.ts";
 import { toolkitActions } from "../toolkit/builtin-actions.ts";
 import { Toolkit } from "../toolkit/toolkit.ts";
@@ -16,10 +17,8 @@ export const makeEngineParts: MakeParts = (plan, { repository, signal, hurry }) 
   const builtins = new Map(Object.entries(toolkitActions(toolkit)));
   const { actions, workflows } = makeRunActions(plan, builtins);
   const executionId = process.env[EXECUTION_VARIABLE] ?? runId;
-  const containers = new DockerContainers({
-    executionId,
-    environment: { ...process.env, ...plan.containerEnvironment },
-  });
+  const environment = { ...process.env, ...plan.containerEnvironment };
+  const containers = new DockerContainers({ executionId, environment });
   return {
     runJob,
     servicesFor: async (job, report) => ({
@@ -32,5 +31,6 @@ export const makeEngineParts: MakeParts = (plan, { repository, signal, hurry }) 
     }),
     readRemote: async (uses) => (await workflows.read(uses, repository, signal)).text,
     close: () => toolkit.close(),
+    abandon: () => removeLeftContainers([executionId], environment),
   };
 };

@@ -2,6 +2,7 @@ import { access, constants, mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import type { data } from "@actions/expressions";
 import { textOf } from "../../../shared/text-of.ts";
+import { inTime } from "../../../shared/wait.ts";
 import type { Conclusion, WorkflowRun } from "../../../shared/workflow-run.ts";
 import { evaluateText, toData } from "../expressions/evaluate.ts";
 import { engineExit, type RunPlan } from "../plan.ts";
@@ -23,6 +24,8 @@ import { Slots } from "./slots.ts";
 import { removeWork } from "./work-directories.ts";
 
 const MIN_AT_ONCE = 2;
+/** Containers of a run that ends at once have so long to go. */
+const ABANDON_MS = 10_000;
 
 /** How a run ended. `invalid`: it did not begin, because something is wrong with the workflow or the request. */
 type RunEnd = Conclusion | "invalid";
@@ -33,7 +36,15 @@ export async function runWorkflow(plan: RunPlan, io: EngineIo, makeParts: MakePa
   const { request } = plan;
   const about = { name: request.path, path: request.path, event: request.event };
   recorder.event({ type: "run", run: { ...about, status: "in_progress", startedAt: now() } });
-  const end = await hurried(io.hurry, plan.directory, () => endOfRun(plan, io, recorder, makeParts));
+  let parts: EngineParts | undefined;
+  const make: MakeParts = (...args) => {
+    parts = makeParts(...args);
+    return parts;
+  };
+  const end = await hurried(io.hurry, plan.directory, () => endOfRun(plan, io, recorder, make));
+  // What cannot be removed in time is all that the person will find.
+  if (io.hurry.aborted)
+    await inTime(ABANDON_MS, parts?.abandon() ?? Promise.resolve()).catch(() => undefined);
   recorder.cancelOpen();
   const conclusion = end === "invalid" ? "failure" : end;
   const change: Partial<WorkflowRun> = { status: "completed", conclusion, completedAt: now() };
