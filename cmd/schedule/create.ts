@@ -130,6 +130,7 @@ async function workOf(options: Omit<Values, keyof typeof notAsked>, rest?: strin
     }
     const draft = await buildManifest({ ...options, ...notAsked }, rest);
     refuseLocal(draft, "a schedule");
+    refuseSecrets(draft);
     return { draft };
   }
   if (rest !== undefined) throw new CliError("usage", "a template and a command cannot be used together");
@@ -140,6 +141,15 @@ async function workOf(options: Omit<Values, keyof typeof notAsked>, rest?: strin
     });
   }
   return { template, parameters: param.length > 0 ? paramsOf(param) : undefined };
+}
+
+/** A value that is sent along is only kept for days. */
+function refuseSecrets({ secrets = {} }: JobDraft): void {
+  const [name] = Object.keys(secrets);
+  if (name === undefined) return;
+  throw new CliError("usage", `--secret ${name}: a schedule needs a secret that stays on the server`, {
+    todo: `Set it with tanvrit-compute secret set NAME, and use --secret-env ${name}=NAME`,
+  });
 }
 
 interface Work {

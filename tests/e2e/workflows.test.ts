@@ -402,6 +402,15 @@ test("a schedule and a dry run take the options of a workflow; a schedule needs 
       workflow: { path: "ci.yml", clone: { url: "https://github.com/o/r", ref: "v1" } },
     },
   });
+  const secret = await person.run([
+    ...schedule,
+    "ci.yml",
+    "--repo",
+    "https://github.com/o/r",
+    "--secret",
+    "A=b",
+  ]);
+  expect([secret.exitCode, secret.stderr]).toEqual([64, expect.stringContaining("--secret-env A=NAME")]);
   const dry = await person.run(["job", "submit", "--workflow", own.join("ci.yml"), "--dry-run"]);
   expect([dry.exitCode, dry.stderr]).toEqual([0, expect.stringContaining("of the repository")]);
 });
