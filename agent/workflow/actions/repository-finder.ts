@@ -13,11 +13,12 @@ export interface FoundRepository {
   commit?: string | undefined;
 }
 
-/** A repository that is nowhere. */
+/** A repository that is nowhere. `answered`: its server says so; otherwise there might be one, but no way to it. */
 export class UnresolvedError extends Error {
   constructor(
     readonly problem: string,
     readonly hint: string,
+    readonly answered: boolean,
   ) {
     super(`${problem}. ${hint}`);
   }
@@ -90,6 +91,8 @@ export class RepositoryFinder {
       try {
         return await search;
       } catch (error) {
+        // What is not there now is not looked for again in this run: every look may take half a minute.
+        if (error instanceof UnresolvedError) throw error;
         if (this.found.get(key) === search) this.found.delete(key);
         // Another job asked first and was cancelled.
         if (known && isAbort(error) && !signal.aborted) continue;
@@ -130,17 +133,18 @@ export class RepositoryFinder {
       notes.push(
         error instanceof FetchError && error.missing ? error.why : `${textOf(error)} (fetching from ${url})`,
       );
-      throw unresolved(reference, notes);
+      throw unresolved(reference, notes, error instanceof FetchError && error.missing);
     }
   }
 }
 
-function unresolved(reference: RepositoryReference, notes: string[]): UnresolvedError {
+function unresolved(reference: RepositoryReference, notes: string[], answered: boolean): UnresolvedError {
   const { owner, repo, path, ref } = reference;
   const what = path.startsWith(".github/workflows/") ? "workflow" : "action";
   return new UnresolvedError(
     `Unable to resolve ${what} \`${textOfReference(reference)}\`: ${notes.join("; ")}`,
     `Check the name and the version, or put it into DIR/${owner}/${repo}@${ref} and run with --action-store DIR.`,
+    answered,
   );
 }
 

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { writeFiles } from "../../../tests/support/git-repository.ts";
+import { GitRepository, writeFiles } from "../../../tests/support/git-repository.ts";
 import { type PlayedJob, type PlayOptions, playJob } from "../../../tests/support/played-job.ts";
 import { makeScratch } from "../../../tests/support/scratch.ts";
 import { makeRunActions } from "./builtin.ts";
@@ -179,20 +179,40 @@ test("a local action that is missing asks for a checkout", async () => {
   );
 });
 
-test("an action that cannot be found fails the job before its first step, and says what to do", async () => {
-  const { steps, annotations, log } = await play("- run: echo first\n- uses: o/none@v1", {});
-  expect(steps).toEqual(["Set up job: failure", "Complete job: success"]);
+test("an action that cannot be reached fails its step, and says what to do", async () => {
+  const { steps, annotations, job } = await play(
+    "- run: echo first\n- uses: o/none@v1\n- uses: o/neither@v1\n  if: false\n- uses: o/outer@v1\n  if: always()",
+    { "o/outer@v1/action.yml": "runs: {using: composite, steps: [{uses: o/inside@v3}]}" },
+  );
+  expect(steps).toEqual([
+    "Set up job: success",
+    "Run echo first: success",
+    "Run o/none@v1: failure",
+    "Run o/neither@v1: skipped",
+    "Run o/outer@v1: failure",
+    "> Run o/inside@v3: failure",
+    "Complete job: success",
+  ]);
   expect(annotations).toEqual([
     expect.stringContaining("put it into DIR/o/none@v1 and run with --action-store DIR"),
+    expect.stringContaining("put it into DIR/o/inside@v3 and run with --action-store DIR"),
   ]);
-  expect(log).not.toContain("first");
+  expect(job.annotations[0]?.step).toBe(3);
 });
 
-test("all actions that cannot be found are named at once", async () => {
-  const { annotations } = await play("- uses: o/none@v1\n- uses: o/neither@v2", {});
+test("versions that the server does not have fail the job before its first step, all of them at once", async () => {
+  await using server = await makeScratch();
+  for (const name of ["a", "b"]) new GitRepository(server.join("o", name)).commit({ "action.yml": "" });
+  const { steps, annotations } = await play(
+    "- run: echo first\n- uses: o/a@v1\n- uses: o/b@v2",
+    {},
+    {},
+    { actionsUrl: `file://${server.path}` },
+  );
+  expect(steps).toEqual(["Set up job: failure", "Complete job: success"]);
   expect(annotations).toEqual([
-    expect.stringContaining("`o/none@v1`"),
-    expect.stringContaining("`o/neither@v2`"),
+    expect.stringContaining("`o/a@v1`: the action store does not have it; unable to find version `v1`"),
+    expect.stringContaining("`o/b@v2`"),
   ]);
 });
 
@@ -275,14 +295,14 @@ async function play(
   steps: string,
   store: Record<string, string>,
   source: Record<string, string> = {},
-  options: PlayOptions = {},
+  { actionsUrl, ...options }: PlayOptions & { actionsUrl?: string } = {},
 ): Promise<PlayedJob> {
   await using scratch = await makeScratch();
   writeFiles(scratch.join("store"), store);
   writeFiles(scratch.join("source"), { ".keep": "", ...source });
   const { actions } = makeRunActions({
     actionStore: scratch.join("store"),
-    actionsUrl: `file://${scratch.join("server")}`,
+    actionsUrl: actionsUrl ?? `file://${scratch.join("server")}`,
     cacheDirectory: scratch.join("cache"),
     source: scratch.join("source"),
   });

@@ -13,6 +13,7 @@ import { dockerAction, imageAction } from "./docker-action.ts";
 import { githubText } from "./github-text.ts";
 import { javascriptAction } from "./javascript-action.ts";
 import type { ActionOrigin } from "./origin.ts";
+import { part } from "./parts.ts";
 import {
   isLocalUse,
   type LocalReference,
@@ -20,7 +21,7 @@ import {
   readReference,
   textOfReference,
 } from "./reference.ts";
-import type { RepositoryFinder } from "./repository-finder.ts";
+import { type RepositoryFinder, UnresolvedError } from "./repository-finder.ts";
 
 /** As GitHub's runner. */
 const MAX_DEPTH = 9;
@@ -95,7 +96,14 @@ export class WorkflowActions implements Actions {
     if (callers.length > MAX_DEPTH || callers.includes(shown)) throw tooDeep([...callers, shown]);
     const builtin = await this.builtinFor(reference, job);
     if (builtin) return builtinAction(builtin, reference);
-    return this.read(await this.repositoryOrigin(reference, job), job, callers);
+    let origin: ActionOrigin;
+    try {
+      origin = await this.repositoryOrigin(reference, job);
+    } catch (error) {
+      if (error instanceof UnresolvedError && !error.answered) return unreachableAction(error);
+      throw error;
+    }
+    return this.read(origin, job, callers);
   }
 
   private async builtinFor(
@@ -168,6 +176,11 @@ function ownReference(uses: string, job: JobState): string {
   if (path === undefined) return uses;
   const inside = path === "" ? "" : `/${path}`;
   return `${githubText(job, "repository")}${inside}@${githubText(job, "sha")}`;
+}
+
+/** GitHub might well find it. So the job goes on, and only the step that needs the action fails. */
+function unreachableAction(error: UnresolvedError): PreparedAction {
+  return { action: {}, main: part("always()", () => Promise.reject(error)) };
 }
 
 function localOrigin({ path }: LocalReference, job: JobState): ActionOrigin {
