@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
@@ -68,6 +68,12 @@ class Repository implements AsyncDisposable {
     return readdirSync(this.scratch.join("tmp"));
   }
 
+  /** The shells that work among its temporary files. */
+  get steps(): number[] {
+    const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    return pids.map(Number).filter((pid) => argumentsOf(pid).includes(`${this.scratch.path}/tmp/`));
+  }
+
   write(path: string, text: string): string {
     const file = join(this.path, path);
     mkdirSync(dirname(file), { recursive: true });
@@ -87,6 +93,14 @@ class Repository implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.scratch[Symbol.asyncDispose]();
+  }
+}
+
+function argumentsOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return ""; // It has ended.
   }
 }
 
@@ -125,14 +139,16 @@ test.each([
   },
 );
 
-test("a run that is killed leaves a directory, which the next run removes", async () => {
+test("a run that is killed leaves a directory and a step, which the next run ends and removes", async () => {
   await using repository = await Repository.with({ "slow.yml": SLOW, "hello.yml": HELLO });
   await using running = repository.start([".github/workflows/slow.yml", "--here"]);
   await waitFor("the step", () => running.stdout.includes('"started"'));
   await running.stop("SIGKILL");
   expect(repository.left).toHaveLength(1);
+  expect(repository.steps).toHaveLength(1);
   expect(await repository.run([".github/workflows/hello.yml", "--here"])).toMatchObject({ exitCode: 0 });
   expect(repository.left).toEqual([]);
+  await waitFor("the step to end", () => repository.steps.length === 0);
 });
 
 test("--keep-on-failure keeps the directory of a run that failed, and says where it is", async () => {

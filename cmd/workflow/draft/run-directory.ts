@@ -1,7 +1,16 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { killFound } from "../../../agent/process/process-tree.ts";
 
 const PREFIX = "tanvrit-workflow-";
 /** Holds the id of the process that works in the directory. */
@@ -79,9 +88,22 @@ function removeOld(): void {
       if (stat.uid !== uid || isWorkedIn(path)) continue;
       const kept = statSync(join(path, KEPT), { throwIfNoEntry: false });
       if (kept && Date.now() - kept.mtimeMs < KEEP_MS) continue;
+      killFound((found) => eachProcessIn(path, found));
       rmSync(path, { recursive: true, force: true });
     } catch {
       // Another run removes it, or a step took away our rights in it.
+    }
+  }
+}
+
+/** The steps of a run whose command was killed go on, and work in its directory. Linux only: elsewhere nobody knows where they work. */
+function eachProcessIn(path: string, found: (pid: number) => void): void {
+  if (process.platform !== "linux") return;
+  for (const name of readdirSync("/proc").filter((one) => /^\d+$/.test(one))) {
+    try {
+      if (readlinkSync(`/proc/${name}/cwd`).startsWith(`${path}/`)) found(Number(name));
+    } catch {
+      // It has ended, or belongs to another account.
     }
   }
 }
