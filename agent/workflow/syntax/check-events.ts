@@ -3,13 +3,23 @@ import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/in
 import { type InputDefinition, inputDefinitions } from "./inputs.ts";
 import { fieldsOf, itemsOf, pairsOf, type TemplateFile, textOfToken } from "./template.ts";
 
+const MAX_DISPATCH_INPUTS = 25;
+
 /** Checks what the schema cannot say about `on`. */
 export function checkEvents(on: TemplateToken, file: TemplateFile): void {
   if (file.problems.length === 0 && !on.isScalar && itemsOf(on).length + pairsOf(on).length === 0)
     file.report("The workflow has no events", on.range?.start, "Name at least one event, such as push.");
   for (const [, event] of pairsOf(on)) checkFilters(fieldsOf(event), event, file);
   for (const entry of itemsOf(fieldsOf(on).get("schedule"))) checkSchedule(fieldsOf(entry), file);
-  for (const input of inputDefinitions(on, "workflow_dispatch")) checkInput(input, file);
+  const dispatched = inputDefinitions(on, "workflow_dispatch");
+  const beyond = dispatched[MAX_DISPATCH_INPUTS];
+  if (beyond)
+    file.report(
+      `workflow_dispatch has ${dispatched.length} inputs; GitHub takes at most ${MAX_DISPATCH_INPUTS}`,
+      beyond.token.range?.start,
+      "Put several values into one input, as JSON, and read it with fromJSON.",
+    );
+  for (const input of dispatched) checkInput(input, file);
   for (const input of inputDefinitions(on, "workflow_call"))
     if (input.type !== "choice") checkInput(input, file);
 }

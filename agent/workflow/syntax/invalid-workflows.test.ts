@@ -282,3 +282,13 @@ test("aliases that would grow without end are refused", async () => {
   const { problems } = await readWorkflow("w.yml", `on: push\nx:\n${lines.join("\n")}\n${JOBS}`);
   expect(problems[0]?.message).toContain("aliases expanded");
 });
+
+test("a workflow_dispatch with more inputs than GitHub takes", async () => {
+  const inputs = (count: number) => Array.from({ length: count }, (_, at) => `      i${at}: {}\n`).join("");
+  const text = (count: number) => `on:\n  workflow_dispatch:\n    inputs:\n${inputs(count)}${JOBS}`;
+  expect((await readWorkflow("w.yml", text(25))).problems).toEqual([]);
+  const { problems } = await readWorkflow("w.yml", text(26));
+  expect(problems.map(({ line, message }) => `${line}: ${message}`)).toEqual([
+    "29: workflow_dispatch has 26 inputs; GitHub takes at most 25",
+  ]);
+});
