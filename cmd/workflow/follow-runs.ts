@@ -68,7 +68,10 @@ class RunFollower {
       return this.takeArtifacts(ended, exitCode);
     }
     // What the summary shows need not be said again.
-    const isShown = run !== undefined && (ended.status === "SUCCESS" || ended.exitCode !== undefined);
+    const isShown =
+      run !== undefined &&
+      ended.status !== "TIMEOUT" &&
+      (ended.status === "SUCCESS" || ended.exitCode !== undefined);
     if (run && run.jobs.length + run.annotations.length > 0)
       await output.paintedNote(runSummary(run, output.noteLook));
     if (!isShown) await output.note(`tanvrit-compute: ${endLine(ended)}`);

@@ -36,7 +36,12 @@ export async function runAllHere(
   const machine = await thisMachine(env, options.label);
   const planned = await planRuns(path, wishes, options);
   await placeSource(planned, directory, say);
-  if (stops.signal.aborted) return exitCodes.cancelled;
+  const sayLate = () =>
+    output.note(`tanvrit-compute: stopped: the time limit of ${options.timeout} s is over.`);
+  if (stops.signal.aborted) {
+    if (stops.isLate) await sayLate();
+    return stops.isLate ? exitCodes.jobTimeout : exitCodes.cancelled;
+  }
   const here = {
     env,
     secrets: wishes.secrets,
@@ -54,7 +59,8 @@ export async function runAllHere(
     if (options.download !== undefined) await takeArtifacts(directory.run(number).work, options.download);
     if (options.json) await output.json({ type: "end", exitCode, run });
     else await output.paintedNote(runSummary(run, output.noteLook));
-    if (exitCode === exitCodes.cancelled) break;
+    if (stops.isLate) await sayLate();
+    if (stops.isLate || exitCode === exitCodes.cancelled) break;
   }
   return code;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { linuxTable, readProc } from "../../agent/process/process-table.ts";
-import { Running } from "../support/program.ts";
+import { Running, runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -32,6 +32,19 @@ test("a second Ctrl-C ends a run in this process at once, with processes that ha
   expect(sleepers()).toEqual([]);
   const left = readdirSync(scratch.join("tmp")).filter((name) => name.startsWith("tanvrit-workflow"));
   expect(left).toEqual([]);
+});
+
+test("a time limit stops the run, says so, and the next workflow does not begin", async () => {
+  await using scratch = await makeScratch();
+  for (const name of ["a", "b"])
+    writeFileSync(scratch.join(`${name}.yml`), WORKFLOW.replace("sleep 60 &", ""));
+  const args = ["workflow", "run", ".", "--here", "--timeout", "1"];
+  const { exitCode, stdout, stderr } = await runProgram(scratch.path, args, {
+    env: { XDG_CACHE_HOME: scratch.join("cache") },
+  });
+  expect(exitCode).toBe(124);
+  expect(stdout.match(/^ready$/gm)?.length ?? 0).toBeLessThan(2);
+  expect(stderr).toEndWith("tanvrit-compute: stopped: the time limit of 1 s is over.\n");
 });
 
 function sleepersOf(directory: string): number[] {
