@@ -1,6 +1,4 @@
-/** As GitHub's runner does it: INT, then TERM, then KILL. */
-const TERM_AFTER_MS = 7_500;
-const KILL_AFTER_MS = 10_000;
+import { stopTimes } from "../stop-times.ts";
 
 /** Sends the signals of a cancelled step once `cancel` fires, until `end`. */
 export function stopLadder(
@@ -12,7 +10,9 @@ export function stopLadder(
   const give = (signal: "INT" | "TERM" | "KILL") => void send(signal).catch(() => {});
   const begin = () => {
     give("INT");
-    timers.push(setTimeout(give, TERM_AFTER_MS, "TERM"), setTimeout(give, KILL_AFTER_MS, "KILL"));
+    const { fromIntToTermMs, fromTermToKillMs } = stopTimes;
+    timers.push(setTimeout(give, fromIntToTermMs, "TERM"));
+    timers.push(setTimeout(give, fromIntToTermMs + fromTermToKillMs, "KILL"));
   };
   if (cancel.aborted) begin();
   else cancel.addEventListener("abort", begin, { once: true });

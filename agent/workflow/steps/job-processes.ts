@@ -2,11 +2,10 @@ import { randomUUID } from "node:crypto";
 import { pause } from "../../../shared/wait.ts";
 import { isDead, linuxTable, type ProcessRow, readProc } from "../../process/process-table.ts";
 import { endAll, endGroup, signalGroup, withDescendants } from "../../process/process-tree.ts";
+import { stopTimes } from "../stop-times.ts";
 
 /** Carries the id of the job, so that processes which left their session are found. The name is GitHub's. */
 const TRACKING_VARIABLE = "RUNNER_TRACKING_ID";
-const INT_MS = 7_500;
-const TERM_MS = 2_500;
 const LOOK_MS = 50;
 
 /** The processes that the steps of one job started: each step is a session of its own. */
@@ -33,8 +32,8 @@ export class JobProcesses {
   /** Asks the processes of a step to end: INT, after 7.5 s TERM, and after another 2.5 s kills its whole tree. */
   async stop(sessionId: number): Promise<void> {
     for (const [signal, ms] of [
-      ["SIGINT", INT_MS],
-      ["SIGTERM", TERM_MS],
+      ["SIGINT", stopTimes.fromIntToTermMs],
+      ["SIGTERM", stopTimes.fromTermToKillMs],
     ] as const) {
       signalGroup(sessionId, signal);
       // A stopped process only gets the signal once it continues.
