@@ -1,6 +1,7 @@
 import { data, Lexer } from "@actions/expressions";
 import { wellKnownFunctions } from "@actions/expressions/funcs";
 import { TokenType } from "@actions/expressions/lexer";
+import { NumberToken } from "@actions/workflow-parser/templates/tokens/number-token";
 
 /**
  * Where `@actions/expressions` differs from GitHub's runner. The library has no seams for these, so its classes are changed
@@ -55,6 +56,11 @@ Object.setPrototypeOf(wellKnownFunctions, null);
 
 /** Numbers turn into text with 15 significant digits, as .NET's format G15 does. */
 data.NumberData.prototype.coerceString = function (this: data.NumberData): string {
+  return textOfNumber(this.value);
+};
+
+/** So do numbers of YAML where text is expected, such as the value of a variable. */
+NumberToken.prototype.toString = function (this: NumberToken): string {
   return textOfNumber(this.value);
 };
 
