@@ -104,6 +104,17 @@ jobs:
   }
 });
 
+test("a wish for combinations that no matrix has fails the run and says so", async () => {
+  const jobs = "jobs:\n  m:\n    strategy: {matrix: {v: [1, 2]}}\n    steps: [{run: echo ok}]\n";
+  const asked = async (matrix: Record<string, string[]>) => {
+    const { exit, run: tree } = await run(jobs, { request: { matrix } });
+    return [exit, ...tree.annotations.map(({ message }) => message)];
+  };
+  expect(await asked({ v: ["2"] })).toEqual([0]);
+  expect(await asked({ v: ["9"] })).toEqual([1, "No combination of a matrix that ran has v=9."]);
+  expect(await asked({ w: ["1", "2"] })).toEqual([1, "No combination of a matrix that ran has w=1 or w=2."]);
+});
+
 test("a matrix may come from an output; an empty one fails the job in GitHub's words", async () => {
   const { ends, run: tree } = await run(`
 jobs:

@@ -47,6 +47,8 @@ export async function runJobNode(
       return over("skipped");
     }
     strategy = strategyOf(job, contexts, frame, run.plan.request.matrix);
+    for (const { matrix = {} } of strategy.legs)
+      for (const name of Object.keys(matrix)) run.foundInMatrix.add(name);
   } catch (error) {
     failJob(run, frame, job, textOf(error));
     return over("failure");

@@ -23,6 +23,8 @@ export interface RunState {
   runFrame(run: RunState, frame: Frame): Promise<ReadonlyMap<string, JobEnd>>;
   /** Counts the directories of jobs. */
   nextDirectory(): number;
+  /** Names of `request.matrix` that a combination has with one of the wanted values. */
+  foundInMatrix: Set<string>;
   /** Jobs of the attempt before by their key. */
   previous: ReadonlyMap<string, WorkflowJob>;
   /** The labels of this machine, and what labels of `runs-on` ask of them. */

@@ -138,8 +138,20 @@ async function runPrepared(
       const annotation = { level: "failure" as const, message: replaced(wish.group) };
       recorder.event({ type: "annotation", annotation });
     }
-    return conclusionOf([...ends.values()], within.cancel);
+    const conclusion = conclusionOf([...ends.values()], within.cancel);
+    return conclusion === "success" && !isMatrixFound(run) ? "failure" : conclusion;
   });
+}
+
+/** A wish for combinations that no job has is a mistake: a misspelt name, for example. */
+function isMatrixFound({ plan, recorder, foundInMatrix }: RunState): boolean {
+  const wanted = Object.entries(plan.request.matrix ?? {});
+  const lacking = wanted.filter(([name]) => !foundInMatrix.has(name));
+  for (const [name, values] of lacking) {
+    const message = `No combination of a matrix that ran has ${values.map((value) => `${name}=${value}`).join(" or ")}.`;
+    recorder.event({ type: "annotation", annotation: { level: "failure", message } });
+  }
+  return lacking.length === 0;
 }
 
 function conclusionOf(ends: readonly JobEnd[], cancel: AbortSignal): Conclusion {
@@ -164,6 +176,7 @@ function stateOf(
     vars: toData(plan.request.vars ?? {}),
     slots: new Slots(Math.max(MIN_AT_ONCE, availableParallelism())),
     nextDirectory: () => ++directories,
+    foundInMatrix: new Set(),
     cancel,
     runFrame,
     previous: new Map((plan.previous?.jobs ?? []).map((job) => [job.key, job])),
