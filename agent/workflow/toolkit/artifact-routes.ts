@@ -2,7 +2,7 @@ import type { Hono } from "hono";
 import { z } from "zod";
 import { ArtifactProblem, type ArtifactShelf, type KeptArtifact } from "./artifact-shelf.ts";
 import { BlockUpload, digestOf } from "./block-upload.ts";
-import type { Transfers } from "./toolkit-server.ts";
+import type { Transfers } from "./transfers.ts";
 import { twirpBody } from "./twirp-body.ts";
 
 const SERVICE = "/twirp/github.actions.results.api.v1.ArtifactService";

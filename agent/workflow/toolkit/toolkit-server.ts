@@ -8,6 +8,7 @@ import { ArtifactProblem } from "./artifact-shelf.ts";
 import type { BlockUpload } from "./block-upload.ts";
 import { cacheRoutes } from "./cache-routes.ts";
 import type { CacheShelf } from "./cache-shelf.ts";
+import type { Transfers } from "./transfers.ts";
 
 export interface ToolkitServer {
   /** With a slash at the end: `http://127.0.0.1:34567/`. */
@@ -20,16 +21,6 @@ export interface ToolkitParts {
   key: Uint8Array;
   artifacts: ArtifactShelf;
   caches: CacheShelf;
-}
-
-/** Uploads on their way, and links to them and to finished files. */
-export interface Transfers {
-  /** A link that accepts the bytes of `upload`. */
-  uploadUrl(id: string, upload: BlockUpload): string;
-  upload(id: string): BlockUpload | undefined;
-  end(id: string): void;
-  /** A link to a file, for those who may read it. */
-  downloadUrl(path: string, name: string): string;
 }
 
 /** Bun's own limit is lower than a large cache. */

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { eventFacts, type Origin } from "./event-facts.ts";
+import { eventFacts } from "./event-facts.ts";
 import { githubContext, githubVariables } from "./github-context.ts";
+import type { Origin } from "./likely-payload.ts";
 import type { JsonObject } from "./merge.ts";
 
 const SHA = "a".repeat(40);

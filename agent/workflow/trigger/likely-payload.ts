@@ -1,5 +1,29 @@
-import type { Origin } from "./event-facts.ts";
 import { isObject, type JsonObject, textAt } from "./merge.ts";
+
+/** What is known before the event is looked at. */
+export interface Origin {
+  event: string;
+  /** `github.event` as it was given. */
+  given: JsonObject;
+  actor: string;
+  /** OWNER/NAME */
+  repository: string;
+  /** Of the working copy: `refs/heads/main`. */
+  ref: string;
+  /** Of the working copy. */
+  sha: string;
+  workflowPath: string;
+  /** The activity that the workflow waits for, if the event has activities and does not say which. */
+  activity?: string | undefined;
+  /** The first cron line of the workflow. */
+  cron?: string | undefined;
+  /** The first workflow that it waits for, for workflow_run. */
+  awaited?: string | undefined;
+  /** As they were given. */
+  inputs?: Readonly<Record<string, string>> | undefined;
+  /** Of the head commit. */
+  message?: string | undefined;
+}
 
 export interface PayloadFacts extends Origin {
   headRef: string;
