@@ -86,7 +86,8 @@ test("job validate and job schema need no server", async () => {
   const asJson = await person.get(["job", "validate", "good.yaml", "--json"], { env });
   expect(JSON.parse(asJson)).toMatchObject({ labels: { os: "linux" }, maxRetries: 0, pool: "default" });
   const schema = JSON.parse(await person.get(["job", "schema"], { env }));
-  expect(schema).toMatchObject({ type: "object", else: { required: ["command"] } });
+  expect(schema).toMatchObject({ type: "object", properties: { command: {}, image: {}, workflow: {} } });
+  expect(schema.allOf.at(-1)).toMatchObject({ then: { required: ["command"] } });
 });
 
 test("job submit --dry-run submits nothing, and its exit code says whether any node could ever run the job", async () => {
