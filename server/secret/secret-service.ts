@@ -99,7 +99,8 @@ export class SecretService {
     ttlSeconds: number | undefined,
   ): Promise<SecretRecord> {
     const { secrets, keys, now } = this.parts;
-    const expiresAtMs = ttlSeconds === undefined ? undefined : now() + ttlSeconds * 1_000;
+    const nowMs = now();
+    const expiresAtMs = ttlSeconds === undefined ? undefined : nowMs + ttlSeconds * 1_000;
     for (let tries = 0; tries < SET_TRIES; tries++) {
       const key = await keys.forSealing(businessId);
       const sealed = sealValue(key, { businessId, name }, value);
@@ -110,7 +111,7 @@ export class SecretService {
         sealed,
         keyId: key.keyId,
         userId,
-        nowMs: now(),
+        nowMs,
         expiresAtMs,
         maxSecrets: MAX_SECRETS,
       });

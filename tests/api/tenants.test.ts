@@ -65,6 +65,7 @@ test("an id of another business is answered like an id that does not exist", asy
     "jobs.logs",
     "executions.list",
     "nodes.inputs",
+    "nodes.workflow-events",
     "artifacts.list",
     "artifacts.create",
     "artifacts.upload",
@@ -107,6 +108,7 @@ test("a node of another business cannot report on an execution, and gets none of
   expect((await server.api.refused("nodes.inputs", { executionId }, node.as)).code).toBe("not_found");
   expect(await node.report(mine.executionId, "SUCCEEDED", { exitCode: 0 })).toBe("stale");
   expect(await node.log(mine.executionId, 1, ["forged"])).toBe("stale");
+  expect(await node.tell(mine.executionId, 0, [{ type: "run", run: { name: "forged" } }])).toBe("stale");
   await server.api.call("jobs.submit", { command: "true" }, mine.user);
   expect((await node.poll([], 4, 0)).assignments).toEqual([]);
 });

@@ -1,30 +1,19 @@
 import { beforeAll, expect, test } from "bun:test";
 import { lstatSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
+import { buildProgram } from "../support/build-program.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { freePort } from "../support/free-port.ts";
 import { programEnv } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 
-const BUILD = join(import.meta.dirname, "..", "..", "cmd", "build.ts");
-const BUILD_TIMEOUT_MS = 120_000;
 const RUN_TIMEOUT_MS = 60_000;
 
 /** Contains the binary and nothing else: no sources, no node_modules, no settings. */
 const alone = forAllTests(await makeScratch());
 
-beforeAll(async () => {
-  const build = Bun.spawn([process.execPath, BUILD, "--outfile", alone.join("tanvrit-compute")], {
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
-    timeout: BUILD_TIMEOUT_MS,
-  });
-  const said = await new Response(build.stderr).text();
-  if ((await build.exited) !== 0) throw new Error(`the build failed: ${said}`);
-});
+beforeAll(() => buildProgram(alone.join("tanvrit-compute")));
 
 test("the binary alone prints its version and its commands", async () => {
   expect(await run(["--version"])).toMatchObject({
@@ -78,11 +67,9 @@ test("the build does not overwrite anything but a regular file, for example a de
   const pipe = scratch.join("pipe");
   expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
   for (const outfile of [pipe, scratch.path]) {
-    const build = Bun.spawnSync([process.execPath, BUILD, "--outfile", outfile], {
-      timeout: BUILD_TIMEOUT_MS,
-    });
-    expect(build.stderr.toString()).toContain(`${outfile} is not a regular file`);
-    expect(build.exitCode).toBe(64);
+    await expect(buildProgram(outfile)).rejects.toThrow(
+      `the build ended with 64: build: ${outfile} is not a regular file`,
+    );
   }
   expect(lstatSync(pipe).isFIFO()).toBe(true);
   expect(await readdir(scratch.path)).toEqual(["pipe"]);

@@ -119,7 +119,7 @@ export const suites: Suite[] = [
     what: "GitHub Actions workflows with what must come of them, through server and agent and without them",
     paths: ["./tests/workflows"],
     quick: false,
-    timeoutMs: 2_400_000,
+    timeoutMs: 900_000,
   },
   {
     name: "machine",
