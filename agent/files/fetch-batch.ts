@@ -95,8 +95,13 @@ function endOf(pack: PackFile, sha256: string): string {
 }
 
 function diskError(error: unknown): never {
-  if (codeOf(error) === "ENOSPC" || codeOf(error) === "EDQUOT") throw new DiskFullError("", { cause: error });
+  if (isNoRoom(error)) throw new DiskFullError("", { cause: error });
   throw error;
+}
+
+/** Also for the cache's index, which is on the same disk. */
+export function isNoRoom(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT", "SQLITE_FULL"].includes(String(codeOf(error)));
 }
 
 function refusal(

@@ -5,7 +5,7 @@ import { StartFailedError } from "../executors/port/executor.ts";
 import type { BlobCache } from "./blob-cache.ts";
 import { LostBlobError } from "./blob-reader.ts";
 import { cachedTree, setIdOf } from "./cached-tree.ts";
-import { type BlobSource, fetchBatch, type WantedBlob } from "./fetch-batch.ts";
+import { type BlobSource, fetchBatch, isNoRoom, type WantedBlob } from "./fetch-batch.ts";
 import { Gate } from "./gate.ts";
 
 /** How far the files of an input are. */
@@ -132,10 +132,21 @@ class Round {
     } finally {
       this.send();
       await Promise.all(this.sending);
-      this.parts.cache.belongTo(this.setId, this.packs);
+      this.noteSet();
     }
     await this.settle();
     return !this.isUnsure && this.parts.cache.removals === removals;
+  }
+
+  private noteSet(): void {
+    const { cache } = this.parts;
+    try {
+      cache.belongTo(this.setId, this.packs);
+    } catch (error) {
+      if (!isNoRoom(error)) throw error;
+      const why = `the disk of this node has no room below ${cache.dir}`;
+      this.failure ??= new StartFailedError(`${this.input.field}: its files cannot be fetched: ${why}.`);
+    }
   }
 
   private async wantFiles(): Promise<void> {

@@ -17,7 +17,7 @@ test("bash completes commands, their second words and their options", async () =
   await using home = await makeScratch();
   const { stdout: script, exitCode } = await runProgram(home.path, ["completion", "bash"]);
   expect(exitCode).toBe(0);
-  expect(offered(script, "tanvrit-compute wor")).toEqual(["workspace"]);
+  expect(offered(script, "tanvrit-compute wor")).toEqual(["workspace", "workflow"]);
   expect(offered(script, "tanvrit-compute job sub")).toEqual(["submit"]);
   expect(offered(script, "tanvrit-compute job run --max-r")).toEqual(["--max-retries"]);
   expect(offered(script, "tanvrit-compute server --reu")).toEqual(["--reuse-port"]);

@@ -30,7 +30,7 @@ export function hashFilesFunction(workspace: string): FunctionDefinition {
 function hashOf(workspace: string, patterns: readonly string[]): string {
   const child = Bun.spawnSync([...selfCommand(), "workflow", "hash-files", "--", ...patterns], {
     cwd: workspace,
-    env: { HOME: process.env["HOME"] ?? "/", TMPDIR: process.env["TMPDIR"] ?? "/tmp" },
+    env: { HOME: process.env.HOME ?? "/", TMPDIR: process.env.TMPDIR ?? "/tmp" },
     stdin: "ignore",
     timeout: LIMIT_MS,
     maxBuffer: 64 * 1024 * 1024,

@@ -41,7 +41,7 @@ export class TemplateFile extends TemplateContext {
     const questions = new Questions();
     super(new TemplateValidationErrors(), questions.watch(schema), new NoOperationTraceWriter());
     this.questions = questions;
-    this.state["featureFlags"] = new FeatureFlags({ allowBackgroundSteps: true });
+    this.state.featureFlags = new FeatureFlags({ allowBackgroundSteps: true });
     const fileId = this.getFileId(path);
     this.reader = new YamlReader(fileId, text);
     for (const [index, { message, range }] of this.reader.errors.entries()) {
