@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { buildProgram } from "../support/build-program.ts";
+import { useBuiltProgram } from "../support/build-program.ts";
 import { missingDocker } from "../support/docker.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
@@ -10,8 +10,7 @@ const LIMIT_MS = 110_000;
 
 const cases = casesIn(import.meta.dirname);
 // It starts in a fifth of the time that the sources take, and each case starts it several times.
-const built = forAllTests(await makeScratch());
-process.env.TANVRIT_TEST_BINARY ??= await buildProgram(built.join("tanvrit-compute"));
+forAllTests(await useBuiltProgram());
 const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }));
 const lacksDocker = cases.some(({ expected }) => expected.needs === "docker")
   ? missingDocker() !== undefined
