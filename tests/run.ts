@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { reachThisMachineDirectly } from "../cmd/connection/proxy.ts";
 import { inTime } from "../shared/wait.ts";
+import { buildProgram } from "./support/build-program.ts";
 import { type Failure, Failures } from "./support/failures.ts";
 import { readCounts, summaryLine } from "./support/junit.ts";
 import { SharedStore } from "./support/shared-store.ts";
@@ -33,6 +34,7 @@ const SIDE_BY_SIDE = 2;
 const total = { passed: 0, failed: 0, skipped: 0 };
 const leftOut: string[] = [];
 const failed: string[] = [];
+let building: Promise<string> | undefined;
 
 reachThisMachineDirectly(process.env);
 try {
@@ -90,13 +92,19 @@ async function runSuite(suite: Suite, show: Show): Promise<void> {
   show(`\n# ${suite.name}: ${suite.what}`);
   const report = join(scratch, `${suite.name}.xml`);
   await using shared = suite.onSharedStore ? await SharedStore.start() : undefined;
-  const run = await runTests(suite, report, show, shared?.env);
+  const env = { ...shared?.env, ...(suite.onBinary && { TANVRIT_TEST_BINARY: await builtBinary() }) };
+  const run = await runTests(suite, report, show, env);
   const counts = readCounts(readReport(report));
   total.passed += counts.passed;
   total.skipped += counts.skipped;
   // A file that fails to load fails the run, but Bun does not count it as a test.
   total.failed += run.status === 0 ? counts.failed : Math.max(counts.failed, 1);
   if (run.status !== 0) failed.push(...closing(suite, run));
+}
+
+function builtBinary(): Promise<string> {
+  building ??= buildProgram(join(scratch, "tanvrit-compute"));
+  return building;
 }
 
 interface Run {

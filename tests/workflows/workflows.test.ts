@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { useBuiltProgram } from "../support/build-program.ts";
 import { missingDocker } from "../support/docker.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
@@ -9,8 +8,6 @@ import { casesIn, differences, placeCase, type WorkflowCase } from "../support/w
 const LIMIT_MS = 110_000;
 
 const cases = casesIn(import.meta.dirname);
-// It starts in a fifth of the time that the sources take, and each case starts it several times.
-forAllTests(await useBuiltProgram());
 const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }));
 const lacksDocker = cases.some(({ expected }) => expected.needs === "docker")
   ? missingDocker() !== undefined
