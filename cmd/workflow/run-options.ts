@@ -1,11 +1,5 @@
-import {
-  defineOptions,
-  flagOption,
-  type OptionValues,
-  optionNumber,
-  optionPairs,
-  optionText,
-} from "../../shared/config/options.ts";
+import { defineOptions, flagOption, type OptionValues, optionText } from "../../shared/config/options.ts";
+import { manifestOptions } from "../job/manifest-options.ts";
 
 /** Where a run happens, and as what job. */
 export const placeOptions = defineOptions({
@@ -18,14 +12,7 @@ export const placeOptions = defineOptions({
     help: "A name for the job",
   },
   here: flagOption("Run it in this process, without server and agent", "Where it runs"),
-  label: {
-    kind: "list",
-    group: "Where it runs",
-    short: "l",
-    placeholder: "KEY=VALUE",
-    schema: optionPairs("a label").optional(),
-    help: "Run only on nodes with this label",
-  },
+  label: manifestOptions.label,
   node: {
     kind: "value",
     group: "Where it runs",
@@ -33,51 +20,16 @@ export const placeOptions = defineOptions({
     schema: optionText.min(1, { error: "must not be empty" }).optional(),
     help: "Run only on the node with this name",
   },
-  pool: {
-    kind: "value",
-    group: "Where it runs",
-    placeholder: "POOL",
-    schema: optionText.optional(),
-    defaultText: "default",
-    help: "Run only on nodes of this pool",
-  },
-  cpu: {
-    kind: "value",
-    group: "Where it runs",
-    placeholder: "N",
-    schema: optionNumber({ min: 0, unit: "cores" }).optional(),
-    help: "Cores that the run takes on its node",
-  },
-  memory: {
-    kind: "value",
-    group: "Where it runs",
-    placeholder: "MB",
-    schema: optionNumber({ min: 0, integer: true, unit: "megabytes" }).optional(),
-    help: "Memory that the run takes on its node",
-  },
-  gpus: {
-    kind: "value",
-    group: "Where it runs",
-    placeholder: "N",
-    schema: optionNumber({ min: 0, integer: true, unit: "GPUs" }).optional(),
-    help: "GPUs that the run takes on its node",
-  },
+  pool: manifestOptions.pool,
+  cpu: { ...manifestOptions.cpu, help: "Cores that the run takes on its node" },
+  memory: { ...manifestOptions.memory, help: "Memory that the run takes on its node" },
+  gpus: { ...manifestOptions.gpus, help: "GPUs that the run takes on its node" },
   timeout: {
-    kind: "value",
-    group: "Limits and retries",
-    placeholder: "SECONDS",
-    schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
+    ...manifestOptions.timeout,
     defaultText: "no limit but those of the workflow",
     help: "End the run after this long",
   },
-  priority: {
-    kind: "value",
-    group: "When, and in which order",
-    placeholder: "N",
-    schema: optionNumber({ integer: true }).optional(),
-    defaultText: "0",
-    help: "Higher runs first; write a negative number as --priority=-1",
-  },
+  priority: manifestOptions.priority,
   download: {
     kind: "value",
     group: "Files and secrets",
