@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { FilesOfJobs } from "../support/files-of-jobs.ts";
 import { Person } from "../support/person.ts";
 import { waitFor } from "../support/wait.ts";
-import { endings, workflowJob } from "../support/workflow/workflow-jobs.ts";
+import { endings, runWorkflowJob } from "../support/workflow/workflow-jobs.ts";
 
 const NOBODY = 65_534;
 
@@ -31,11 +31,7 @@ jobs:
 `;
   const request = { secrets: { TOKEN: "token" } };
   const before = leftDirectories();
-  const { jobId } = await jobs.submit(
-    await workflowJob(jobs, workflow, { files: { VERSION: "1" }, request }),
-  );
-  await jobs.compute.jobs.wait(jobId);
-  const job = await jobs.compute.jobs.retrieve(jobId);
+  const { jobId, job } = await runWorkflowJob(jobs, workflow, { files: { VERSION: "1" }, request });
   expect([job.status, job.message]).toEqual(["SUCCESS", undefined]);
   expect(endings(job.workflowRun)[0]).toContain("Account: success | Secret: success");
   expect(Object.keys(await jobs.outputs(await jobs.execution(jobId)))).toEqual(["artifacts/site.zip"]);
