@@ -57,6 +57,11 @@ class HiddenLine {
   private hasOtherKeys = false;
   private readonly done = Promise.withResolvers<void>();
 
+  constructor() {
+    // Ctrl-C may come while the question is still being written, before anyone waits for the line.
+    this.done.promise.catch(() => undefined);
+  }
+
   /** Resolves at Enter, and rejects when it is left. */
   get entered(): Promise<void> {
     return this.done.promise;

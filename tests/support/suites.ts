@@ -99,6 +99,7 @@ export const suites: Suite[] = [
     what: "what shell scripts depend on",
     paths: ["./tests/cli"],
     quick: false,
+    onBinary: true,
     timeoutMs: 300_000,
   },
   {
@@ -114,6 +115,7 @@ export const suites: Suite[] = [
     what: "server, agent and command line together",
     paths: ["./tests/e2e"],
     quick: false,
+    onBinary: true,
     timeoutMs: 1_200_000,
   },
   {
@@ -147,6 +149,7 @@ export const suites: Suite[] = [
     what: "the promises, with parts killed on purpose",
     paths: ["./tests/fault"],
     quick: false,
+    onBinary: true,
     timeoutMs: 1_200_000,
   },
   {
