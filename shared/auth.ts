@@ -2,7 +2,7 @@ import { z } from "zod";
 import { timestamp } from "./execution.ts";
 import { sessionId } from "./ids.ts";
 
-export const role = z.enum(["owner", "admin", "member"]);
+export const role = z.enum(["owner", "admin", "member", "viewer"]);
 export type Role = z.infer<typeof role>;
 
 /** The person behind a request: the claims of the access token. */

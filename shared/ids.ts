@@ -18,7 +18,13 @@ export type IdPrefix =
   | "tpl"
   | "art"
   | "pack"
-  | "sec";
+  | "sec"
+  | "key"
+  | "enr"
+  | "inv"
+  | "pk"
+  | "aud"
+  | "trash";
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_DIGITS = 26;

@@ -32,6 +32,7 @@ export function openApi(): JsonSchema {
           description: "A token that `tanvrit-compute auth print-token` prints.",
         },
         node: { type: "apiKey", in: "header", name: "X-API-Key", description: "A node's key." },
+        enrolment: { type: "apiKey", in: "header", name: "X-API-Key", description: "An enrolment token." },
       },
     },
   };

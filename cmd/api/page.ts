@@ -2,6 +2,7 @@ import { bytesText } from "../../shared/bytes-text.ts";
 import { commonErrors, type Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { errorCodes } from "../../shared/errors.ts";
+import { rolesOf } from "../../shared/roles.ts";
 import { examples } from "./examples.ts";
 import { exampleOf, jsonSchema } from "./schema.ts";
 import { HEAD } from "./session.ts";
@@ -13,6 +14,7 @@ const callerWords = {
   anyone: "anyone",
   user: "a user, with a token",
   node: "a node, with its key",
+  enrolment: "a machine, with an enrolment token",
 } as const;
 
 /** The page docs/api.md: every endpoint of the table, with an example of its request and its answer. */
@@ -37,6 +39,7 @@ function errorSection(): string {
 function endpointSection(id: EndpointId, endpoint: Endpoint): string {
   const facts = [
     `For ${endpoint.callers.map((caller) => callerWords[caller]).join(", or ")}.`,
+    endpoint.right === undefined ? "" : `Roles: ${rolesOf(endpoint.right).join(", ")}.`,
     endpoint.idempotencyKey ? "Takes an `Idempotency-Key`." : "",
     endpoint.repeatable ? "May be sent again." : "",
     endpoint.waitTicket ? "Also takes a wait ticket." : "",

@@ -3,6 +3,7 @@ import { type CostEstimate, MONTHLY_GRANT_MICRO_USD } from "../../shared/credit.
 import { ComputeError } from "../../shared/errors.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import { formatUsd } from "../../shared/money.ts";
+import { may } from "../../shared/roles.ts";
 import type { SessionStore } from "../auth/session-store.ts";
 import {
   type Account,
@@ -52,7 +53,7 @@ export class CreditService {
 
   /** Only for owners. If the key was already used for the same grant, this resolves with the earlier entry. */
   async grant(by: Identity, grant: NewGrant, idempotencyKey: string | undefined): Promise<LedgerRecord> {
-    if (by.role !== "owner") {
+    if (!may(by.role, "credits.grant")) {
       throw new ComputeError(
         "forbidden",
         `Only an owner may grant credit; your role in ${by.businessName} is ${by.role}.`,

@@ -11,6 +11,7 @@ import { Bodies } from "./bodies.ts";
 import { parseBody, refuseEncoding } from "./body.ts";
 import { ByteBodies, type IncomingBytes, type OutgoingBytes } from "./byte-bodies.ts";
 import { checkInput } from "./check-input.ts";
+import { checkRight } from "./check-right.ts";
 import { checkTicket } from "./check-ticket.ts";
 import type { Caller, Handlers, RequestContext, StreamEvent } from "./handler.ts";
 import type { OwnNames } from "./own-names.ts";
@@ -26,8 +27,13 @@ export interface AppParts {
   stopping: AbortSignal;
   /** Ends a waiting request when its access ends. */
   access: AccessWatch;
+  /** Routes that are not rows of the endpoint table: the pages, and what OAuth's own standards describe. */
+  mounts?: readonly Mount[];
   log: Logger;
 }
+
+/** Adds routes to the app. Requests reach them after the check of the server's names. */
+export type Mount = (app: App) => void;
 
 /** What Bun's server knows about a request besides the request itself. */
 export interface PeerInfo {
@@ -37,7 +43,7 @@ export interface PeerInfo {
   names?: OwnNames;
 }
 
-type App = Hono<{ Bindings: PeerInfo }>;
+export type App = Hono<{ Bindings: PeerInfo }>;
 type AnyHandler = (input: unknown, context: RequestContext, body?: IncomingBytes) => Promise<unknown>;
 
 /** The whole API: every row of the endpoint table, and the health checks. */
@@ -55,6 +61,7 @@ export function createApp(parts: AppParts): App {
     c.env?.names?.check(c.req.raw.headers);
     await next();
   });
+  for (const mount of parts.mounts ?? []) mount(app);
   const methodsByPath = new Map<string, string[]>();
   for (const [id, endpoint] of Object.entries<Endpoint>(endpoints)) {
     const handler = parts.handlers[id as keyof Handlers] as unknown as AnyHandler;
@@ -122,6 +129,7 @@ async function serve(
   let isUnread = mayBeLong(request);
   try {
     const caller = await parts.authenticate(request.headers, endpoint);
+    checkRight(caller, endpoint);
     const schema = endpoint.input as z.ZodType;
     // Agents send many bodies, all written by a program, so those skip the check for lossy JSON.
     const strictSchema = endpoint.callers.every((one) => one === "node") ? undefined : schema;

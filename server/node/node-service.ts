@@ -2,6 +2,7 @@ import type { Identity } from "../../shared/auth.ts";
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { announcedBy, grantsFor, type NodeGrants, withinGrants } from "../../shared/grants.ts";
+import { may } from "../../shared/roles.ts";
 import type { Bus } from "../bus/bus.ts";
 import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
 import { OFFLINE_AFTER_MS } from "./silence.ts";
@@ -45,7 +46,7 @@ export class NodeService {
     const { nodes, bus } = this.parts;
     const node = await nodes.find(by.businessId, nodeId);
     if (!node) throw notFound(nodeId);
-    if (by.role === "member" && node.userId !== by.userId) {
+    if (node.userId !== by.userId && !may(by.role, "nodes.change-others")) {
       throw new ComputeError(
         "forbidden",
         "Only the person who registered the node, an owner or an admin may grant it more.",

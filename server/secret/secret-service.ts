@@ -1,9 +1,9 @@
 import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { may } from "../../shared/roles.ts";
 import { MAX_SECRET_BYTES, MAX_SECRETS } from "../../shared/secret.ts";
 import type { SessionStore } from "../auth/session-store.ts";
 import { type DataKeys, openValue, sealValue } from "./data-keys.ts";
-import { mayWithSecrets } from "./roles.ts";
 import type { SecretRecord, SecretStore } from "./secret-store.ts";
 
 type By = Pick<Identity, "businessId" | "userId">;
@@ -54,7 +54,7 @@ export class SecretService {
 
   /** Whether jobs of this user may get secrets of the business now. */
   async mayUse(businessId: string, userId: string): Promise<boolean> {
-    return mayWithSecrets(await this.roleOf({ businessId, userId }), "use");
+    return may(await this.roleOf({ businessId, userId }), "secrets.use");
   }
 
   /**
@@ -125,7 +125,7 @@ export class SecretService {
   }
 
   private async requireRight(by: By, right: "use" | "change"): Promise<void> {
-    if (mayWithSecrets(await this.roleOf(by), right)) return;
+    if (may(await this.roleOf(by), `secrets.${right}`)) return;
     const what = right === "use" ? "use the secrets of this business" : "set or delete its secrets";
     throw new ComputeError(
       "forbidden",

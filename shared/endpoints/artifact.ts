@@ -44,6 +44,7 @@ export const artifactEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/artifacts/missing",
     callers: ["user", "node"],
+    right: "artifacts.write",
     summary: "Which of these blobs the server does not have. The others are kept for the upload to come.",
     input: z.strictObject({ digests: digestList }),
     output: z.object({ missing: z.array(sha256) }),
@@ -55,6 +56,7 @@ export const artifactEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/artifacts/blobs",
     callers: ["user", "node"],
+    right: "artifacts.write",
     summary:
       "Send blobs. The body is a pack: for each blob its SHA-256 digest (32 bytes), its length (8 bytes, big-endian), its bytes.",
     input: z.strictObject({}),
@@ -71,6 +73,7 @@ export const artifactEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/artifacts/blobs/read",
     callers: ["user", "node"],
+    right: "artifacts.read",
     summary: "Blobs of this business as a pack, in the order of the digests.",
     input: z.strictObject({ digests: digestList }),
     output: z.unknown(),
@@ -83,6 +86,7 @@ export const artifactEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/artifacts/create",
     callers: ["user", "node"],
+    right: "artifacts.write",
     summary:
       "Keep files whose blobs were sent. Answers with the artifact, or with blobs to send before the same call works.",
     input: z.strictObject({
@@ -106,6 +110,7 @@ export const artifactEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/artifacts/list",
     callers: ["user"],
+    right: "artifacts.read",
     summary: "List artifacts, newest first: all, or those of a job or kind.",
     input: z.strictObject({ ...pageInput, jobId: jobId.optional(), kind: artifactKind.optional() }),
     output: z.object({ artifacts: z.array(artifact), ...pageOutput }),
@@ -116,6 +121,7 @@ export const artifactEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/artifacts/retrieve",
     callers: ["user"],
+    right: "artifacts.read",
     summary: "One artifact.",
     input: z.strictObject({ artifactId }),
     output: artifact,
@@ -126,6 +132,7 @@ export const artifactEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/artifacts/files",
     callers: ["user"],
+    right: "artifacts.read",
     summary: "The files, directories and links of an artifact, in the order of their paths.",
     input: z.strictObject({ ...pageInput, artifactId }),
     output: z.object({ entries: z.array(treeEntry), ...pageOutput }),
@@ -136,6 +143,7 @@ export const artifactEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/artifacts/delete",
     callers: ["user"],
+    right: "artifacts.write",
     summary: "Delete artifacts. Jobs that need one of them can no longer get it.",
     input: z.strictObject({ artifactIds: z.array(artifactId).min(1).max(MAX_DELETED) }),
     output: z.object({
@@ -149,6 +157,7 @@ export const artifactEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/artifacts/presign-upload",
     callers: ["user"],
+    right: "artifacts.write",
     summary: "A URL to which anyone can send one file, which is then attached to the job.",
     input: z.strictObject({
       jobId,
@@ -172,6 +181,7 @@ export const artifactEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/artifacts/presign-download",
     callers: ["user"],
+    right: "artifacts.read",
     summary: "A URL from which anyone can read a file of an artifact of the job.",
     input: z.strictObject({
       jobId,

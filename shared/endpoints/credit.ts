@@ -14,6 +14,7 @@ export const creditEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/credits/balance",
     callers: ["user"],
+    right: "credits.read",
     summary: `The caller's credit in this business. Each month starts with $${MONTHLY_GRANT_MICRO_USD / MICRO_USD_PER_USD}.`,
     input: z.strictObject({}),
     output: creditBalance,
@@ -24,6 +25,7 @@ export const creditEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/credits/ledger",
     callers: ["user"],
+    right: "credits.read",
     summary: "The changes to the caller's credit in this business, newest first.",
     input: z.strictObject({
       ...pageInput,
@@ -38,6 +40,7 @@ export const creditEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/credits/prices",
     callers: ["user"],
+    right: "credits.read",
     summary: "The hosted pools and what their nodes cost. Nodes of every other pool are free.",
     input: z.strictObject({}),
     output: z.object({ pools: z.array(hostedPool) }),
@@ -48,6 +51,7 @@ export const creditEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/credits/grant",
     callers: ["user"],
+    right: "credits.grant",
     summary:
       "Grant a user of this business credit that does not expire with the month. Only owners may do this.",
     input: z.strictObject({

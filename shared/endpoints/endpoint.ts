@@ -1,11 +1,13 @@
 import type { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
+import type { Right } from "../roles.ts";
 
 /**
- * Who may call an endpoint: `anyone`, a `user` with `Authorization: Bearer <access token>`, or a `node` with
- * `X-API-Key: <node key>`. If both are listed, either is accepted.
+ * Who may call an endpoint: `anyone`; a `user` with `Authorization: Bearer <access token>` or `X-API-Key: <API key>`; a
+ * `node` with `X-API-Key: <node key>`; or an `enrolment`, a machine with `X-API-Key: <enrolment token>`. If several are
+ * listed, each is accepted.
  */
-export type Caller = "anyone" | "user" | "node";
+export type Caller = "anyone" | "user" | "node" | "enrolment";
 
 /** A row of the endpoint table. Server, SDK, API page and tests are all derived from it. */
 export interface Endpoint {
@@ -15,6 +17,8 @@ export interface Endpoint {
   /** Other paths of the same endpoint. */
   aliases?: readonly string[];
   callers: readonly Caller[];
+  /** What a user's role must allow; every endpoint that users may call has it. */
+  right?: Right;
   /** One sentence for the reference. */
   summary: string;
   /** JSON body of a POST; path and query of a GET, or if the body is bytes (all strings there, so coerce). */

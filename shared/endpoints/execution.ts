@@ -10,6 +10,7 @@ export const executionEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/executions/list",
     callers: ["user"],
+    right: "jobs.read",
     summary: "Executions, newest first; optionally of one job or one node.",
     input: z.strictObject({
       ...pageInput,
@@ -25,6 +26,7 @@ export const executionEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/executions/retrieve",
     callers: ["user"],
+    right: "jobs.read",
     summary: "One execution.",
     input: z.strictObject({ executionId }),
     output: execution,

@@ -25,6 +25,7 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/submit",
     callers: ["user"],
+    right: "jobs.run",
     summary: "Submit a job. Once this answers, the job is on disk.",
     input: jobManifest,
     output: job,
@@ -36,6 +37,7 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/retrieve",
     callers: ["user"],
+    right: "jobs.read",
     summary: "One job. With waitSeconds, answers as soon as the job is over or the wait has passed.",
     input: z.strictObject({
       jobId,
@@ -51,6 +53,7 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/wait-tickets",
     callers: ["user"],
+    right: "jobs.read",
     summary:
       "Tickets to keep waiting for jobs after the access token has expired. Each can only read its own job.",
     input: z.strictObject({ jobIds: z.array(jobId).min(1).max(MAX_TICKETS) }),
@@ -63,6 +66,7 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/list",
     callers: ["user"],
+    right: "jobs.read",
     summary: "Jobs, newest first; the jobs of an array in the order of their indexes.",
     input: z.strictObject({ ...pageInput, ...jobFilter }),
     output: z.object({ jobs: z.array(job), ...pageOutput }),
@@ -74,6 +78,7 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/cancel",
     callers: ["user"],
+    right: "jobs.run",
     summary:
       "Cancel a job. A queued job is cancelled immediately; a running job is CANCELLED once its processes have ended.",
     input: z.strictObject({ jobId }),
@@ -85,6 +90,7 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/retry",
     callers: ["user"],
+    right: "jobs.run",
     summary:
       "Queue a finished job again, as a new attempt of the same job; for an array, its jobs that did not succeed.",
     input: z.strictObject({
@@ -102,6 +108,7 @@ export const jobEndpoints = defineEndpoints({
     path: "/api/compute/jobs/{jobId}/logs/stream",
     aliases: ["/api/compute/jobs/{jobId}/logs"],
     callers: ["user"],
+    right: "jobs.read",
     summary: "The job's log over all attempts, as server-sent events; resumes after Last-Event-ID.",
     input: z.object({
       jobId,

@@ -58,6 +58,7 @@ export const manyJobsEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/why",
     callers: ["user"],
+    right: "jobs.read",
     summary: "What a job waits for and, for each node, the first rule that keeps the job off it now.",
     input: z.strictObject({ jobId }),
     output: fitReport.extend({
@@ -76,6 +77,7 @@ export const manyJobsEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/dry-run",
     callers: ["user"],
+    right: "jobs.run",
     summary: "Which nodes could run such a job, now or ever. Nothing is submitted.",
     input: jobManifest,
     output: fitReport.extend({
@@ -92,6 +94,7 @@ export const manyJobsEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/submit-batch",
     callers: ["user"],
+    right: "jobs.run",
     summary:
       "Submit many jobs, all or none. The Idempotency-Key header covers the jobs without a key of their own.",
     input: z.strictObject({ jobs: z.array(batchJob).min(1).max(limits.maxBatchJobs) }),
@@ -107,6 +110,7 @@ export const manyJobsEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/cancel-matching",
     callers: ["user"],
+    right: "jobs.run",
     summary: "Cancel the jobs that match a filter, newest first, a limited number per request.",
     input: matchingInput,
     output: matchingOutput,
@@ -117,6 +121,7 @@ export const manyJobsEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/delete",
     callers: ["user"],
+    right: "jobs.run",
     summary: "Delete finished jobs with their executions and logs. Deleting an array also deletes its jobs.",
     input: z.strictObject({ jobIds: z.array(jobId).min(1).max(limits.maxBatchJobs) }),
     output: z.object({
@@ -130,6 +135,7 @@ export const manyJobsEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/delete-matching",
     callers: ["user"],
+    right: "jobs.run",
     summary: "Delete the finished jobs that match a filter, newest first, a limited number per request.",
     input: matchingInput,
     output: matchingOutput,
@@ -140,6 +146,7 @@ export const manyJobsEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/retry-matching",
     callers: ["user"],
+    right: "jobs.run",
     summary:
       "Queue again the finished jobs that match a filter, oldest first, a limited number per request. Without a status, only those that did not succeed.",
     input: matchingInput.extend({ withDependents }),

@@ -28,6 +28,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/register",
     callers: ["user", "node"],
+    right: "nodes.register",
     summary:
       "Register a node. A user creates a node, once per Idempotency-Key, or takes over nodeId with a new key, and grants everything it announces. A node key updates its own node within its grants.",
     input: z.strictObject({
@@ -175,6 +176,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/list",
     callers: ["user"],
+    right: "nodes.read",
     summary: "Nodes, newest first.",
     input: z.strictObject({ ...pageInput, status: z.array(nodeStatus).min(1).optional() }),
     output: z.object({ nodes: z.array(node), ...pageOutput }),
@@ -185,6 +187,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/retrieve",
     callers: ["user"],
+    right: "nodes.read",
     summary: "One node.",
     input: z.strictObject({ nodeId }),
     output: node,
@@ -195,6 +198,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/drain",
     callers: ["user", "node"],
+    right: "nodes.register",
     summary: "Give a node no new jobs (running jobs continue), or undo that.",
     input: z.strictObject({
       /** A node may omit it to mean itself. */
@@ -209,6 +213,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/grant",
     callers: ["user"],
+    right: "nodes.register",
     summary:
       "Let a node offer a pool, labels or more slots than it was registered with. From now on, what its agent announces within this grant counts.",
     input: z.strictObject({
@@ -225,6 +230,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/delete",
     callers: ["user"],
+    right: "nodes.register",
     summary:
       "Delete a node that is OFFLINE: it leaves all lists and its key is refused. It can still be retrieved, for the history of its jobs.",
     input: z.strictObject({ nodeId }),
@@ -236,6 +242,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/rotate-key",
     callers: ["user", "node"],
+    right: "nodes.register",
     summary: "Give a node a new key. The old one is refused from the next call on.",
     input: z.strictObject({ nodeId: nodeId.optional() }),
     output: z.object({ nodeId, nodeKey }),

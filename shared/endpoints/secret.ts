@@ -9,6 +9,7 @@ export const secretEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/secrets/set",
     callers: ["user"],
+    right: "secrets.change",
     summary:
       "Set the value of a secret, which jobs name in secretEnv and secretFiles. No endpoint for people returns it. Owners and admins may do this.",
     input: z.strictObject({
@@ -25,6 +26,7 @@ export const secretEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/secrets/list",
     callers: ["user"],
+    right: "secrets.use",
     summary: "The secrets of the business by name, without their values.",
     input: z.strictObject({ ...pageInput }),
     output: z.object({ secrets: z.array(secretFacts), ...pageOutput }),
@@ -35,6 +37,7 @@ export const secretEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/secrets/delete",
     callers: ["user"],
+    right: "secrets.change",
     summary: "Delete secrets. Jobs that name them no longer start. Owners and admins may do this.",
     input: z.strictObject({ names: z.array(secretName).min(1).max(MAX_SECRETS) }),
     output: z.object({

@@ -37,6 +37,12 @@ for (const [id, endpoint] of Object.entries(endpoints) as [EndpointId, Endpoint]
   test(`${id}: ${endpoint.summary}`, () => scenarios[id](stage));
 }
 
+test("every endpoint that users may call names the right that their role must have", () => {
+  for (const [id, { callers, right }] of Object.entries(endpoints) as [EndpointId, Endpoint][]) {
+    expect({ id, hasRight: right !== undefined }).toEqual({ id, hasRight: callers.includes("user") });
+  }
+});
+
 test("an endpoint that requires authentication refuses an anonymous caller", async () => {
   for (const [id, endpoint] of Object.entries(endpoints) as [EndpointId, Endpoint][]) {
     if (endpoint.callers.includes("anyone")) continue;

@@ -33,7 +33,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["tasks"],
     ["auth"],
     ["bus"],
-    ["blob", "http"],
+    ["blob", "http", "oauth", "people"],
     ["workflow"],
     ["job", "log", "secret"],
     ["artifact", "node", "retention", "schedule", "template"],

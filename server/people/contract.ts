@@ -1,0 +1,45 @@
+import type { PersonRecord } from "../auth/person-store.ts";
+
+/** Where a try to sign in comes from, for the limits on guessing and the audit log. */
+export interface From {
+  /** The address of the connected peer. */
+  address: string | undefined;
+  /** The `User-Agent` header. */
+  agent: string | undefined;
+}
+
+/**
+ * The ways in which a person proves who they are. Each throws ComputeError `unauthenticated`, with the same words and
+ * after the same time whether the person exists or not, and `rate_limited` with `retryAfterSeconds` after too many tries.
+ */
+export interface SignInMethods {
+  byPassword(email: string, password: string, from: From): Promise<PersonRecord>;
+  /** Sends a code by mail if somebody has this address; says nothing about whether anybody has. Throws `unavailable` if the server has no mail. */
+  requestCode(email: string, from: From): Promise<void>;
+  byCode(email: string, code: string, from: From): Promise<PersonRecord>;
+  /** Options for `navigator.credentials.get`, as JSON, and the id with which the answer comes back. */
+  passkeyChallenge(origin: string): Promise<{ challengeId: string; options: object }>;
+  byPasskey(challengeId: string, response: unknown, origin: string, from: From): Promise<PersonRecord>;
+  /** Whether codes can be sent by mail. */
+  readonly hasMail: boolean;
+}
+
+/** What a signed-in person can change about how they sign in. */
+export interface SignInSettings {
+  /** Throws `unauthenticated` if the person has a password and `current` is not it, and `invalid_request` if `next` is too weak. */
+  setPassword(userId: string, current: string | undefined, next: string): Promise<void>;
+  passkeyOptions(userId: string, origin: string): Promise<{ challengeId: string; options: object }>;
+  addPasskey(
+    userId: string,
+    passkey: { challengeId: string; response: unknown; name: string; origin: string },
+  ): Promise<void>;
+  passkeys(userId: string): Promise<readonly PasskeyFacts[]>;
+  removePasskey(userId: string, passkeyId: string): Promise<boolean>;
+}
+
+export interface PasskeyFacts {
+  passkeyId: string;
+  name: string;
+  createdAtMs: number;
+  lastUsedAtMs: number | undefined;
+}
