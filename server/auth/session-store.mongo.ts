@@ -7,6 +7,7 @@ import {
   ANY_AGE,
   type Member,
   type NewSession,
+  type OpenedSession,
   type SessionRecord,
   type SessionStore,
 } from "./session-store.ts";
@@ -19,6 +20,7 @@ interface SessionDocument {
   rotated_at: number;
   revoked_at?: number;
   created_at: number;
+  client_id?: string;
 }
 interface UserDocument {
   user_id: string;
@@ -139,6 +141,30 @@ export class MongoSessionStore implements SessionStore {
     });
   }
 
+  open({
+    sessionId,
+    userId,
+    businessId,
+    clientId,
+    nowMs,
+  }: OpenedSession): Promise<SessionRecord | undefined> {
+    return this.store.attempt(async () => {
+      const membership = await this.memberships.findOne({ business_id: businessId, user_id: userId });
+      if (!membership) return undefined;
+      await this.sessions.insertOne({
+        session_id: sessionId,
+        user_id: userId,
+        business_id: businessId,
+        generation: 1,
+        rotated_at: nowMs,
+        created_at: nowMs,
+        client_id: clientId,
+      });
+      // A member who was removed meanwhile has no session either: it is read with the membership.
+      return this.read(sessionId);
+    });
+  }
+
   isLive(sessionId: string): Promise<boolean> {
     return this.store.attempt(async () => {
       const projection = { _id: 0, session_id: 1 };
@@ -227,6 +253,7 @@ export class MongoSessionStore implements SessionStore {
       businessId: business_id,
       businessName: business.name,
       role: membership.role,
+      clientId: session.client_id,
       generation: session.generation,
       rotatedAtMs: session.rotated_at,
       revokedAtMs: session.revoked_at,

@@ -5,6 +5,7 @@ import {
   ANY_AGE,
   type Member,
   type NewSession,
+  type OpenedSession,
   type SessionRecord,
   type SessionStore,
 } from "./session-store.ts";
@@ -32,6 +33,7 @@ export const authMigrations: Migration[] = [
       CREATE INDEX compute_used_ids_by_age ON compute_used_ids (used_at);
     `,
   },
+  { id: "auth-2", sql: "ALTER TABLE compute_sessions ADD COLUMN client_id TEXT" },
 ];
 
 interface SessionRow {
@@ -45,6 +47,7 @@ interface SessionRow {
   rotated_at: number;
   revoked_at: number | null;
   created_at: number;
+  client_id: string | null;
 }
 
 export class SqliteSessionStore implements SessionStore {
@@ -87,6 +90,25 @@ export class SqliteSessionStore implements SessionStore {
       const created = this.read(sessionId);
       if (!created) throw new Error(`Session ${sessionId} is missing after its insert`);
       return created;
+    });
+  }
+
+  open({
+    sessionId,
+    userId,
+    businessId,
+    clientId,
+    nowMs,
+  }: OpenedSession): Promise<SessionRecord | undefined> {
+    return this.store.write(() => {
+      this.store.run(
+        `INSERT INTO compute_sessions
+           (session_id, user_id, business_id, generation, rotated_at, created_at, client_id)
+         SELECT $sessionId, user_id, business_id, 1, $nowMs, $nowMs, $clientId
+         FROM compute_memberships WHERE business_id = $businessId AND user_id = $userId`,
+        { sessionId, userId, businessId, clientId, nowMs },
+      );
+      return this.read(sessionId);
     });
   }
 
@@ -193,6 +215,7 @@ function sessionFromRow(row: SessionRow): SessionRecord {
     businessId: row.business_id,
     businessName: row.business_name,
     role: row.role as SessionRecord["role"],
+    clientId: row.client_id ?? undefined,
     generation: row.generation,
     rotatedAtMs: row.rotated_at,
     revokedAtMs: row.revoked_at ?? undefined,

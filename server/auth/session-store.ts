@@ -2,6 +2,8 @@ import type { Identity, Role } from "../../shared/auth.ts";
 
 /** A sign-in. Only the generation of its refresh token is stored, not the token. */
 export interface SessionRecord extends Identity {
+  /** The OAuth client that signed the person in; undefined: the command line on the server's own machine. */
+  clientId: string | undefined;
   generation: number;
   /** When the generation last changed. Epoch milliseconds, like every time here. */
   rotatedAtMs: number;
@@ -15,6 +17,15 @@ export interface NewSession {
   businessName: string;
   /** The role that a user who is new in the business gets. */
   role: Role;
+  nowMs: number;
+}
+
+/** A sign-in of somebody who already is a member. */
+export interface OpenedSession {
+  sessionId: string;
+  userId: string;
+  businessId: string;
+  clientId: string;
   nowMs: number;
 }
 
@@ -34,6 +45,8 @@ export type Member = Pick<Identity, "userId" | "userName" | "role">;
 export interface SessionStore {
   /** Creates a session, and the user, the business and the membership if they are missing. */
   create(session: NewSession): Promise<SessionRecord>;
+  /** Creates a session of a person in a business; undefined if they are not a member of it. Throws if the id is taken. */
+  open(session: OpenedSession): Promise<SessionRecord | undefined>;
   find(sessionId: string): Promise<SessionRecord | undefined>;
   /** Whether the session exists and was not revoked. Every request asks this, so it reads only one row. */
   isLive(sessionId: string): Promise<boolean>;

@@ -76,7 +76,16 @@ export const movedTables: readonly MovedTable[] = [
   {
     table: "compute_sessions",
     key: ["session_id"],
-    columns: ["session_id", "user_id", "business_id", "generation", "rotated_at", "revoked_at", "created_at"],
+    columns: [
+      "session_id",
+      "user_id",
+      "business_id",
+      "generation",
+      "rotated_at",
+      "revoked_at",
+      "created_at",
+      "client_id",
+    ],
     documents: (row) => [plain(row)],
   },
   {

@@ -23,9 +23,27 @@ export function sessionStoreContract(
         rotatedAtMs: 1_000,
         createdAtMs: 1_000,
         revokedAtMs: undefined,
+        clientId: undefined,
       });
       expect(await opened.store.find(asked.sessionId)).toEqual(made);
       expect(await opened.store.find(newId("ses"))).toBeUndefined();
+    });
+
+    test("a member opens a session for a client, and somebody else gets none", async () => {
+      await using opened = await open();
+      const anna = await opened.store.create(newSession({ userName: "anna", role: "viewer" }));
+      const ben = await opened.store.create(newSession({ userName: "ben", businessName: "lab" }));
+      const { userId, businessId } = anna;
+      const asked = { sessionId: newId("ses"), userId, businessId, clientId: "portal", nowMs: 3_000 };
+      const { sessionId } = asked;
+      const times = { generation: 1, rotatedAtMs: 3_000, createdAtMs: 3_000 };
+      expect(await opened.store.open(asked)).toEqual({ ...anna, ...times, sessionId, clientId: "portal" });
+      expect(await opened.store.find(sessionId)).toMatchObject({ clientId: "portal", role: "viewer" });
+      expect(await opened.store.isLive(sessionId)).toBe(true);
+      await expect(opened.store.open(asked)).rejects.toThrow();
+      const foreign = { ...asked, sessionId: newId("ses"), userId: ben.userId };
+      expect(await opened.store.open(foreign)).toBeUndefined();
+      expect(await opened.store.isLive(foreign.sessionId)).toBe(false);
     });
 
     test("a name stays one user and one business, however many sign in at the same time", async () => {
