@@ -1,4 +1,5 @@
 import { Binary, type Collection } from "mongodb";
+import type { Role } from "../../shared/auth.ts";
 import { newId } from "../../shared/ids.ts";
 import { isDuplicateKey, type MongoStore } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
@@ -170,6 +171,18 @@ export class MongoSessionStore implements SessionStore {
       const projection = { _id: 0, session_id: 1 };
       const live = { session_id: sessionId, revoked_at: { $exists: false } };
       return (await this.sessions.findOne(live, { projection })) !== null;
+    });
+  }
+
+  liveRole(session: Pick<SessionRecord, "sessionId" | "businessId" | "userId">): Promise<Role | undefined> {
+    const { sessionId: session_id, businessId: business_id, userId: user_id } = session;
+    return this.store.attempt(async () => {
+      const live = { session_id, business_id, user_id, revoked_at: { $exists: false } };
+      const [found, membership] = await Promise.all([
+        this.sessions.findOne(live, { projection: { _id: 0, session_id: 1 } }),
+        this.memberships.findOne({ business_id, user_id }, { projection: { _id: 0, role: 1 } }),
+      ]);
+      return found ? membership?.role : undefined;
     });
   }
 

@@ -1,3 +1,4 @@
+import type { Role } from "../../shared/auth.ts";
 import { newId } from "../../shared/ids.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { readSecret, resealSecrets, Seal } from "./seal.ts";
@@ -118,6 +119,17 @@ export class SqliteSessionStore implements SessionStore {
       { sessionId },
     );
     return row?.revoked_at === null;
+  }
+
+  async liveRole(session: Pick<SessionRecord, "sessionId" | "businessId" | "userId">) {
+    const { sessionId, businessId, userId } = session;
+    const row = this.store.get<{ role: Role }>(
+      `SELECT m.role FROM compute_sessions s, compute_memberships m
+       WHERE s.session_id = $sessionId AND s.revoked_at IS NULL AND s.business_id = $businessId AND s.user_id = $userId
+         AND m.business_id = $businessId AND m.user_id = $userId`,
+      { sessionId, businessId, userId },
+    );
+    return row?.role;
   }
 
   async find(sessionId: string): Promise<SessionRecord | undefined> {

@@ -48,8 +48,13 @@ export interface SessionStore {
   /** Creates a session of a person in a business; undefined if they are not a member of it. Throws if the id is taken. */
   open(session: OpenedSession): Promise<SessionRecord | undefined>;
   find(sessionId: string): Promise<SessionRecord | undefined>;
-  /** Whether the session exists and was not revoked. Every request asks this, so it reads only one row. */
+  /** Whether the session exists and was not revoked. Every request of a node asks this, so it reads only one row. */
   isLive(sessionId: string): Promise<boolean>;
+  /**
+   * The person's current role in the business of the session. Undefined if the session was revoked, or the person is no
+   * longer a member. Every request of a person asks this, so it reads only two rows by their keys.
+   */
+  liveRole(session: Pick<Identity, "sessionId" | "businessId" | "userId">): Promise<Role | undefined>;
   /** The member of the business with this name, or else with this id. */
   findMember(businessId: string, nameOrId: string): Promise<Member | undefined>;
   /**

@@ -96,8 +96,10 @@ export class Tokens {
     const longestSeconds = access.ticketOf === undefined ? ACCESS_TOKEN_SECONDS : TICKET_SECONDS;
     // A token issued while the clock was ahead is valid no longer than any other.
     if (leftMs <= 0 || leftMs > longestSeconds * 1_000 + CLOCK_SKEW_MS) throw tokenExpired();
-    if (!(await this.parts.sessions.isLive(access.sessionId))) throw sessionEnded();
-    return access;
+    const role = await this.parts.sessions.liveRole(access);
+    if (role === undefined) throw sessionEnded();
+    // The token names the role that the person had when it was issued.
+    return role === access.role ? access : { ...access, role };
   }
 
   /** Exchanges a refresh token for new tokens. An old token means that somebody has a copy, so it ends the session. */

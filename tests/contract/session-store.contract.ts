@@ -105,6 +105,19 @@ export function sessionStoreContract(
       expect(await opened.store.isLive(newId("ses"))).toBe(false);
     });
 
+    test("a live session has its person's role, in that business and for that person only", async () => {
+      await using opened = await open();
+      const session = await opened.store.create(newSession({ role: "admin" }));
+      const other = await opened.store.create(newSession({ userName: "ben", businessName: "lab" }));
+      expect(await opened.store.liveRole(session)).toBe("admin");
+      const { businessId, userId } = other;
+      expect(await opened.store.liveRole({ ...session, businessId, userId })).toBeUndefined();
+      expect(await opened.store.liveRole({ ...session, userId })).toBeUndefined();
+      expect(await opened.store.liveRole({ ...session, sessionId: newId("ses") })).toBeUndefined();
+      await opened.store.revoke(session.sessionId, 7_000);
+      expect(await opened.store.liveRole(session)).toBeUndefined();
+    });
+
     test("a member of a business is found by name or id, and nobody else is", async () => {
       await using opened = await open();
       const anna = await opened.store.create(newSession({ userName: "anna", role: "admin" }));
