@@ -1,134 +1,35 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { ComputeError } from "../../shared/errors.ts";
-import { RecentMap } from "../runtime/recent-map.ts";
+import { randomBytes } from "node:crypto";
+import { KeySecrets, type KeySecretsParts, SECRET_PATTERN } from "./key-secrets.ts";
 
-/** A secret is 160 random bits and a mark. Nobody can guess that, so bcrypt need not be slow. */
-const BCRYPT = { algorithm: "bcrypt", cost: 5 } as const;
-/** The random bytes of a secret, and those that mark it as one of ours; together 32 bytes. */
-const RANDOM_BYTES = 20;
-const MARK_BYTES = 12;
-/** Entries in each of the caches below. */
-const MAX_REMEMBERED = 20_000;
-/** How many different wrong keys may be tried against one node per minute, because each costs a bcrypt. */
-const MAX_WRONG_KEYS_PER_MINUTE = 5;
-const MINUTE_MS = 60_000;
-/** The most bcrypts that run or wait for a core. Each takes a few milliseconds. */
-const MAX_CHECKS = 1_024;
-const BUSY_RETRY_SECONDS = 5;
+const PATTERN = new RegExp(`^tnvn_([0-9a-z]{26})_(${SECRET_PATTERN})$`);
 
-/**
- * Issues and verifies node keys: `tnvn_<digits of the node id>_<secret>`. The store keeps only a bcrypt hash of the
- * secret. bcrypt runs outside the event loop's thread, so nodes that all return after a restart block nothing else.
- */
+/** Issues and verifies node keys: `tnvn_<digits of the node id>_<secret>`. */
 export class NodeKeys {
-  /** The digest of the secret that passed bcrypt, by stored hash: after a rotation the old key finds nothing here. */
-  private readonly verified = new RecentMap<Buffer>(MAX_REMEMBERED);
-  /** Stored hash and digest of secrets that failed: an agent with an old key may ask again and again. */
-  private readonly refused = new RecentMap<true>(MAX_REMEMBERED);
-  private readonly checking = new Map<string, Promise<boolean>>();
-  /** By node id: the bcrypts that failed or still run. */
-  private readonly tries = new RecentMap<{ sinceMs: number; count: number }>(MAX_REMEMBERED);
+  private readonly secrets: KeySecrets;
 
   constructor(
-    private readonly now: () => number,
+    now: () => number,
     /** bcrypt; tests replace it to count the calls. */
-    private readonly bcryptVerify = (secret: string, storedHash: string) =>
-      Bun.password.verify(secret, storedHash, "bcrypt"),
+    bcryptVerify?: KeySecretsParts["bcryptVerify"],
     /** The same for all servers of a store. It tells keys that these servers issued from guessed keys. */
-    private readonly ownMark: Uint8Array = randomBytes(32),
-  ) {}
+    ownMark: Uint8Array = randomBytes(32),
+  ) {
+    this.secrets = new KeySecrets({ now, ownMark, owner: "node", hasOlder: true, bcryptVerify });
+  }
 
   async issue(nodeId: string): Promise<{ key: string; hash: string }> {
-    const random = randomBytes(RANDOM_BYTES);
-    const secret = Buffer.concat([random, this.markOf(nodeId, random)]).toString("base64url");
-    const hash = await Bun.password.hash(secret, BCRYPT);
-    this.verified.set(hash, digestOf(secret));
+    const { secret, hash } = await this.secrets.issue(nodeId);
     return { key: `tnvn_${nodeId.slice("node_".length)}_${secret}`, hash };
   }
 
   /** The node that a key claims to belong to, and its secret; undefined if the text is not a node key. */
   static parse(key: string): { nodeId: string; secret: string } | undefined {
-    const match = /^tnvn_([0-9a-z]{26})_([\w-]{43})$/.exec(key);
+    const match = PATTERN.exec(key);
     return match?.[1] && match[2] ? { nodeId: `node_${match[1]}`, secret: match[2] } : undefined;
   }
 
-  /**
-   * Whether the secret belongs to the stored hash. bcrypt runs once per key; after that a digest bound to the stored
-   * hash answers. Guesses by others never lock out a key that this store issued. Throws `rate_limited` after too many
-   * wrong keys for one node, and `unavailable` while too many keys wait for their check.
-   */
-  async verify(nodeId: string, secret: string, storedHash: string): Promise<boolean> {
-    const digest = digestOf(secret);
-    const known = this.verified.get(storedHash);
-    if (known && timingSafeEqual(known, digest)) return true;
-    const work = `${storedHash} ${digest.toString("base64url")}`;
-    if (this.refused.get(work)) return false;
-    let check = this.checking.get(work);
-    if (!check) {
-      // Keys of older releases have no mark, so they are counted like guesses.
-      const counted = !this.isOwn(nodeId, secret);
-      if (counted) this.countTry(nodeId);
-      check = this.check(secret, storedHash, digest, work, counted ? nodeId : undefined).finally(() =>
-        this.checking.delete(work),
-      );
-      this.checking.set(work, check);
-    }
-    return check;
+  /** Whether the secret belongs to the stored hash; see `KeySecrets.verify`. */
+  verify(nodeId: string, secret: string, storedHash: string): Promise<boolean> {
+    return this.secrets.verify(nodeId, secret, storedHash);
   }
-
-  private async check(
-    secret: string,
-    storedHash: string,
-    digest: Buffer,
-    work: string,
-    countedFor: string | undefined,
-  ) {
-    const isRight = await this.bcryptVerify(secret, storedHash);
-    if (!isRight) {
-      this.refused.set(work, true);
-      return false;
-    }
-    this.verified.set(storedHash, digest);
-    const tries = countedFor === undefined ? undefined : this.tries.get(countedFor);
-    if (tries) tries.count -= 1;
-    return true;
-  }
-
-  /** Whether a server of this store issued the secret, even for a key that was replaced since. Nobody can guess such a secret. */
-  private isOwn(nodeId: string, secret: string): boolean {
-    const bytes = Buffer.from(secret, "base64url");
-    const mark = bytes.subarray(RANDOM_BYTES);
-    return (
-      mark.length === MARK_BYTES &&
-      timingSafeEqual(mark, this.markOf(nodeId, bytes.subarray(0, RANDOM_BYTES)))
-    );
-  }
-
-  private markOf(nodeId: string, random: Uint8Array): Buffer {
-    const mac = createHmac("sha256", this.ownMark).update(`${nodeId}\0`).update(random).digest();
-    return mac.subarray(0, MARK_BYTES);
-  }
-
-  /** Counts the try before its bcrypt starts, so that many concurrent wrong keys do not all pass the limit. */
-  private countTry(nodeId: string): void {
-    if (this.checking.size >= MAX_CHECKS) {
-      const detail = "Too many nodes are signing in at the same time. Try again in a few seconds.";
-      throw new ComputeError("unavailable", detail, { retryAfterSeconds: BUSY_RETRY_SECONDS });
-    }
-    let tries = this.tries.get(nodeId);
-    // The clock may have been set back.
-    if (!tries || Math.abs(this.now() - tries.sinceMs) >= MINUTE_MS)
-      tries = { sinceMs: this.now(), count: 0 };
-    if (tries.count >= MAX_WRONG_KEYS_PER_MINUTE) {
-      throw new ComputeError("rate_limited", "Too many wrong keys were tried for this node. Wait a minute.", {
-        retryAfterSeconds: Math.ceil((tries.sinceMs + MINUTE_MS - this.now()) / 1_000),
-      });
-    }
-    tries.count += 1;
-    this.tries.set(nodeId, tries);
-  }
-}
-
-function digestOf(secret: string): Buffer {
-  return createHash("sha256").update(secret).digest();
 }
