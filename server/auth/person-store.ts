@@ -20,6 +20,11 @@ export interface NewPerson {
   nowMs: number;
 }
 
+export interface BusinessRecord {
+  businessId: string;
+  businessName: string;
+}
+
 /** A person in a business. */
 export interface MembershipRecord {
   businessId: string;
@@ -45,6 +50,10 @@ export interface PersonStore {
   /** Resolves with whether nobody else has the address. */
   setEmail(userId: string, email: string): Promise<boolean>;
   setPassword(userId: string, passwordHash: string, nowMs: number): Promise<void>;
+  /** Whether anybody on this server has a password. */
+  anyoneHasPassword(): Promise<boolean>;
+  /** The business with this name, which is made if it is missing. */
+  business(businessName: string, nowMs: number): Promise<BusinessRecord>;
   /** By the name of the business. */
   memberships(userId: string): Promise<MembershipRecord[]>;
   membership(businessId: string, userId: string): Promise<MembershipRecord | undefined>;

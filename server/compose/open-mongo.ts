@@ -1,4 +1,5 @@
 import { artifactSteps, MongoArtifactStore } from "../artifact/artifact-store.mongo.ts";
+import { MongoPersonStore, personSteps } from "../auth/person-store.mongo.ts";
 import type { Seal } from "../auth/seal.ts";
 import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
 import { GridFsBlobs } from "../blob/gridfs-blobs.ts";
@@ -25,6 +26,7 @@ import type { Stores } from "./stores.ts";
 
 export const mongoSteps = [
   ...authSteps,
+  ...personSteps,
   ...jobSteps,
   ...flowSteps,
   ...executionSteps,
@@ -54,6 +56,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     executions: new MongoExecutionStore(store),
     assignments: new MongoAssignStore(store),
     sessions: new MongoSessionStore(store, seal),
+    people: new MongoPersonStore(store),
     logs: new MongoLogStore(store),
     leases: new MongoLeaseStore(store),
     schedules: new MongoScheduleStore(store),

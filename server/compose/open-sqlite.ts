@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { artifactMigrations, SqliteArtifactStore } from "../artifact/artifact-store.sqlite.ts";
+import { personMigrations, SqlitePersonStore } from "../auth/person-store.sqlite.ts";
 import { Seal } from "../auth/seal.ts";
 import { authMigrations, SqliteSessionStore } from "../auth/session-store.sqlite.ts";
 import { creditMigrations, SqliteCreditStore } from "../credit/credit-store.sqlite.ts";
@@ -31,6 +32,7 @@ import type { Stores } from "./stores.ts";
 /** The whole schema of the embedded store. */
 export const sqliteMigrations = [
   ...authMigrations,
+  ...personMigrations,
   ...jobMigrations,
   ...flowMigrations,
   ...executionMigrations,
@@ -58,6 +60,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     executions: new SqliteExecutionStore(store),
     assignments: new SqliteAssignStore(store),
     sessions: new SqliteSessionStore(store, seal),
+    people: new SqlitePersonStore(store),
     logs: new SqliteLogStore(store),
     leases: new MemoryLeaseStore(),
     schedules: new SqliteScheduleStore(store),

@@ -1,4 +1,5 @@
 import type { ArtifactStore } from "../artifact/artifact-store.ts";
+import type { PersonStore } from "../auth/person-store.ts";
 import type { Seal } from "../auth/seal.ts";
 import type { SessionStore } from "../auth/session-store.ts";
 import type { BlobStore } from "../blob/blob-store.ts";
@@ -27,6 +28,7 @@ export interface Stores {
   executions: ExecutionStore;
   assignments: AssignStore;
   sessions: SessionStore;
+  people: PersonStore;
   logs: LogStore;
   leases: LeaseStore;
   schedules: ScheduleStore;

@@ -58,7 +58,7 @@ export const movedTables: readonly MovedTable[] = [
   {
     table: "compute_users",
     key: ["user_id"],
-    columns: ["user_id", "name", "created_at"],
+    columns: ["user_id", "name", "email", "password_hash", "password_set_at", "created_at"],
     documents: (row) => [plain(row)],
   },
   {

@@ -23,6 +23,7 @@ import { jobRetryContract } from "../contract/job-retry.contract.ts";
 import { logStoreContract } from "../contract/log-store.contract.ts";
 import { manyJobsContract } from "../contract/many-jobs.contract.ts";
 import { nodeStoreContract } from "../contract/node-store.contract.ts";
+import { personStoreContract } from "../contract/person-store.contract.ts";
 import { retentionStoreContract } from "../contract/retention-store.contract.ts";
 import { runStoreContract } from "../contract/run-store.contract.ts";
 import { scheduleStoreContract } from "../contract/schedule-store.contract.ts";
@@ -71,6 +72,7 @@ checkFilesContract("MongoDB", openEmpty);
 retentionStoreContract("MongoDB", openEmpty);
 runStoreContract("MongoDB", () => openOne((stores) => stores.runs));
 secretStoreContract("MongoDB", () => openOne((stores) => stores.secrets));
+personStoreContract("MongoDB", openEmpty);
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
 sealedSecretsContract("MongoDB", async () => {
   const { close } = await openEmpty();
