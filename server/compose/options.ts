@@ -19,6 +19,10 @@ const hostPattern = optionText.refine((name) => readPlace(name.replace(/^\*\./, 
   error: "must be a name like compute.example.org, compute.example.org:8443 or *.example.org",
 });
 
+const httpOrigin = optionText.refine(isHttpOrigin, {
+  error: "must be an origin like https://app.example.org",
+});
+
 const MAX_SESSION_DAYS = 36_500;
 const DAY_MS = 24 * 3_600_000;
 
@@ -52,6 +56,14 @@ export const serverOptions = defineOptions({
       .default([])
       .transform((names) => names.map((name) => name.toLowerCase())),
     help: "Another name that clients use for this server, for example through a proxy: NAME, NAME:PORT or *.DOMAIN",
+  },
+  "allowed-origin": {
+    kind: "list",
+    placeholder: "ORIGIN",
+    env: "TANVRIT_ALLOWED_ORIGINS",
+    fileKey: "allowedOrigins",
+    schema: z.array(httpOrigin, { error: "must be a list of origins" }).default([]),
+    help: "A site whose pages may call the API with a token: an origin like https://app.example.org",
   },
   "data-dir": {
     kind: "value",
@@ -138,6 +150,8 @@ export interface ServerSettings {
   port: number;
   /** Lower case. */
   allowedHosts: readonly string[];
+  /** Origins of other sites whose pages may call the API, as browsers write them. */
+  allowedOrigins: readonly string[];
   /** Absolute. */
   dataDir: string;
   /** `sqlite`, or a MongoDB URL. Like `bus` it may contain a password: show it only through `maskedUrl`. */
@@ -170,6 +184,7 @@ export function serverSettings(
     host: values.host,
     port: values.port,
     allowedHosts: values["allowed-host"],
+    allowedOrigins: values["allowed-origin"],
     dataDir: resolve(values["data-dir"] ?? join(tanvritHome(env), "server")),
     store: values.store,
     bus: values.bus,
@@ -193,6 +208,7 @@ export const serverFile = z
     host: z.string().optional(),
     port: z.int().optional(),
     allowedHosts: z.array(z.string()).optional(),
+    allowedOrigins: z.array(z.string()).optional(),
     dataDir: z.string().optional(),
     store: z.string().optional(),
     bus: z.string().optional(),
@@ -217,3 +233,7 @@ export const serverFile = z
       context.addIssue({ code: "custom", path: ["pools", name, "sku"], message });
     }
   });
+
+function isHttpOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}

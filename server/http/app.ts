@@ -16,6 +16,7 @@ import { checkTicket } from "./check-ticket.ts";
 import type { Caller, Handlers, RequestContext, StreamEvent } from "./handler.ts";
 import type { OwnNames } from "./own-names.ts";
 import { invalidRequest, isServerFault, problemResponse } from "./problem.ts";
+import { allowOrigins, securityHeaders } from "./security-headers.ts";
 import { sseResponse } from "./sse.ts";
 
 export interface AppParts {
@@ -29,6 +30,8 @@ export interface AppParts {
   access: AccessWatch;
   /** Routes that are not rows of the endpoint table: the pages, and what OAuth's own standards describe. */
   mounts?: readonly Mount[];
+  /** Whether a page for people is at this path. Links on other sites may lead there; absent: there are no pages. */
+  isPage?(path: string): boolean;
   log: Logger;
 }
 
@@ -51,6 +54,8 @@ export function createApp(parts: AppParts): App {
   const app: App = new Hono();
   const bodies = new Bodies();
   const byteBodies = new ByteBodies();
+  const isPage = (path: string) => parts.isPage?.(path) === true;
+  app.use(securityHeaders());
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", async (c) => {
     const ready = !parts.stopping.aborted && (await parts.isReady().catch(() => false));
@@ -58,9 +63,10 @@ export function createApp(parts: AppParts): App {
   });
   // Health probes use any name, and learn nothing. Everything below checks the name first.
   app.use(async (c, next) => {
-    c.env?.names?.check(c.req.raw.headers);
+    c.env?.names?.check(c.req.raw.headers, c.req.method === "GET" && isPage(c.req.path));
     await next();
   });
+  allowOrigins(app, isPage);
   for (const mount of parts.mounts ?? []) mount(app);
   const methodsByPath = new Map<string, string[]>();
   for (const [id, endpoint] of Object.entries<Endpoint>(endpoints)) {

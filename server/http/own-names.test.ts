@@ -126,3 +126,21 @@ test("a page of another site may not send requests without an Origin header eith
     expect(isTaken(namesOf("127.0.0.1"), { host, "sec-fetch-site": site })).toBe(true);
   }
 });
+
+test("a link on another site may lead to a page, in a window of its own; scripts, frames and the API stay closed", () => {
+  const names = namesOf("127.0.0.1");
+  const visit = { host: "127.0.0.1:7070", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" };
+  const check = (headers: Record<string, string>, isVisit: boolean) => () =>
+    names.check(new Headers(headers), isVisit);
+  expect(check({ ...visit, "sec-fetch-dest": "document" }, true)).not.toThrow();
+  for (const headers of [
+    { ...visit, "sec-fetch-dest": "iframe" },
+    { ...visit, "sec-fetch-dest": "empty", "sec-fetch-mode": "cors" },
+    { ...visit, "sec-fetch-dest": "document", origin: "https://evil.example" },
+    { ...visit, "sec-fetch-dest": "document", origin: "null" },
+    { ...visit, "sec-fetch-dest": "document", host: "evil.example:7070" },
+  ]) {
+    expect(check(headers, true)).toThrow("server");
+  }
+  expect(check({ ...visit, "sec-fetch-dest": "document" }, false)).toThrow("another site");
+});

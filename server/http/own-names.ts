@@ -11,6 +11,8 @@ export interface ListeningAt {
   allowedHosts: readonly string[];
   /** URLs at which others reach the server; their names are accepted with any port. */
   publicUrls: readonly string[];
+  /** Origins of other sites whose pages may call the API. */
+  allowedOrigins?: readonly string[];
   /** The host name of this machine. */
   hostname: string;
 }
@@ -35,6 +37,7 @@ export class OwnNames {
   private readonly isLoopback: boolean;
   private readonly machineNames: readonly string[];
   private readonly allowed: readonly string[];
+  private readonly allowedOrigins: readonly string[];
   /** The `Host` that was accepted last: most clients send the same one with every request. */
   private lastOwnHost: string | undefined;
 
@@ -43,13 +46,18 @@ export class OwnNames {
     this.bound = { name, port: at.port };
     this.isLoopback = isLoopback(name);
     this.allowed = [...at.allowedHosts, ...at.publicUrls.map((url) => new URL(url).hostname)];
+    this.allowedOrigins = at.allowedOrigins ?? [];
     const own = at.hostname.toLowerCase();
     const [short = own] = own.split(".");
     this.machineNames = own === "" ? [] : [own, short, `${short}.local`];
   }
 
-  /** Throws `forbidden` if `Host`, `Origin` or `Sec-Fetch-Site` names another server or page. */
-  check(headers: Headers): void {
+  /**
+   * Throws `forbidden` if `Host`, `Origin` or `Sec-Fetch-Site` names another server or page.
+   *
+   * @param isVisit the request only reads one of the server's own pages, so a link on another site may lead there.
+   */
+  check(headers: Headers, isVisit = false): void {
     const said = headers.get("host") ?? "";
     if (said !== this.lastOwnHost) {
       const host = readPlace(said, HTTP_PORT);
@@ -57,8 +65,15 @@ export class OwnNames {
       this.lastOwnHost = said;
     }
     const origin = headers.get("origin");
+    if (origin !== null && this.allowsOrigin(origin)) return;
     if (origin !== null && !this.isOwnOrigin(origin, said)) throw foreignPage(excerpt(origin, MAX_SHOWN));
-    if (OTHER_SITES.includes(headers.get("sec-fetch-site") ?? "")) throw foreignPage("another site");
+    if (!OTHER_SITES.includes(headers.get("sec-fetch-site") ?? "")) return;
+    if (!(isVisit && isNavigation(headers))) throw foreignPage("another site");
+  }
+
+  /** Whether pages of this origin, which is not the server's own, may call the API. */
+  allowsOrigin(origin: string): boolean {
+    return this.allowedOrigins.includes(origin);
   }
 
   private isOwn(place: Place): boolean {
@@ -88,6 +103,11 @@ export class OwnNames {
       return place?.name === name && place.port === port;
     });
   }
+}
+
+/** Whether a person goes to the page, in a window of its own: neither a script nor a frame loads it. */
+function isNavigation(headers: Headers): boolean {
+  return headers.get("sec-fetch-mode") === "navigate" && headers.get("sec-fetch-dest") === "document";
 }
 
 /** The host without the brackets that a URL puts around an IPv6 address. */
@@ -123,7 +143,10 @@ function foreignHost(said: string): ComputeError {
 }
 
 function foreignPage(origin: string): ComputeError {
-  return new ComputeError("forbidden", `Pages from ${origin} may not use this server. See --allowed-host.`);
+  return new ComputeError(
+    "forbidden",
+    `Pages from ${origin} may not use this server. See --allowed-origin and --allowed-host.`,
+  );
 }
 
 function shownName(said: string): string {
