@@ -1,8 +1,6 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { createPublicKey, type KeyObject, sign } from "node:crypto";
+import { ed25519Key } from "./ed25519.ts";
 import type { SessionStore } from "./session-store.ts";
-
-/** The bytes before the 32 secret bytes of an Ed25519 key in PKCS #8 (RFC 8410). */
-const PKCS8_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /** The key by which clients recognize this server. It is in the store, so all servers of a store share it. */
 export class ServerKey {
@@ -13,8 +11,7 @@ export class ServerKey {
   ) {}
 
   static async open(sessions: SessionStore): Promise<ServerKey> {
-    const secret = await sessions.secret("server-identity");
-    const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, secret]), format: "der", type: "pkcs8" });
+    const key = ed25519Key(await sessions.secret("server-identity"));
     const { x } = createPublicKey(key).export({ format: "jwk" });
     if (x === undefined) throw new Error("The server's key has no public half");
     return new ServerKey(key, x);

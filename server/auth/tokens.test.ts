@@ -18,7 +18,7 @@ test("an access token identifies its user on every server that shares the store"
   expect(await here.verify(accessToken)).toMatchObject(identity);
   expect(await there.verify(accessToken)).toMatchObject(identity);
   const [header = "", payload = ""] = accessToken.split(".").map((part) => atobUrl(part));
-  expect(JSON.parse(header)).toMatchObject({ alg: "HS256", kid: expect.any(String) });
+  expect(JSON.parse(header)).toMatchObject({ alg: "EdDSA", typ: "at+jwt", kid: expect.any(String) });
   const { userId, businessId, role, sessionId } = identity;
   expect(JSON.parse(payload)).toMatchObject({ sub: userId, userId, businessId, role, sid: sessionId });
 });
@@ -52,9 +52,14 @@ test("forged, altered and foreign tokens are rejected", async () => {
   const { accessToken } = await tokens.issue(session);
   const [header = "", payload = "", signature = ""] = accessToken.split(".");
   const claims = JSON.parse(atobUrl(payload));
-  const key = await world.sessions.secret("access-token");
-  const sign = (change: object) =>
-    new SignJWT({ ...claims, ...change }).setProtectedHeader({ alg: "HS256" }).sign(key);
+  const { kid, privateKey, jwk } = await tokens.keys.current();
+  const right = { alg: "EdDSA", typ: "at+jwt", kid };
+  const sign = (change: object, head: object = {}) =>
+    new SignJWT({ ...claims, ...change }).setProtectedHeader({ ...right, ...head }).sign(privateKey);
+  const publicBytes = Buffer.from(jwk.x ?? "", "base64url");
+  const withPublicKey = (key: Uint8Array) =>
+    new SignJWT(claims).setProtectedHeader({ ...right, alg: "HS256" }).sign(key);
+  await tokens.verify(await sign({}));
   const bad = [
     "",
     "x",
@@ -62,7 +67,16 @@ test("forged, altered and foreign tokens are rejected", async () => {
     `${header}.${payload}.`,
     `${header}.${toUrl({ ...claims, role: "admin" })}.${signature}`,
     `${toUrl({ alg: "none" })}.${payload}.`,
-    await sign({ iss: "somebody" }),
+    `${toUrl({ ...right, alg: "none" })}.${payload}.`,
+    await withPublicKey(publicBytes),
+    await withPublicKey(Buffer.from(JSON.stringify(jwk))),
+    await sign({}, { typ: "JWT" }),
+    await sign({}, { typ: "wait+jwt" }),
+    await sign({}, { kid: undefined }),
+    await sign({}, { kid: "../../../../dev/null" }),
+    await sign({}, { kid: "signing-key/0" }),
+    await sign({}, { kid: undefined, jwk }),
+    await sign({ aud: "tanvrit-compute-wait" }),
     await sign({ aud: "somebody" }),
     await sign({ exp: undefined }),
     await sign({ businessId: undefined }),
@@ -230,9 +244,9 @@ test("a token is valid only in its exact spelling, and only for a session of the
     await expect(tokens.verify(other)).rejects.toMatchObject(unauthenticated);
   }
   const claims = JSON.parse(atobUrl(accessToken.split(".")[1] ?? ""));
-  const key = await world.sessions.secret("access-token");
+  const { kid, privateKey } = await tokens.keys.current();
   const mixed = await new SignJWT({ ...claims, sid: ben.sessionId })
-    .setProtectedHeader({ alg: "HS256" })
-    .sign(key);
+    .setProtectedHeader({ alg: "EdDSA", typ: "at+jwt", kid })
+    .sign(privateKey);
   await expect(tokens.verify(mixed)).rejects.toMatchObject(unauthenticated);
 });

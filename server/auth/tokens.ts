@@ -1,17 +1,21 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { errors, jwtVerify, SignJWT } from "jose";
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { type CryptoKey, errors, jwtVerify, SignJWT } from "jose";
 import { type Identity, identity, type TokenSet } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { jobId, sessionId } from "../../shared/ids.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { SessionRecord, SessionStore } from "./session-store.ts";
+import { SIGNING_ALGORITHM, SigningKeys } from "./signing-keys.ts";
 
-const ISSUER = "tanvrit-compute";
-/** The audience of a wait ticket, which sets it apart from an access token. */
-const TICKET_AUDIENCE = "tanvrit-compute-wait";
-const ACCESS_TOKEN_SECONDS = 900;
-const TICKET_SECONDS = 24 * 3_600;
+/** The audience and type of access tokens (RFC 9068). They are the same at every URL of every server of a store. */
+const ACCESS = { audience: "tanvrit-compute", typ: "at+jwt", seconds: 900 };
+/** Those of a wait ticket set it apart from an access token. */
+const TICKET = { audience: "tanvrit-compute-wait", typ: "wait+jwt", seconds: 24 * 3_600 };
+/** The issuer of tokens that a server issues before it knows a URL of its own. */
+const NO_URL = "urn:tanvrit-compute";
+/** The client of sessions that the command line opens on the server's own machine. */
+export const CLI_CLIENT_ID = "tanvrit-compute-cli";
 const DAY_MS = 24 * 3_600_000;
 /** How long the previous refresh token stays valid: several processes of one person may refresh with the same token. */
 const REFRESH_LEEWAY_MS = 60_000;
@@ -28,6 +32,14 @@ export interface Access extends Identity {
   ticketOf: string | undefined;
 }
 
+/** Who asks for new tokens. */
+interface RefreshedBy {
+  /** The client that says so; its session must be. Absent: any. */
+  clientId?: string;
+  /** The URL that the client knows this server by. */
+  issuer?: string;
+}
+
 /** How long a session can be renewed. */
 export interface SessionLife {
   /** After the last renewal. */
@@ -40,42 +52,42 @@ export const DEFAULT_SESSION_LIFE: SessionLife = { idleMs: 30 * DAY_MS, maxMs: 1
 
 interface TokenParts {
   sessions: SessionStore;
-  accessKey: Uint8Array;
+  keys: SigningKeys;
   refreshKey: Uint8Array;
   /** Epoch milliseconds. */
   now: () => number;
   life: SessionLife;
+  /** The issuer of tokens that are not issued for a request; a URL of this server. */
+  issuer: () => string | undefined;
 }
 
 /** Issues and verifies access and refresh tokens. The keys are in the store, so all servers that share it agree. */
 export class Tokens {
   /** Verified claims by access token, so that a thousand requests with one token verify its signature once. */
   private readonly checked = new RecentMap<Access>(MAX_REMEMBERED);
-  /** Names the key in the header of a token, so that the key can be replaced while older tokens are still valid. */
-  private readonly keyId: string;
 
-  private constructor(private readonly parts: TokenParts) {
-    this.keyId = createHash("sha256").update(parts.accessKey).digest("base64url").slice(0, 12);
-  }
+  private constructor(private readonly parts: TokenParts) {}
 
   static async open(
     sessions: SessionStore,
     now: () => number,
     life: SessionLife = DEFAULT_SESSION_LIFE,
+    issuer: () => string | undefined = () => undefined,
   ): Promise<Tokens> {
-    return new Tokens({
-      sessions,
-      accessKey: await sessions.secret("access-token"),
-      refreshKey: await sessions.secret("refresh-token"),
-      now,
-      life,
-    });
+    const refreshKey = await sessions.secret("refresh-token");
+    return new Tokens({ sessions, keys: new SigningKeys(sessions, now), refreshKey, now, life, issuer });
   }
 
-  async issue(session: SessionRecord): Promise<TokenSet> {
-    const { sessionId, userId, userName, businessId, businessName, role } = session;
+  /** The keys by which others verify the tokens. */
+  get keys(): SigningKeys {
+    return this.parts.keys;
+  }
+
+  /** @param issuer the URL that the client knows this server by. */
+  async issue(session: SessionRecord, issuer?: string): Promise<TokenSet> {
+    const { sessionId, userId, userName, businessId, businessName, role, clientId } = session;
     const identity = { userId, userName, businessId, businessName, role, sessionId };
-    const access = await this.sign(identity, {}, { audience: ISSUER, seconds: ACCESS_TOKEN_SECONDS });
+    const access = await this.sign(identity, { client_id: clientId ?? CLI_CLIENT_ID }, ACCESS, issuer);
     return {
       accessToken: access.token,
       accessTokenExpiresAt: access.expiresAt,
@@ -86,14 +98,14 @@ export class Tokens {
 
   /** A token that can only look at one job. It outlives an access token, but ends with the session. */
   async issueTicket(by: Identity, jobId: string): Promise<{ token: string; expiresAt: string }> {
-    return this.sign(by, { jobId }, { audience: TICKET_AUDIENCE, seconds: TICKET_SECONDS });
+    return this.sign(by, { jobId }, TICKET);
   }
 
   /** The access that an access token or a wait ticket gives. Throws `unauthenticated`, `token_expired` or `session_ended`. */
   async verify(token: string): Promise<Access> {
     const access = this.checked.get(token) ?? (await this.check(token));
     const leftMs = access.accessUntilMs - this.parts.now();
-    const longestSeconds = access.ticketOf === undefined ? ACCESS_TOKEN_SECONDS : TICKET_SECONDS;
+    const longestSeconds = (access.ticketOf === undefined ? ACCESS : TICKET).seconds;
     // A token issued while the clock was ahead is valid no longer than any other.
     if (leftMs <= 0 || leftMs > longestSeconds * 1_000 + CLOCK_SKEW_MS) throw tokenExpired();
     const role = await this.parts.sessions.liveRole(access);
@@ -102,20 +114,25 @@ export class Tokens {
     return role === access.role ? access : { ...access, role };
   }
 
-  /** Exchanges a refresh token for new tokens. An old token means that somebody has a copy, so it ends the session. */
-  async refresh(refreshToken: string, endSession: EndSession): Promise<TokenSet> {
+  /**
+   * Exchanges a refresh token for new tokens. An old token means that somebody has a copy, so it ends the session.
+   * Throws `unauthenticated` or `session_ended`.
+   */
+  async refresh(refreshToken: string, endSession: EndSession, by: RefreshedBy = {}): Promise<TokenSet> {
     const { sid, generation } = this.parse(refreshToken);
+    if (by.clientId !== undefined) await this.checkClient(sid, by.clientId);
     const { sessions, life, now } = this.parts;
     const nowMs = now();
     const since = { rotatedAtMs: nowMs - life.idleMs, createdAtMs: nowMs - life.maxMs };
     const isRotated = await sessions.rotate(sid, generation, nowMs, since);
     const session = await sessions.find(sid);
     if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
-    if (isRotated) return this.issue(session);
+    if (isRotated) return this.issue(session, by.issuer);
     if (session.createdAtMs < since.createdAtMs) throw sessionOver("started", life.maxMs);
     if (session.rotatedAtMs < since.rotatedAtMs) throw sessionOver("was last used", life.idleMs);
     const isPrevious = generation === session.generation - 1;
-    if (isPrevious && Math.abs(nowMs - session.rotatedAtMs) <= REFRESH_LEEWAY_MS) return this.issue(session);
+    if (isPrevious && Math.abs(nowMs - session.rotatedAtMs) <= REFRESH_LEEWAY_MS)
+      return this.issue(session, by.issuer);
     await endSession(sid);
     throw new ComputeError(
       "session_ended",
@@ -123,21 +140,39 @@ export class Tokens {
     );
   }
 
+  /** The session of a refresh token of this server, whether it is still valid or not. Ends nothing. */
+  sessionOf(refreshToken: string): string | undefined {
+    try {
+      return this.parse(refreshToken).sid;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** A refresh token belongs to the client that it was issued to (RFC 6749 §6). */
+  private async checkClient(sid: string, clientId: string): Promise<void> {
+    const session = await this.parts.sessions.find(sid);
+    if (session && (session.clientId ?? CLI_CLIENT_ID) !== clientId) throw foreignRefreshToken();
+  }
+
   private async sign(
     by: Identity,
-    claims: { jobId?: string },
-    { audience, seconds }: { audience: string; seconds: number },
+    claims: { jobId: string } | { client_id: string },
+    { audience, typ, seconds }: typeof ACCESS,
+    issuer?: string,
   ): Promise<{ token: string; expiresAt: string }> {
     const { userId, userName, businessId, businessName, role, sessionId: sid } = by;
     const issuedAtSeconds = Math.floor(this.parts.now() / 1_000);
+    const { kid, privateKey } = await this.parts.keys.current();
     const token = await new SignJWT({ userId, userName, businessId, businessName, role, sid, ...claims })
-      .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: this.keyId })
+      .setProtectedHeader({ alg: SIGNING_ALGORITHM, typ, kid })
       .setSubject(userId)
-      .setIssuer(ISSUER)
+      .setIssuer(issuer ?? this.parts.issuer() ?? NO_URL)
       .setAudience(audience)
       .setIssuedAt(issuedAtSeconds)
       .setExpirationTime(issuedAtSeconds + seconds)
-      .sign(this.parts.accessKey);
+      .setJti(crypto.randomUUID())
+      .sign(privateKey);
     return { token, expiresAt: new Date((issuedAtSeconds + seconds) * 1_000).toISOString() };
   }
 
@@ -151,20 +186,29 @@ export class Tokens {
   private async claimsOf(accessToken: string): Promise<Access> {
     try {
       if (!accessToken.split(".").every(isCanonical)) throw new Error("a part is not canonical base64url");
-      const { payload } = await jwtVerify(accessToken, this.parts.accessKey, {
-        algorithms: ["HS256"],
-        issuer: ISSUER,
-        audience: [ISSUER, TICKET_AUDIENCE],
+      const { payload, protectedHeader } = await jwtVerify(accessToken, (header) => this.keyOf(header), {
+        algorithms: [SIGNING_ALGORITHM],
+        audience: [ACCESS.audience, TICKET.audience],
         requiredClaims: ["exp"],
         currentDate: new Date(this.parts.now()),
       });
-      const ticketOf = payload.aud === TICKET_AUDIENCE ? jobId.parse(payload.jobId) : undefined;
+      const isTicket = payload.aud === TICKET.audience;
+      if (protectedHeader.typ !== (isTicket ? TICKET : ACCESS).typ) throw new Error("of another type");
+      const ticketOf = isTicket ? jobId.parse(payload.jobId) : undefined;
       const accessUntilMs = (payload.exp ?? 0) * 1_000;
       return { ...identity.parse({ ...payload, sessionId: payload.sid }), accessUntilMs, ticketOf };
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw tokenExpired();
+      // The store could not be asked for its keys; the token may well be valid.
+      if (error instanceof ComputeError) throw error;
       throw invalidToken();
     }
+  }
+
+  private async keyOf({ kid = "" }: { kid?: string }): Promise<CryptoKey> {
+    const key = await this.parts.keys.find(kid);
+    if (!key) throw new Error("no such key");
+    return key.publicKey;
   }
 
   /** True for a session that no longer exists, too: `verify` then reports that it has ended. */
@@ -186,12 +230,7 @@ export class Tokens {
     const expected = Buffer.from(this.macOf(body));
     const given = Buffer.from(mac);
     const genuine = given.length === expected.length && timingSafeEqual(given, expected);
-    if (!match || !genuine || !sessionId.safeParse(sid).success) {
-      throw new ComputeError(
-        "unauthenticated",
-        "The refresh token is not valid on this server. Sign in again.",
-      );
-    }
+    if (!match || !genuine || !sessionId.safeParse(sid).success) throw foreignRefreshToken();
     return { sid, generation: Number(generation) };
   }
 
@@ -203,6 +242,10 @@ export class Tokens {
 /** Whether a part of a token is spelled as we spell base64url. Other spellings can decode to the same bytes. */
 function isCanonical(part: string): boolean {
   return Buffer.from(part, "base64url").toString("base64url") === part;
+}
+
+function foreignRefreshToken(): ComputeError {
+  return new ComputeError("unauthenticated", "The refresh token is not valid on this server. Sign in again.");
 }
 
 function invalidToken(): ComputeError {

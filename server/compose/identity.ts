@@ -27,7 +27,7 @@ export async function composeIdentity(
 ) {
   const { sessions, nodes, jobs, retention, file } = stores;
   const keys = new NodeKeys(now, undefined, await sessions.secret("node-keys"));
-  const tokens = await Tokens.open(sessions, now, sessionLife);
+  const tokens = await Tokens.open(sessions, now, sessionLife, () => urls.publicUrl ?? urls.all[0]);
   const serverKey = await ServerKey.open(sessions);
   const reseal = () => resealAll(stores);
   const maintenance = new Maintenance({

@@ -17,6 +17,8 @@ export interface AuthorizationRequest {
   state: string | undefined;
   /** OpenID Connect's nonce, which comes back in the ID token. */
   nonce: string | undefined;
+  /** OpenID Connect's `prompt`. With `none`, refuse with `login_required` instead of showing a page. */
+  prompt: readonly string[];
 }
 
 /** Whom a person lets a client act as: themselves in one of their businesses. */
@@ -25,17 +27,20 @@ export interface Grantee {
   businessId: string;
 }
 
-/** The part of the authorization server behind the page of `/oauth/authorize`. */
+/** Errors of the authorization endpoint that only its page finds (RFC 6749 §4.1.2.1; OpenID Connect Core §3.1.2.6). */
+export type RefusedAuthorization = "access_denied" | "login_required" | "consent_required";
+
+/** The part of the authorization server behind the page of `/oauth/authorize`. `origin` is the one of the request, without a path. */
 export interface Authorizations {
   /**
    * Reads the query of a request. Throws ComputeError `invalid_request` if it must be shown to the person because the client
    * or its redirect URI is unknown, and RedirectedError if it goes back to the client.
    */
-  read(query: URLSearchParams): AuthorizationRequest;
-  /** The URL to send the browser to, with a code that is valid once, for a minute. `iss` is the origin of the request. */
-  allow(request: AuthorizationRequest, by: Grantee, issuer: string): Promise<URL>;
-  /** The same with `access_denied`. */
-  deny(request: AuthorizationRequest, issuer: string): URL;
+  read(query: URLSearchParams, origin: string): AuthorizationRequest;
+  /** The URL to send the browser to, with a code that is valid once, for a minute. */
+  allow(request: AuthorizationRequest, by: Grantee, origin: string): Promise<URL>;
+  /** The URL to send the browser to with an error. */
+  deny(request: AuthorizationRequest, origin: string, error?: RefusedAuthorization): URL;
 }
 
 /** An error of the authorization endpoint that goes to the client (RFC 6749 §4.1.2.1). */
