@@ -20,6 +20,7 @@ import { taskLimits } from "./profile/task-limits.ts";
 import { Connection } from "./session/connection.ts";
 import { NodeSession } from "./session/node-session.ts";
 import { ServerClock } from "./session/server-clock.ts";
+import type { SignIn } from "./session/sign-in.ts";
 import type { HeldLock } from "./state/lock.ts";
 import { machineDigest, placeDigest } from "./state/machine.ts";
 import { ownDirectory } from "./state/origin.ts";
@@ -43,6 +44,8 @@ import { Worker } from "./worker/worker.ts";
 export interface AgentOptions extends EndSignals {
   /** Speaks for the signed-in user: registers the node. */
   client: ComputeClient;
+  /** Watched while nobody is signed in: the agent goes on at the next sign-in. Absent: then it ends instead. */
+  signIn?: SignIn | undefined;
   /** What the clients ask before they send anything; see NodeSessionParts. */
   proof?: ServerProof;
   /** Speaks as the node, and names this run of its agent in every call. */
@@ -122,7 +125,9 @@ export class AgentParts {
       worker: this.worker,
       clock: this.clock,
       condition: this.condition,
-      onSessionEnded: (error) => this.ending.fail(error),
+      onSessionEnded: (error) => {
+        if (!options.signIn) this.ending.fail(error);
+      },
     });
     this.machineWatch = new MachineWatch({
       seen: () => this.settings.profile.seen,
@@ -201,6 +206,7 @@ export class AgentParts {
     return new NodeSession({
       userClient: options.client,
       createNodeClient: options.createNodeClient,
+      signIn: options.signIn,
       proof: options.proof,
       nodeFilePath: dirs.nodeFile,
       directory: ownDirectory(options.stateDir),

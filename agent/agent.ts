@@ -5,7 +5,7 @@ import { type AgentOptions, AgentParts } from "./agent-parts.ts";
 import { listenForControl } from "./control/control-socket.ts";
 import { AgentError } from "./process/agent-error.ts";
 import { profileInWords } from "./profile/profile.ts";
-import { NodeTakenError } from "./session/node-session.ts";
+import { NodeTakenError } from "./session/errors.ts";
 import { acquireLock, type HeldLock, readLock } from "./state/lock.ts";
 import { holderInWords } from "./state/lock-file.ts";
 import { setForeignAside } from "./state/origin.ts";

@@ -1,6 +1,7 @@
 import { profileInWords } from "../profile/profile.ts";
 import type { Settings } from "../profile/settings.ts";
 import type { Connection } from "../session/connection.ts";
+import { SessionEndedError } from "../session/errors.ts";
 import type { NodeSession } from "../session/node-session.ts";
 import type { Supervisors } from "../supervisor/supervisors.ts";
 import type { AgentFiles } from "../worker/agent-files.ts";
@@ -48,10 +49,11 @@ export class AgentControl {
     if (session.nodeId === "") return "The agent has not registered yet, so there is nothing to drain.";
     const limit = AbortSignal.timeout(SERVER_LIMIT_MS);
     try {
-      const node = await session.call("nodes.drain", () => ({ drain }), limit);
+      const node = await session.callNow("nodes.drain", () => ({ drain }), limit);
       worker.nodeStatus = node.status;
       return undefined;
     } catch (error) {
+      if (error instanceof SessionEndedError) return error.message;
       if (!limit.aborted) throw error;
       return `The server did not answer within ${SERVER_LIMIT_MS / 1_000} s, so nothing was changed.`;
     }
@@ -79,6 +81,7 @@ export class AgentControl {
       notices: session.notices,
       ending: ending(),
       ...condition(),
+      ...(session.isSignedOut && { refusing: "nobody is signed in for this node" }),
       slots: { total: worker.slots, taken: worker.running },
       running: worker.runningExecutions(),
       undelivered: worker.unsent,

@@ -1,5 +1,6 @@
 import { pause } from "../../shared/wait.ts";
-import { type NodeSession, SessionEndedError } from "../session/node-session.ts";
+import { SessionEndedError } from "../session/errors.ts";
+import type { NodeSession } from "../session/node-session.ts";
 import type { ServerClock } from "../session/server-clock.ts";
 import type { Condition } from "./condition.ts";
 import type { Worker } from "./worker.ts";
@@ -8,6 +9,7 @@ export interface HeartbeatParts {
   worker: Worker;
   clock: ServerClock;
   condition: Condition;
+  /** Nobody is signed in for the node, as every heartbeat finds until somebody is. */
   onSessionEnded(error: SessionEndedError): void;
 }
 
@@ -53,7 +55,7 @@ export class HeartbeatLoop {
       return collecting.length > 0 ? { ...held, collecting } : held;
     };
     try {
-      const orders = await session.call("nodes.heartbeat", input, signal);
+      const orders = await session.callNow("nodes.heartbeat", input, signal);
       clock.sample(orders.now, sentAtMs, Date.now());
       worker.obey(orders);
     } catch (error) {

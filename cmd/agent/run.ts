@@ -17,10 +17,10 @@ import { givenOpenFiles, raiseOpenFiles } from "../../shared/open-files.ts";
 import { selfCommand } from "../../shared/self-command.ts";
 import { defineCommand } from "../command/command.ts";
 import { connectionOptions } from "../connection/connection-options.ts";
-import { credentialsOf } from "../credentials/session.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
 import { stopSignals } from "../exit/stop-signals.ts";
+import { MachineSignIn } from "./machine-sign-in.ts";
 import { readProfile } from "./profile.ts";
 import { withoutCollectionTimer } from "./quiet-runtime.ts";
 import { chooseAgentWorkspace, proofForAgent } from "./server-of-node.ts";
@@ -88,8 +88,12 @@ export const command = defineCommand({
     const proof = proofForAgent(workspace, stateDir, log);
     const signals = stopSignals();
     if (options.replace) await takeThePlace(stateDir, log);
+    const watching = new AbortController();
+    const signIn = new MachineSignIn(env, { ...workspace, proof }, watching.signal);
     const end = await runAgent({
-      client: new ComputeClient({ url, proof, credentials: credentialsOf(env, { ...workspace, proof }) }),
+      client: new ComputeClient({ url, proof, credentials: signIn }),
+      // An agent that exists only for a while must not wait for a person.
+      signIn: maxJobs === undefined ? signIn : undefined,
       createNodeClient: (nodeKey, runId) => {
         const headers = { "x-api-key": nodeKey, [RUN_HEADER]: runId };
         return new ComputeClient({ url, proof, credentials: { headers: () => headers } });
@@ -107,7 +111,7 @@ export const command = defineCommand({
       stop: signals.stop,
       cancelAll: signals.hurry,
       leave: terminalGone,
-    });
+    }).finally(() => watching.abort());
     const isForAWhile = maxJobs !== undefined || options["idle-exit"] !== undefined;
     return isForAWhile ? exitCodeOf(end) : exitCodes.ok;
   },

@@ -53,7 +53,10 @@ export class FitCheck {
 /** Why a node takes no jobs at all now; undefined if it does. */
 export function absenceOf(node: NodeRecord): Pick<NodeFit, "rule" | "detail"> | undefined {
   if (node.accessEnded) {
-    return { rule: "signed-out", detail: "its user has signed out; sign in and start its agent again" };
+    return {
+      rule: "signed-out",
+      detail: "nobody is signed in on its machine; it goes on after the next sign-in there",
+    };
   }
   if (node.offline) {
     const seen = new Date(node.lastHeartbeatAtMs).toISOString();

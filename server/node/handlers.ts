@@ -25,6 +25,9 @@ type NodeHandlers = Pick<
   "nodes.list" | "nodes.retrieve" | "nodes.drain" | "nodes.grant" | "nodes.delete" | "nodes.rotate-key"
 >;
 
+/** Why a node whose session has ended gets no jobs. */
+const SIGNED_OUT = "nobody is signed in on its machine; it goes on after tanvrit-compute auth login there";
+
 export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
   const { service } = parts;
   return {
@@ -90,7 +93,7 @@ export async function viewNodes(
     nodeId: record.nodeId,
     businessId: record.businessId,
     status: nodeStatusOf(record),
-    refusing: record.condition.refusing,
+    refusing: record.accessEnded ? SIGNED_OUT : record.condition.refusing,
     runningExecutions: running.get(record.nodeId) ?? 0,
     lastHeartbeatAt: isoTime(record.lastHeartbeatAtMs),
     createdAt: isoTime(record.createdAtMs),

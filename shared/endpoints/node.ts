@@ -58,6 +58,8 @@ export const nodeEndpoints = defineEndpoints({
     repeatable: false,
     idempotencyKey: true,
     anyRun: true,
+    // An agent that was restarted takes over the jobs that still run, and reports them. It gets no other.
+    afterLogout: true,
   },
   "nodes.heartbeat": {
     method: "POST",
