@@ -14,7 +14,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     path: "server check",
-    summary: "Check that a store is consistent: jobs, executions, ledger",
+    summary: "Check that a store is consistent: jobs, executions, ledger, audit log",
     load: () => import("./server/check.ts"),
   },
   {
@@ -274,6 +274,11 @@ export const commands: readonly CommandEntry[] = [
   },
   { path: "credit prices", summary: "Show what hosted nodes cost", load: () => import("./credit/prices.ts") },
   { path: "credit grant", summary: "Give a user credit", load: () => import("./credit/grant.ts") },
+  {
+    path: "audit list",
+    summary: "Show who changed what, and who signed in",
+    load: () => import("./audit/list.ts"),
+  },
   { path: "workspace list", summary: "List workspaces", load: () => import("./workspace/list.ts") },
   {
     path: "workspace use",

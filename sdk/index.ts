@@ -1,4 +1,5 @@
 import { Artifacts } from "./artifacts.ts";
+import { Audit } from "./audit.ts";
 import { ComputeClient, type Credentials } from "./client.ts";
 import { Credits } from "./credits.ts";
 import { Executions } from "./executions.ts";
@@ -11,6 +12,7 @@ import { Templates } from "./templates.ts";
 import { TokenCredentials } from "./token-credentials.ts";
 
 export type { Artifact } from "../shared/artifact.ts";
+export type { AuditEntry } from "../shared/audit.ts";
 export type { CostEstimate, CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
 export type { BatchJobInput } from "../shared/endpoints/many-jobs.ts";
 export type { Execution } from "../shared/execution.ts";
@@ -22,6 +24,7 @@ export type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/sc
 export type { SecretFacts } from "../shared/secret.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
 export type { ArtifactFilter, DownloadLink, UploadLink } from "./artifacts.ts";
+export type { AuditFilter } from "./audit.ts";
 export type { BytesToSend, ReceiveOptions, SendOptions } from "./bytes.ts";
 export { ComputeClient, type Credentials } from "./client.ts";
 export type { GrantOptions, LedgerFilter } from "./credits.ts";
@@ -64,6 +67,7 @@ export interface Compute {
   credits: Credits;
   artifacts: Artifacts;
   secrets: Secrets;
+  audit: Audit;
   /** Calls any endpoint by its id, once. */
   client: ComputeClient;
 }
@@ -88,6 +92,7 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
     credits: new Credits(client),
     artifacts: new Artifacts(client),
     secrets: new Secrets(client),
+    audit: new Audit(client),
     client,
   };
 }

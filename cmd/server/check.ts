@@ -80,14 +80,19 @@ async function check(
   settings: ServerSettings,
   options: { deep: boolean; forgetLost: boolean },
 ): Promise<CheckReport> {
-  const [{ checkStore }, { sealToRead }] = await Promise.all([
+  const [{ checkStore }, { sealToRead }, { AUDIT_KEY }] = await Promise.all([
     import("../../server/integrity/check.ts"),
     import("../../server/auth/seal-keys.ts"),
+    import("../../server/audit/audit-log.ts"),
   ]);
-  return onStores(settings, (stores, blobs) =>
+  return onStores(settings, (stores, blobs) => {
     // The command makes no key file, as a server would.
-    checkStore({ ...stores, seal: sealToRead(settings) }, blobs, options),
-  );
+    const seal = sealToRead(settings);
+    const mayHaveKey = seal.keys().length > 0 || settings.store !== "sqlite";
+    const auditKey = async () =>
+      mayHaveKey ? await stores.sessions.secret(AUDIT_KEY).catch(() => undefined) : undefined;
+    return checkStore({ ...stores, seal, auditKey }, blobs, options);
+  });
 }
 
 async function onStores<T>(
@@ -106,7 +111,7 @@ async function onStores<T>(
 }
 
 function formatReport({ counts, rules, holds }: CheckReport): string {
-  const { jobs, executions, accounts, artifacts, ledgerEntries, secrets } = counts;
+  const { jobs, executions, accounts, artifacts, ledgerEntries, secrets, auditEntries } = counts;
   const lines = [
     [
       counted(jobs, "job"),
@@ -115,6 +120,7 @@ function formatReport({ counts, rules, holds }: CheckReport): string {
       counted(artifacts, "artifact"),
       `${ledgerEntries} ledger ${ledgerEntries === 1 ? "entry" : "entries"}`,
       counted(secrets, "secret"),
+      `${auditEntries} audit ${auditEntries === 1 ? "entry" : "entries"}`,
     ].join(", "),
   ];
   for (const { rule, holds, faults, notChecked } of rules) {

@@ -1,3 +1,4 @@
+import type { RecordAudit } from "../../shared/audit.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { Clocks } from "../../shared/standstill.ts";
 import type { BlobStore } from "../blob/blob-store.ts";
@@ -12,6 +13,8 @@ export interface PlaneBase {
   blobs: BlobStore;
   bus: Bus;
   log: Logger;
+  /** Writes into the audit log. */
+  record: RecordAudit;
   /** Epoch milliseconds. */
   now: () => number;
   /** The clocks of the machine that show whether it stood still; undefined means the real ones. */

@@ -22,7 +22,7 @@ export interface IdentityParts {
 
 /** Who calls, and who answers: tokens, node keys, the server's own key, and the sign-in on this machine. */
 export async function composeIdentity(
-  { stores, bus, log, now }: PlaneBase,
+  { stores, bus, log, record, now }: PlaneBase,
   { urls, sessionLife, pruneArtifacts }: IdentityParts,
 ) {
   const { sessions, nodes, jobs, retention, file } = stores;
@@ -44,6 +44,7 @@ export async function composeIdentity(
     urls,
     serverKey: serverKey.publicKey,
     maintain: (request) => maintenance.answer(request),
+    record,
     log,
     now,
   });

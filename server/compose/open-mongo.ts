@@ -1,4 +1,5 @@
 import { artifactSteps, MongoArtifactStore } from "../artifact/artifact-store.mongo.ts";
+import { auditSteps, MongoAuditStore } from "../audit/audit-store.mongo.ts";
 import { MongoPersonStore, personSteps } from "../auth/person-store.mongo.ts";
 import type { Seal } from "../auth/seal.ts";
 import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
@@ -39,6 +40,7 @@ export const mongoSteps = [
   ...secretSteps,
   ...artifactSteps,
   ...workflowSteps,
+  ...auditSteps,
 ];
 
 export async function openMongo(url: string, seal: Seal): Promise<Stores> {
@@ -63,6 +65,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     templates: new MongoTemplateStore(store),
     artifacts: new MongoArtifactStore(store),
     credits: new MongoCreditStore(store),
+    audit: new MongoAuditStore(store),
     secrets: new MongoSecretStore(store),
     integrity: new MongoIntegrityStore(store),
     retention: new MongoRetentionStore(store),

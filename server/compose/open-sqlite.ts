@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { artifactMigrations, SqliteArtifactStore } from "../artifact/artifact-store.sqlite.ts";
+import { auditMigrations, SqliteAuditStore } from "../audit/audit-store.sqlite.ts";
 import { personMigrations, SqlitePersonStore } from "../auth/person-store.sqlite.ts";
 import { Seal } from "../auth/seal.ts";
 import { authMigrations, SqliteSessionStore } from "../auth/session-store.sqlite.ts";
@@ -45,6 +46,7 @@ export const sqliteMigrations = [
   ...secretMigrations,
   ...artifactMigrations,
   ...workflowMigrations,
+  ...auditMigrations,
 ];
 
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError if another server has it open. */
@@ -67,6 +69,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     templates: new SqliteTemplateStore(store),
     artifacts: new SqliteArtifactStore(store),
     credits: new SqliteCreditStore(store),
+    audit: new SqliteAuditStore(store),
     secrets: new SqliteSecretStore(store),
     integrity: new SqliteIntegrityStore(store),
     retention: new SqliteRetentionStore(store),

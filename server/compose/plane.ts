@@ -1,3 +1,4 @@
+import type { RecordAudit } from "../../shared/audit.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { Clocks } from "../../shared/standstill.ts";
 import type { SessionLife } from "../auth/tokens.ts";
@@ -13,6 +14,7 @@ import { Attendance } from "../tasks/attendance.ts";
 import { clockTask } from "../tasks/clock.ts";
 import { type PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
 import { composeArtifacts } from "./artifacts.ts";
+import { composeAudit, openAuditLog } from "./audit.ts";
 import type { PlaneBase } from "./base.ts";
 import { composeCollector } from "./collector.ts";
 import { composeCredits, meteringTask } from "./credits.ts";
@@ -61,7 +63,7 @@ export interface Plane {
 
 /** Puts the features together. Only `compose/` knows them all; each feature knows only the parts it is given. */
 export async function composePlane(parts: PlaneParts): Promise<Plane> {
-  const base = baseOf(parts);
+  const base = await baseOf(parts);
   const tasks: TaskRunner[] = [];
   const { now, log, clocks } = base;
   const attendance = new Attendance({ now, log, onGap: () => runAllNow(tasks, base), clocks });
@@ -79,6 +81,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     isReady: () => base.stores.isReady(),
     stopping: parts.stopping,
     access,
+    record: base.record,
     log,
   });
   const close = async () => {
@@ -94,13 +97,15 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   return { app, tasks, localSignIn: identity.localSignIn, close };
 }
 
-function baseOf({ stores, blobs, bus, log, now, clocks }: PlaneParts): PlaneBase {
+async function baseOf({ stores, blobs, bus, log, now, clocks }: PlaneParts): Promise<PlaneBase> {
   const onError = (what: string, error: unknown) => {
     log.error(`${what} failed; the server will try again`, { error });
   };
   const runnerParts = { leases: stores.leases, holder: crypto.randomUUID(), now, onError };
   const runnerOf = (task: PeriodicTask) => new TaskRunner(task, runnerParts);
-  return { stores, blobs, bus, log, now, clocks, onError, runnerOf };
+  const auditLog = await openAuditLog({ stores, log, now });
+  const record: RecordAudit = (businessId, event) => auditLog.record(businessId, event);
+  return { stores, blobs, bus, log, record, now, clocks, onError, runnerOf };
 }
 
 type Features = Awaited<ReturnType<typeof composeFeatures>>;
@@ -138,6 +143,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   const artifacts = await composeArtifacts(base, urls, settings.artifacts, collector.ask);
   return {
     artifacts,
+    audit: await composeAudit(base, settings),
     collector,
     identity,
     credits,
@@ -164,6 +170,7 @@ function featureTasks(base: PlaneBase, features: Features, onTimesChanged: () =>
     retention.runner,
     collector.runner,
     secrets.runner,
+    features.audit.runner,
     runnerOf(clockTask(keepers, log, onTimesChanged)),
   ];
 }
@@ -183,6 +190,7 @@ function handlersOf(features: Features) {
     ...retention.handlers,
     ...features.artifacts.handlers,
     ...secrets.handlers,
+    ...features.audit.handlers,
   };
 }
 

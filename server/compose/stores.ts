@@ -1,4 +1,5 @@
 import type { ArtifactStore } from "../artifact/artifact-store.ts";
+import type { AuditStore } from "../audit/audit-store.ts";
 import type { PersonStore } from "../auth/person-store.ts";
 import type { Seal } from "../auth/seal.ts";
 import type { SessionStore } from "../auth/session-store.ts";
@@ -35,6 +36,7 @@ export interface Stores {
   templates: TemplateStore;
   artifacts: ArtifactStore;
   credits: CreditStore;
+  audit: AuditStore;
   secrets: SecretStore;
   integrity: IntegrityStore;
   retention: RetentionStore;

@@ -1,12 +1,13 @@
 import { Hono } from "hono";
 import type { z } from "zod";
+import type { RecordAudit } from "../../shared/audit.ts";
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
-import { endpoints } from "../../shared/endpoints/index.ts";
+import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { type AccessWatch, untilAccessEnds } from "./access-watch.ts";
-import { audit, auditCall } from "./audit.ts";
+import { auditEventOf, isRecordedLater } from "./audit.ts";
 import { Bodies } from "./bodies.ts";
 import { parseBody, refuseEncoding } from "./body.ts";
 import { ByteBodies, type IncomingBytes, type OutgoingBytes } from "./byte-bodies.ts";
@@ -32,6 +33,8 @@ export interface AppParts {
   mounts?: readonly Mount[];
   /** Whether a page for people is at this path. Links on other sites may lead there; absent: there are no pages. */
   isPage?(path: string): boolean;
+  /** Writes into the audit log. */
+  record: RecordAudit;
   log: Logger;
 }
 
@@ -69,8 +72,8 @@ export function createApp(parts: AppParts): App {
   allowOrigins(app, isPage);
   for (const mount of parts.mounts ?? []) mount(app);
   const methodsByPath = new Map<string, string[]>();
-  for (const [id, endpoint] of Object.entries<Endpoint>(endpoints)) {
-    const handler = parts.handlers[id as keyof Handlers] as unknown as AnyHandler;
+  for (const [id, endpoint] of Object.entries(endpoints) as [EndpointId, Endpoint][]) {
+    const handler = parts.handlers[id] as unknown as AnyHandler;
     for (const path of [endpoint.path, ...(endpoint.aliases ?? [])]) {
       const pattern = path.replaceAll(/\{(\w+)\}/g, ":$1");
       methodsByPath.set(pattern, [...(methodsByPath.get(pattern) ?? []), endpoint.method]);
@@ -125,7 +128,7 @@ interface Incoming {
 /** Handles one request from its headers to its answer. The body is read only after authentication. */
 async function serve(
   parts: AppParts,
-  id: string,
+  id: EndpointId,
   endpoint: Endpoint,
   handler: AnyHandler,
   incoming: Incoming,
@@ -153,10 +156,14 @@ async function serve(
       from: peer.address,
       origin: new URL(request.url).origin,
       range: request.headers.get("range") ?? undefined,
+      change: {},
+      note: (change) => Object.assign(context.change, change),
     };
     const call = async (context: RequestContext, body?: IncomingBytes) => {
       const output = await handler(input.data, context, body);
-      auditCall(parts.log, id, context, input.data, output);
+      const audited = auditEventOf(id, context, input.data, output);
+      const recorded = audited && parts.record(audited.businessId, audited.event);
+      if (!isRecordedLater(id)) await recorded;
       return output;
     };
     if (endpoint.takesBytes || endpoint.givesBytes !== undefined) {
@@ -170,7 +177,12 @@ async function serve(
     if (isServerFault(error) && !isStop(parts, error))
       parts.log.error("a request failed", { endpoint: id, requestId, error });
     if (id === "auth.refresh" && error instanceof ComputeError && error.status === 401) {
-      audit(parts.log, "sign-in refused", { from: peer.address }, { code: error.code });
+      await parts.record(undefined, {
+        event: "sign-in refused",
+        actor: { kind: "anyone" },
+        from: peer.address,
+        of: { code: error.code },
+      });
     }
     const response = problemResponse(error, requestId);
     // The client may still be sending a body that nobody reads, so the connection cannot be used again.

@@ -41,6 +41,19 @@ export interface RequestContext {
   origin: string;
   /** The `Range` header. */
   range: string | undefined;
+  /** Adds facts to the call's entry in the audit log: what it was about, and what changed. Never a secret. */
+  note(change: NotedChange): void;
+  /** What was noted so far. */
+  change: NotedChange;
+}
+
+/** What a handler knows about its change and the audit log should say. */
+export interface NotedChange {
+  of?: Record<string, unknown>;
+  before?: Record<string, unknown>;
+  after?: Record<string, unknown>;
+  /** The business that it belongs to, if the caller has none. */
+  businessId?: string;
 }
 
 export type Handler<Id extends CallId> = (

@@ -1,4 +1,6 @@
 import { formatUsd } from "../../shared/money.ts";
+import type { AuditStore } from "../audit/audit-store.ts";
+import { checkChains } from "../audit/check-chain.ts";
 import type { Seal } from "../auth/seal.ts";
 import type { BlobStore } from "../blob/blob-store.ts";
 import { type AccountAudit, type CreditStore, isSound } from "../credit/credit-store.ts";
@@ -20,7 +22,13 @@ export interface RuleReport {
 
 export interface CheckReport {
   holds: boolean;
-  counts: StoreCounts & { accounts: number; artifacts: number; packs: number; secrets: number };
+  counts: StoreCounts & {
+    accounts: number;
+    artifacts: number;
+    packs: number;
+    secrets: number;
+    auditEntries: number;
+  };
   rules: RuleReport[];
   /** Blobs whose content is lost, and that the store forgot. Only if asked for. */
   forgotten?: number | undefined;
@@ -31,6 +39,9 @@ const MAX_FAULTS = 20;
 export interface ToCheck extends Pick<FilesToCheck, "artifacts"> {
   integrity: IntegrityStore;
   credits: CreditStore;
+  audit: AuditStore;
+  /** The key that seals the audit log; undefined if this program cannot have it. */
+  auditKey(): Promise<Uint8Array | undefined>;
   secrets: SecretStore;
   seal: Seal;
 }
@@ -41,7 +52,7 @@ export interface ToCheck extends Pick<FilesToCheck, "artifacts"> {
  * @param deep reads all content of files.
  */
 export async function checkStore(
-  { integrity, credits, artifacts, ...sealedIn }: ToCheck,
+  { integrity, credits, artifacts, audit, auditKey, ...sealedIn }: ToCheck,
   blobs: BlobStore,
   { deep, forgetLost }: Omit<FilesCheckOptions, "maxFaults">,
 ): Promise<CheckReport> {
@@ -66,11 +77,41 @@ export async function checkStore(
     ruleOf("every workflow run has its execution", await integrity.runsWithoutExecution(MAX_FAULTS)),
     { ...ruleOf("the key file opens every secret", sealed.faults), notChecked: sealed.notChecked },
   ];
+  const chains = await checkAudit(audit, auditKey);
+  rules.push(...chains.rules);
   const files = await checkFiles({ artifacts, blobs }, { deep, forgetLost, maxFaults: MAX_FAULTS });
   rules.push(ruleOf(`every artifact has all of its content${deep ? ", unchanged" : ""}`, files.faults));
-  const own = { accounts: audits.length, artifacts: files.artifacts, packs: files.packs, secrets };
+  const own = {
+    accounts: audits.length,
+    artifacts: files.artifacts,
+    packs: files.packs,
+    secrets,
+    auditEntries: chains.entries,
+  };
   const counts = { ...(await integrity.counts()), ...own };
   return { holds: rules.every((rule) => rule.holds), counts, rules, forgotten: files.forgotten };
+}
+
+/** A chain without its key still shows what was changed inside, but not whether its end is genuine. */
+async function checkAudit(audit: AuditStore, auditKey: ToCheck["auditKey"]) {
+  const [first] = await audit.heads(undefined, 1);
+  const key = first && (await auditKey());
+  const { entries, broken } = await checkChains(audit, key, MAX_FAULTS);
+  const faults = (ofSeal: boolean) =>
+    broken
+      .filter(({ seq }) => (seq === undefined) === ofSeal)
+      .map(({ businessId, seq, why }) => ({
+        id: seq === undefined ? businessId : `${businessId} entry ${seq}`,
+        detail: why,
+      }));
+  const notChecked = first && !key ? "name the servers' key file with --secret-key-file" : undefined;
+  return {
+    entries,
+    rules: [
+      ruleOf("no entry of the audit log was changed, added or removed", faults(false)),
+      { ...ruleOf("a server of this store wrote the end of each audit log", faults(true)), notChecked },
+    ],
+  };
 }
 
 /** Without a key file nothing can be opened, and the secrets are only counted. */

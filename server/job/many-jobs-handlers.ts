@@ -10,9 +10,11 @@ type ManyJobsHandlers = Pick<Handlers, "jobs.submit-batch" | "jobs.cancel-matchi
 
 export function manyJobsHandlers(many: ManyJobs): ManyJobsHandlers {
   return {
-    "jobs.submit-batch": async (input, context) => ({
-      jobs: await many.submit(userOf(context), input.jobs, context.idempotencyKey),
-    }),
+    "jobs.submit-batch": async (input, context) => {
+      const jobs = await many.submit(userOf(context), input.jobs, context.idempotencyKey);
+      context.note({ of: { jobs: jobs.length, firstJobId: jobs[0]?.jobId } });
+      return { jobs };
+    },
     "jobs.cancel-matching": async (input, context) => {
       const beforeJobId = decodeCursor(input.cursor, jobId);
       const { nextBeforeJobId, ...counts } = await many.cancel({ ...queryOf(input, context), beforeJobId });

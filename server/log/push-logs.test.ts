@@ -120,6 +120,8 @@ function pusher(
     from: undefined,
     origin: "http://127.0.0.1",
     range: undefined,
+    change: {},
+    note: () => undefined,
   };
   return { published, push: async (batches: LogBatch[]) => (await handler({ batches }, context)).stored };
 }

@@ -95,6 +95,18 @@ export const movedTables: readonly MovedTable[] = [
     documents: (row) => [plain(row)],
   },
   {
+    table: "compute_audit_heads",
+    key: ["business_id"],
+    columns: ["business_id", "seq", "hash", "base_seq", "base_hash", "seal"],
+    documents: (row) => [plain(row)],
+  },
+  {
+    table: "compute_audit",
+    key: ["business_id", "seq"],
+    columns: ["business_id", "seq", "at", "event", "user_id", "entry", "hash"],
+    documents: (row) => [plain(row)],
+  },
+  {
     table: "compute_nodes",
     key: ["node_id"],
     columns: [

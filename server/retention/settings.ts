@@ -32,6 +32,8 @@ export interface RetentionSettings extends LogLimits {
     /** The same for particular businesses, by their id. */
     maxBytesOf: ReadonlyMap<string, number>;
   };
+  /** How long entries of the audit log are kept; undefined means forever. */
+  keepAuditMs: number | undefined;
   /** When the store holds more than this, the oldest logs of ended jobs are removed; undefined means no limit. */
   maxStoreBytes: number | undefined;
 }
@@ -78,6 +80,15 @@ export const retentionOptions = defineOptions({
     defaultText: "30d",
     help: "Remove files this long after the end of their job, or after the upload: 30d, … or forever",
   },
+  "keep-audit": {
+    kind: "value",
+    placeholder: "AGE",
+    env: "TANVRIT_KEEP_AUDIT",
+    fileKey: "audit.keep",
+    schema: age.prefault("730d"),
+    defaultText: "730d",
+    help: "Remove entries of the audit log after this long: 730d, … or forever",
+  },
   "max-artifacts-mb": {
     kind: "value",
     placeholder: "MIB",
@@ -120,6 +131,7 @@ export const retentionFile = {
     })
     .optional(),
   jobs: z.strictObject({ keep: z.string().optional() }).optional(),
+  audit: z.strictObject({ keep: z.string().optional() }).optional(),
 };
 
 export function retentionSettings(
@@ -132,6 +144,7 @@ export function retentionSettings(
     maxLogBytesOf: limitsOf(file.logs),
     keepJobsMs: values["keep-jobs"],
     keepLogsMs: values["keep-logs"],
+    keepAuditMs: values["keep-audit"],
     artifacts: {
       keepMs: values["keep-artifacts"],
       maxBytes: bytesIfAny(values["max-artifacts-mb"]),

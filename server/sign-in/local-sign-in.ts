@@ -2,6 +2,7 @@ import { rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Socket } from "bun";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
+import type { RecordAudit } from "../../shared/audit.ts";
 import type { TokenSet } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
@@ -22,7 +23,6 @@ import { isSocketPlace, makeSocketPlace, socketPath } from "../../shared/sockets
 import { Wire } from "../../shared/sockets/wire.ts";
 import type { SessionStore } from "../auth/session-store.ts";
 import type { Tokens } from "../auth/tokens.ts";
-import { audit } from "../http/audit.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 
 /** How long a client on the socket may take to send its request, and to read the answer. */
@@ -41,6 +41,8 @@ export interface LocalSignInParts {
   serverKey: string;
   /** Answers the other requests that the server's own account can make here. */
   maintain(request: MaintenanceRequest): Promise<object>;
+  /** Writes into the audit log. */
+  record: RecordAudit;
   log: Logger;
   now: () => number;
 }
@@ -85,7 +87,12 @@ export class LocalSignIn {
     return {
       open: (socket: Socket<Asked>) => {
         if (!isOwnPeer(socket)) {
-          audit(this.parts.log, "sign-in refused", { from: "socket" }, { uid: peerUid(socket) });
+          void this.parts.record(undefined, {
+            event: "sign-in refused",
+            actor: { kind: "anyone" },
+            from: "socket",
+            of: { uid: peerUid(socket) },
+          });
           return void socket.terminate();
         }
         if (this.asking.size >= MAX_ASKING) return void socket.terminate();
@@ -150,12 +157,16 @@ export class LocalSignIn {
   }
 
   private async signIn(businessName: string, userName: string): Promise<TokenSet> {
-    const { sessions, tokens, log, now } = this.parts;
+    const { sessions, tokens, record, now } = this.parts;
     const sessionId = newId("ses");
     // The server's own account owns the server, and so every business on it.
     const session = await sessions.create({ sessionId, userName, businessName, role: "owner", nowMs: now() });
-    const { sessionId: id, userName: user, businessName: business } = session;
-    audit(log, "signed in", { user, business, sessionId: id, from: "socket" });
+    const { userId, businessId } = session;
+    await record(businessId, {
+      event: "signed in",
+      actor: { kind: "user", userId, userName, sessionId },
+      from: "socket",
+    });
     return tokens.issue(session);
   }
 

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { artifactEndpoints } from "./artifact.ts";
+import { auditEndpoints } from "./audit.ts";
 import { authEndpoints } from "./auth.ts";
 import { creditEndpoints } from "./credit.ts";
 import { executionEndpoints } from "./execution.ts";
@@ -24,6 +25,7 @@ export const endpoints = {
   ...templateEndpoints,
   ...secretEndpoints,
   ...artifactEndpoints,
+  ...auditEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;

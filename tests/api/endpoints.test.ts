@@ -4,6 +4,7 @@ import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestServer } from "../support/server.ts";
 import { artifactScenarios } from "./artifact-endpoints.ts";
+import { auditScenarios } from "./audit-endpoints.ts";
 import { authScenarios } from "./auth-endpoints.ts";
 import { creditScenarios } from "./credit-endpoints.ts";
 import { jobScenarios } from "./job-endpoints.ts";
@@ -16,6 +17,7 @@ import { templateScenarios } from "./template-endpoints.ts";
 
 const scenarios: Scenarios = {
   ...artifactScenarios,
+  ...auditScenarios,
   ...authScenarios,
   ...creditScenarios,
   ...jobScenarios,

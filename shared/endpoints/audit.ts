@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { auditEntry } from "../audit.ts";
+import { timestamp } from "../execution.ts";
+import { userId } from "../ids.ts";
+import { defineEndpoints } from "./endpoint.ts";
+import { pageInput, pageOutput } from "./page.ts";
+
+export const auditEndpoints = defineEndpoints({
+  "audit.list": {
+    method: "POST",
+    path: "/api/compute/audit/list",
+    callers: ["user"],
+    right: "audit.read",
+    summary:
+      "The audit log of the business, newest first: every change and every sign-in, by whom and from where.",
+    input: z.strictObject({
+      ...pageInput,
+      since: timestamp.optional(),
+      until: timestamp.optional(),
+      /** Only entries of this event, such as `signed in`. */
+      event: z.string().min(1).max(100).optional(),
+      /** Only what this person did. */
+      userId: userId.optional(),
+    }),
+    output: z.object({ entries: z.array(auditEntry), ...pageOutput }),
+    errors: [],
+    repeatable: true,
+  },
+});
