@@ -15,6 +15,7 @@ import { MongoJobStore } from "../job/job-store.mongo.ts";
 import { logSteps } from "../log/log-documents.mongo.ts";
 import { MongoLogStore } from "../log/log-store.mongo.ts";
 import { MongoNodeStore, nodeSteps } from "../node/node-store.mongo.ts";
+import { MongoVisitStore, visitSteps } from "../pages/visit-store.mongo.ts";
 import { MongoRetentionStore, retentionSteps } from "../retention/retention-store.mongo.ts";
 import { MongoScheduleStore, scheduleSteps } from "../schedule/schedule-store.mongo.ts";
 import { MongoSecretStore, secretSteps } from "../secret/secret-store.mongo.ts";
@@ -28,6 +29,7 @@ import type { Stores } from "./stores.ts";
 export const mongoSteps = [
   ...authSteps,
   ...personSteps,
+  ...visitSteps,
   ...jobSteps,
   ...flowSteps,
   ...executionSteps,
@@ -59,6 +61,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     assignments: new MongoAssignStore(store),
     sessions: new MongoSessionStore(store, seal),
     people: new MongoPersonStore(store),
+    visits: new MongoVisitStore(store),
     logs: new MongoLogStore(store),
     leases: new MongoLeaseStore(store),
     schedules: new MongoScheduleStore(store),

@@ -14,6 +14,7 @@ import { jobMigrations } from "../job/job-migrations.sqlite.ts";
 import { SqliteJobStore } from "../job/job-store.sqlite.ts";
 import { logMigrations, SqliteLogStore } from "../log/log-store.sqlite.ts";
 import { nodeMigrations, SqliteNodeStore } from "../node/node-store.sqlite.ts";
+import { SqliteVisitStore, visitMigrations } from "../pages/visit-store.sqlite.ts";
 import type { StoreFile } from "../retention/maintenance.ts";
 import {
   freeBytesIn,
@@ -34,6 +35,7 @@ import type { Stores } from "./stores.ts";
 export const sqliteMigrations = [
   ...authMigrations,
   ...personMigrations,
+  ...visitMigrations,
   ...jobMigrations,
   ...flowMigrations,
   ...executionMigrations,
@@ -63,6 +65,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     assignments: new SqliteAssignStore(store),
     sessions: new SqliteSessionStore(store, seal),
     people: new SqlitePersonStore(store),
+    visits: new SqliteVisitStore(store),
     logs: new SqliteLogStore(store),
     leases: new MemoryLeaseStore(),
     schedules: new SqliteScheduleStore(store),

@@ -12,6 +12,7 @@ import type { JobFlowStore } from "../job/flow-store.ts";
 import type { JobStore } from "../job/job-store.ts";
 import type { LogStore } from "../log/log-store.ts";
 import type { NodeStore } from "../node/node-store.ts";
+import type { VisitStore } from "../pages/visit-store.ts";
 import type { StoreFile } from "../retention/maintenance.ts";
 import type { RetentionStore } from "../retention/retention-store.ts";
 import type { ScheduleStore } from "../schedule/schedule-store.ts";
@@ -30,6 +31,7 @@ export interface Stores {
   assignments: AssignStore;
   sessions: SessionStore;
   people: PersonStore;
+  visits: VisitStore;
   logs: LogStore;
   leases: LeaseStore;
   schedules: ScheduleStore;

@@ -5,6 +5,7 @@ import { type LogDocument, logDocument, MAX_DOCUMENT_CHARS } from "../log/log-do
 import { splitPacked } from "../log/packed-lines.ts";
 import { artifactTables } from "./artifact-tables.ts";
 import { plain, type Row } from "./rows.ts";
+import { visitTables } from "./visit-tables.ts";
 
 /** How the rows of one table of the embedded store become documents of the collection of the same name. */
 export interface MovedTable {
@@ -349,6 +350,7 @@ export const movedTables: readonly MovedTable[] = [
     columns: ["template_id", "version", "content", "content_hash", "user_id", "created_at"],
     documents: (row) => [plain(row)],
   },
+  ...visitTables,
   ...artifactTables,
 ];
 

@@ -32,6 +32,7 @@ import { sealedSecretsContract } from "../contract/sealed-secrets.contract.ts";
 import { secretStoreContract } from "../contract/secret-store.contract.ts";
 import { sessionStoreContract } from "../contract/session-store.contract.ts";
 import { templateStoreContract } from "../contract/template-store.contract.ts";
+import { visitStoreContract } from "../contract/visit-store.contract.ts";
 import { TestMongo } from "../support/mongod.ts";
 
 const DATABASE = "contract";
@@ -75,6 +76,7 @@ auditStoreContract("MongoDB", () => openOne((stores) => stores.audit));
 runStoreContract("MongoDB", () => openOne((stores) => stores.runs));
 secretStoreContract("MongoDB", () => openOne((stores) => stores.secrets));
 personStoreContract("MongoDB", openEmpty);
+visitStoreContract("MongoDB", openEmpty);
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
 sealedSecretsContract("MongoDB", async () => {
   const { close } = await openEmpty();

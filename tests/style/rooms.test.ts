@@ -35,7 +35,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["audit", "bus"],
     ["blob", "http"],
     ["oauth", "people"],
-    ["workflow"],
+    ["pages", "workflow"],
     ["job", "log", "secret"],
     ["artifact", "node", "retention", "schedule", "template"],
     ["audit/api", "collect", "execution", "sign-in"],
