@@ -10,6 +10,7 @@ import { Secrets } from "./secrets.ts";
 import type { ServerProof } from "./server-proof.ts";
 import { Templates } from "./templates.ts";
 import { TokenCredentials } from "./token-credentials.ts";
+import { TokenFile } from "./token-file.ts";
 
 export type { Artifact } from "../shared/artifact.ts";
 export type { AuditEntry } from "../shared/audit.ts";
@@ -49,10 +50,15 @@ export type { Patience } from "./patience.ts";
 export type { ScheduleFilter } from "./schedules.ts";
 export { ServerProof, type ServerProofOptions } from "./server-proof.ts";
 export type { RunTemplateOptions, TemplateFilter } from "./templates.ts";
+export { TokenFileError } from "./token-file.ts";
 
-/** The server's URL, its proof of identity if required, and how to sign in: an access token, a node key, or credentials that renew themselves. */
+/**
+ * The server's URL, its proof of identity if required, and how to sign in: an access token; a file with an access token or
+ * an API key, which is read again when it changes; the API key of a user or a node; or credentials that renew themselves.
+ */
 export type ComputeClientOptions = { url: string; proof?: ServerProof } & (
   | { token: string }
+  | { tokenFile: string }
   | { apiKey: string }
   | { credentials: Credentials }
 );
@@ -100,5 +106,5 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
 function credentialsOf(options: ComputeClientOptions): Credentials {
   if ("credentials" in options) return options.credentials;
   if ("apiKey" in options) return { headers: () => ({ "x-api-key": options.apiKey }) };
-  return new TokenCredentials(options.token);
+  return new TokenCredentials("tokenFile" in options ? new TokenFile(options.tokenFile) : options.token);
 }

@@ -5,13 +5,14 @@ import type { ComputeError } from "../../sdk/errors.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { Emitter } from "../../shared/emitter.ts";
 import { untilAborted } from "../../shared/wait.ts";
-import { credentialsOf, tokenOf } from "../credentials/session.ts";
+import { type GivenToken, givenToken } from "../credentials/given.ts";
+import { credentialsOf } from "../credentials/session.ts";
 import { type ChosenWorkspace, chooseWorkspace, configPath } from "../workspace/workspaces.ts";
 
 /**
  * The sign-in of an agent's machine, which people change while the agent runs: signing in and out writes the workspace
  * into config.json. A token that was given in a variable counts until the server refuses it, and the workspace's own
- * sign-in after that.
+ * sign-in after that. A file with a token counts for as long as the agent runs, and a change of it is a new sign-in.
  */
 export class MachineSignIn implements SignIn, Credentials {
   version = 0;
@@ -28,6 +29,8 @@ export class MachineSignIn implements SignIn, Credentials {
       this.grown.emit();
     };
     watchFile(configPath(env), grow, signal);
+    const given = givenToken(env);
+    if (isFile(given)) watchFile(given.path, grow, signal);
   }
 
   async changed(version: number, signal: AbortSignal): Promise<void> {
@@ -47,8 +50,9 @@ export class MachineSignIn implements SignIn, Credentials {
     try {
       return (await (await this.current()).renew?.(why)) ?? false;
     } catch (error) {
-      if (tokenOf(this.env) !== undefined) {
-        this.env = { ...this.env, TANVRIT_TOKEN: undefined };
+      const given = givenToken(this.env);
+      if (given && !isFile(given)) {
+        this.env = { ...this.env, [given.variable]: undefined };
         this.used = undefined;
       }
       throw error;
@@ -67,4 +71,8 @@ export class MachineSignIn implements SignIn, Credentials {
     this.used = { version, credentials };
     return credentials;
   }
+}
+
+function isFile(given: GivenToken | undefined): given is GivenToken & { path: string } {
+  return given?.path !== undefined;
 }

@@ -7,8 +7,8 @@ import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { own } from "../../shared/own.ts";
 import { defineCommand } from "../command/command.ts";
 import { clientOptions } from "../connection/connection-options.ts";
+import { givenToken } from "../credentials/given.ts";
 import { openCredentialStore } from "../credentials/open.ts";
-import { tokenOf } from "../credentials/session.ts";
 import { type CredentialStore, CredentialStoreError, type StoredSession } from "../credentials/store.ts";
 import { CliError } from "../exit/failure.ts";
 import { systemUserName } from "../input/user-name.ts";
@@ -95,9 +95,8 @@ it names with --data-dir. For a server elsewhere, set TANVRIT_TOKEN to the outpu
       `Signed in to workspace ${name} (${url}) as ${identity.userName}, ${identity.role} of ${identity.businessName}. ` +
         `The tokens are in ${stored.place}${stored.kind === "file" ? ", in a file that only you can read" : ""}.`,
     );
-    if (tokenOf(env) !== undefined) {
-      await output.note("TANVRIT_TOKEN is set: commands use it, not this sign-in.");
-    }
+    const token = givenToken(env);
+    if (token) await output.note(`${token.variable} is set: commands use it, not this sign-in.`);
     if (options.json) {
       await output.json({ workspace: name, url, identity, credentialStore: stored.kind });
     }

@@ -1,8 +1,9 @@
 import { ComputeClient } from "../../sdk/client.ts";
 import { defineCommand } from "../command/command.ts";
 import { clientOptions } from "../connection/connection-options.ts";
+import { givenToken } from "../credentials/given.ts";
 import { openCredentialStore } from "../credentials/open.ts";
-import { SessionCredentials, tokenOf } from "../credentials/session.ts";
+import { SessionCredentials } from "../credentials/session.ts";
 import { CliError } from "../exit/failure.ts";
 import { chooseWorkspace, updateWorkspaces } from "../workspace/workspaces.ts";
 
@@ -42,9 +43,8 @@ export const command = defineCommand({
         ? `Signed out of workspace ${name} here, but the server was not told: ${failure.message} The tokens are removed here; anyone with a copy of them can use it until the server ends the session, by default 30 days after its last use.`
         : `Signed out of workspace ${name}.`,
     );
-    if (tokenOf(env) !== undefined) {
-      await output.note("TANVRIT_TOKEN is still set: commands continue to sign in with it.");
-    }
+    const given = givenToken(env);
+    if (given) await output.note(`${given.variable} is still set: commands continue to sign in with it.`);
     if (options.json) await output.json({ workspace: name, url, serverTold: failure === undefined });
     return 0;
   },

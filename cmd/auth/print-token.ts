@@ -1,6 +1,8 @@
+import { isApiKey } from "../../sdk/token-credentials.ts";
 import { defineCommand } from "../command/command.ts";
 import { clientOptions } from "../connection/connection-options.ts";
-import { SessionCredentials, tokenOf } from "../credentials/session.ts";
+import { givenToken } from "../credentials/given.ts";
+import { SessionCredentials } from "../credentials/session.ts";
 import { CliError } from "../exit/failure.ts";
 import { chooseWorkspace } from "../workspace/workspaces.ts";
 import { isInsideJob } from "./inside-job.ts";
@@ -25,14 +27,15 @@ can. A job cannot get one.`,
       });
     }
     const workspace = await chooseWorkspace(env, options);
-    const given = tokenOf(env);
-    if (given !== undefined) {
-      await (options.json ? output.json({ accessToken: given }) : output.result(given));
-      return 0;
+    const given = givenToken(env);
+    const { accessToken, accessTokenExpiresAt } = given
+      ? { accessToken: await given.token() }
+      : await new SessionCredentials(env, workspace).session(GOOD_FOR_MS);
+    if (isApiKey(accessToken)) {
+      throw new CliError("usage", "this sign-in is an API key, which has no token", {
+        todo: "Send the key itself, in the header X-API-Key, or sign in with tanvrit-compute auth login",
+      });
     }
-    const { accessToken, accessTokenExpiresAt } = await new SessionCredentials(env, workspace).session(
-      GOOD_FOR_MS,
-    );
     if (options.json) await output.json({ accessToken, accessTokenExpiresAt });
     else await output.result(accessToken);
     return 0;

@@ -2,6 +2,7 @@ import { ComputeClient } from "../../sdk/client.ts";
 import { UnreachableError } from "../../sdk/errors.ts";
 import { defineCommand } from "../command/command.ts";
 import { clientOptions } from "../connection/connection-options.ts";
+import { givenToken } from "../credentials/given.ts";
 import { openCredentialStore } from "../credentials/open.ts";
 import { credentialsOf, SessionCredentials } from "../credentials/session.ts";
 import { formatFields } from "../output/format.ts";
@@ -35,7 +36,8 @@ export const command = defineCommand({
       business: whoami?.businessName,
       sessionId: whoami?.sessionId,
       accessTokenExpiresAt: session?.accessTokenExpiresAt,
-      credentials: session && store ? (await openCredentialStore(store, env)).place : "TANVRIT_TOKEN",
+      credentials:
+        session && store ? (await openCredentialStore(store, env)).place : givenToken(env)?.variable,
     };
     if (options.json) await output.json({ ...status, serverReachable: unreachable === undefined });
     else await output.painted(formatFields(status, output.resultLook));

@@ -32,6 +32,11 @@ function general(look: Look): Painted[] {
     ["TANVRIT_WORKSPACE", "The workspace to use, like --workspace"],
     ["TANVRIT_URL", "The server's URL, like --url"],
     ["TANVRIT_TOKEN", "An access token, from auth print-token, to use instead of a sign-in"],
+    [
+      "TANVRIT_TOKEN_FILE",
+      "A file with an access token or an API key to use instead, read again when it changes",
+    ],
+    ["TANVRIT_API_KEY", "An API key to use instead of a sign-in"],
   ];
   const codes: [string, string][] = [
     [

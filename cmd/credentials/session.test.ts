@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import { FileStore } from "./file.ts";
-import { NotSignedInError, SessionCredentials } from "./session.ts";
+import { NotSignedInError } from "./not-signed-in.ts";
+import { SessionCredentials } from "./session.ts";
 import type { StoredSession } from "./store.ts";
 
 let home: string;

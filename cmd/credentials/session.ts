@@ -1,63 +1,22 @@
-import { ComputeClient, type Credentials, type SentRequest } from "../../sdk/client.ts";
+import { ComputeClient, type Credentials } from "../../sdk/client.ts";
 import { ComputeError, UnreachableError } from "../../sdk/errors.ts";
-import { TokenCredentials } from "../../sdk/token-credentials.ts";
+import { headersOf } from "../../sdk/token-credentials.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { type ChosenWorkspace, DEFAULT_URL } from "../workspace/workspaces.ts";
+import { GivenCredentials, givenToken } from "./given.ts";
+import { NotSignedInError } from "./not-signed-in.ts";
 import { openCredentialStore } from "./open.ts";
+import { inSessionTurn } from "./session-turn.ts";
 import type { CredentialStore, StoredSession } from "./store.ts";
 
 /** An access token that expires sooner than this is renewed before it is used. */
 const RENEW_BEFORE_MS = 30_000;
 const PROBE_LIMIT_MS = 2_000;
 
-/** There is no session, or it has ended. To the client's caller it looks like the server's own answer. */
-export class NotSignedInError extends ComputeError {
-  constructor(
-    code: "unauthenticated" | "token_expired" | "session_ended",
-    why: string,
-    readonly todo: string,
-  ) {
-    super(code, why);
-  }
-}
-
-/** How this process signs in: with TANVRIT_TOKEN unchanged, else with the workspace's session, which renews itself. */
+/** How this process signs in: with the environment's token or API key, else with the workspace's session, which renews itself. */
 export function credentialsOf(env: Env, workspace: ChosenWorkspace): Credentials {
-  const token = tokenOf(env);
-  return token === undefined ? new SessionCredentials(env, workspace) : new GivenToken(token);
-}
-
-/** The value of TANVRIT_TOKEN; undefined if it is empty, so the workspace's own sign-in is used. */
-export function tokenOf(env: Env): string | undefined {
-  return env.TANVRIT_TOKEN?.trim() || undefined;
-}
-
-const TOKEN_TODO =
-  "Set TANVRIT_TOKEN to the output of tanvrit-compute auth print-token, or unset it to use the workspace's own sign-in";
-
-/** A token from outside. It cannot be renewed here, so it is used unchanged. A wait for a job outlives it by a ticket. */
-class GivenToken extends TokenCredentials {
-  private readonly isToken: boolean;
-
-  constructor(token: string) {
-    super(token);
-    this.isToken = /^[!-~]+$/.test(token);
-  }
-
-  override headers(request?: SentRequest): Promise<Record<string, string>> {
-    if (this.isToken) return super.headers(request);
-    const why = "TANVRIT_TOKEN contains characters that no token has";
-    throw new NotSignedInError("unauthenticated", why, TOKEN_TODO);
-  }
-
-  /** Called when the server refused the token. */
-  renew(why: ComputeError): Promise<boolean> {
-    const refused =
-      why.code === "token_expired"
-        ? new NotSignedInError("token_expired", "TANVRIT_TOKEN has expired", TOKEN_TODO)
-        : new NotSignedInError("unauthenticated", "TANVRIT_TOKEN is not valid on this server", TOKEN_TODO);
-    return Promise.reject(refused);
-  }
+  const given = givenToken(env);
+  return given === undefined ? new SessionCredentials(env, workspace) : new GivenCredentials(given);
 }
 
 /**
@@ -76,7 +35,7 @@ export class SessionCredentials implements Credentials {
 
   async headers(): Promise<Record<string, string>> {
     try {
-      return { authorization: `Bearer ${(await this.session()).accessToken}` };
+      return headersOf((await this.session()).accessToken);
     } catch (error) {
       // Signing in needs the server, so report an unreachable server first.
       if (error instanceof NotSignedInError) await this.probe();
@@ -95,7 +54,9 @@ export class SessionCredentials implements Credentials {
   /** The session, renewed if its access token expires within this time. Throws NotSignedInError. */
   async session(goodForMs = RENEW_BEFORE_MS): Promise<StoredSession> {
     this.current ??= await this.load();
-    if (isFresh(this.current, goodForMs)) return this.current;
+    // A token that cannot be renewed is used as long as the server accepts it.
+    const isFinal = this.current.refreshToken === undefined;
+    if (isFinal || isFresh(this.current, goodForMs)) return this.current;
     await this.renew();
     return this.current;
   }
@@ -124,10 +85,27 @@ export class SessionCredentials implements Credentials {
 
   private async renewOnce(): Promise<boolean> {
     const used = this.current?.accessToken;
-    const stored = await this.load();
-    this.current = stored;
-    if (stored.accessToken !== used && isFresh(stored)) return true;
-    const { url, proof } = this.workspace;
+    if (await this.takeNewer(used)) return true;
+    return inSessionTurn(this.env, this.workspace.name, async () => {
+      // Most processes that waited for their turn find that another one has renewed the session.
+      if (!(await this.takeNewer(used))) await this.refresh();
+      return true;
+    });
+  }
+
+  /** Reads the stored session again. Resolves with whether it is another one that is still good. */
+  private async takeNewer(used: string | undefined): Promise<boolean> {
+    this.current = await this.load();
+    return this.current.accessToken !== used && isFresh(this.current);
+  }
+
+  private async refresh(): Promise<void> {
+    const stored = this.current ?? (await this.load());
+    const { name, url, proof } = this.workspace;
+    if (stored.refreshToken === undefined) {
+      const why = `the token with which workspace ${name} is signed in is not valid any more`;
+      throw new NotSignedInError("session_ended", why, this.loginTodo());
+    }
     const client = new ComputeClient({ url, proof });
     try {
       const tokens = await client.call("auth.refresh", { refreshToken: stored.refreshToken });
@@ -135,11 +113,10 @@ export class SessionCredentials implements Credentials {
     } catch (error) {
       if (!(error instanceof ComputeError) || error.status !== 401) throw error;
       const reason = error.message.replace(/ Sign in again\.$/, "");
-      const why = `the session of workspace ${this.workspace.name} has ended (${reason})`;
+      const why = `the session of workspace ${name} has ended (${reason})`;
       throw new NotSignedInError("session_ended", why, this.loginTodo());
     }
-    await this.store?.write(this.workspace.name, this.current);
-    return true;
+    await this.store?.write(name, this.current);
   }
 
   private loginTodo(): string {
@@ -150,5 +127,6 @@ export class SessionCredentials implements Credentials {
 }
 
 function isFresh(session: StoredSession, goodForMs = RENEW_BEFORE_MS): boolean {
-  return Date.parse(session.accessTokenExpiresAt) - Date.now() > goodForMs;
+  const { accessTokenExpiresAt: until } = session;
+  return until === undefined || Date.parse(until) - Date.now() > goodForMs;
 }

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { tokenSet } from "../../shared/auth.ts";
 
-/** A session's tokens, and the URL of their server: they are sent to no other. */
-export const storedSession = tokenSet.extend({ url: z.string() });
+/** A session's tokens, or a token or an API key that was given at the sign-in, and the URL of their server: they are sent to no other. */
+export const storedSession = tokenSet
+  .partial({ accessTokenExpiresAt: true, refreshToken: true })
+  .extend({ url: z.string() });
 export type StoredSession = z.infer<typeof storedSession>;
 
 /**

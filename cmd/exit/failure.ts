@@ -89,6 +89,10 @@ export function describeFailure(error: unknown): Failure {
     const { message, todo } = error as Error & { todo: string };
     return { code: "bad_configuration", message, todo, exitCode: exitCodes.badConfiguration };
   }
+  if (isNamed(error, "TokenFileError")) {
+    const todo = "Have the token written to the file that TANVRIT_TOKEN_FILE names, or unset it";
+    return { code: "bad_configuration", message: error.message, todo, exitCode: exitCodes.badConfiguration };
+  }
   if (isNamed(error, "UnsafeDirectoryError")) {
     return { code: "bad_configuration", message: error.message, exitCode: exitCodes.badConfiguration };
   }

@@ -1,5 +1,5 @@
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { z } from "zod";
 import { ServerProof } from "../../sdk/server-proof.ts";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
@@ -12,6 +12,7 @@ import { serverKey } from "../../shared/server-proof.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { isLoopbackUrl } from "../../shared/url.ts";
 import { CliError } from "../exit/failure.ts";
+import { takeTurn } from "./turn.ts";
 
 export const DEFAULT_WORKSPACE = "local";
 export const DEFAULT_URL = "http://127.0.0.1:7070";
@@ -81,24 +82,13 @@ export async function updateWorkspaces(
 
 /** A change takes milliseconds. A process that holds the lock for longer was stopped, or its disk does not answer. */
 const LOCK_LIMIT_MS = 5_000;
-const LOOK_AGAIN_MS = 10;
 
 async function lockConfig(path: string): Promise<() => void> {
-  const { tryLock } = await import("../../agent/state/lock.ts");
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const deadlineMs = performance.now() + LOCK_LIMIT_MS;
-  for (;;) {
-    const lock = tryLock(`${path}.lock`);
-    if ("release" in lock) return lock.release;
-    if (performance.now() > deadlineMs) {
-      const holder =
-        lock.heldBy === undefined ? "other processes are changing" : `process ${lock.heldBy} is changing`;
-      throw new CliError("try_again", `${holder} ${path}`, {
-        todo: "Try again when it has finished",
-      });
-    }
-    await Bun.sleep(LOOK_AGAIN_MS);
-  }
+  const turn = await takeTurn(`${path}.lock`, LOCK_LIMIT_MS);
+  if ("release" in turn) return turn.release;
+  const holder =
+    turn.heldBy === undefined ? "other processes are changing" : `process ${turn.heldBy} is changing`;
+  throw new CliError("try_again", `${holder} ${path}`, { todo: "Try again when it has finished" });
 }
 
 export interface ChosenWorkspace {

@@ -42,7 +42,7 @@ async function onlyName(): Promise<string> {
 }
 
 /** The files below a home that contain one of the session's tokens. */
-async function filesWithTokens(home: string, session: StoredSession): Promise<string[]> {
+async function filesWithTokens(home: string, session: Required<StoredSession>): Promise<string[]> {
   const entries = await readdir(home, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const texts = await Promise.all(paths.map((path) => readFile(path, "latin1")));
