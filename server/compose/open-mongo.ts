@@ -1,5 +1,6 @@
 import { artifactSteps, MongoArtifactStore } from "../artifact/artifact-store.mongo.ts";
 import { auditSteps, MongoAuditStore } from "../audit/audit-store.mongo.ts";
+import { MongoOneTimeStore, oneTimeSteps } from "../auth/one-time-store.mongo.ts";
 import { MongoPersonStore, personSteps } from "../auth/person-store.mongo.ts";
 import type { Seal } from "../auth/seal.ts";
 import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
@@ -16,6 +17,7 @@ import { logSteps } from "../log/log-documents.mongo.ts";
 import { MongoLogStore } from "../log/log-store.mongo.ts";
 import { MongoNodeStore, nodeSteps } from "../node/node-store.mongo.ts";
 import { MongoVisitStore, visitSteps } from "../pages/visit-store.mongo.ts";
+import { MongoPasskeyStore, passkeySteps } from "../people/passkey-store.mongo.ts";
 import { MongoRetentionStore, retentionSteps } from "../retention/retention-store.mongo.ts";
 import { MongoScheduleStore, scheduleSteps } from "../schedule/schedule-store.mongo.ts";
 import { MongoSecretStore, secretSteps } from "../secret/secret-store.mongo.ts";
@@ -23,6 +25,7 @@ import { refuseHalfMoved } from "../store/half-moved.ts";
 import { MongoStore } from "../store/mongo.ts";
 import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
 import { MongoTemplateStore, templateSteps } from "../template/template-store.mongo.ts";
+import { MongoThrottleStore, throttleSteps } from "../throttle/throttle-store.mongo.ts";
 import { MongoRunStore, workflowSteps } from "../workflow/run-store.mongo.ts";
 import type { Stores } from "./stores.ts";
 
@@ -30,6 +33,9 @@ export const mongoSteps = [
   ...authSteps,
   ...personSteps,
   ...visitSteps,
+  ...oneTimeSteps,
+  ...passkeySteps,
+  ...throttleSteps,
   ...jobSteps,
   ...flowSteps,
   ...executionSteps,
@@ -62,6 +68,9 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     sessions: new MongoSessionStore(store, seal),
     people: new MongoPersonStore(store),
     visits: new MongoVisitStore(store),
+    passkeys: new MongoPasskeyStore(store),
+    oneTime: new MongoOneTimeStore(store),
+    throttle: new MongoThrottleStore(store),
     logs: new MongoLogStore(store),
     leases: new MongoLeaseStore(store),
     schedules: new MongoScheduleStore(store),

@@ -2,6 +2,7 @@ import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { artifactMigrations, SqliteArtifactStore } from "../artifact/artifact-store.sqlite.ts";
 import { auditMigrations, SqliteAuditStore } from "../audit/audit-store.sqlite.ts";
+import { oneTimeMigrations, SqliteOneTimeStore } from "../auth/one-time-store.sqlite.ts";
 import { personMigrations, SqlitePersonStore } from "../auth/person-store.sqlite.ts";
 import { Seal } from "../auth/seal.ts";
 import { authMigrations, SqliteSessionStore } from "../auth/session-store.sqlite.ts";
@@ -15,6 +16,7 @@ import { SqliteJobStore } from "../job/job-store.sqlite.ts";
 import { logMigrations, SqliteLogStore } from "../log/log-store.sqlite.ts";
 import { nodeMigrations, SqliteNodeStore } from "../node/node-store.sqlite.ts";
 import { SqliteVisitStore, visitMigrations } from "../pages/visit-store.sqlite.ts";
+import { passkeyMigrations, SqlitePasskeyStore } from "../people/passkey-store.sqlite.ts";
 import type { StoreFile } from "../retention/maintenance.ts";
 import {
   freeBytesIn,
@@ -28,6 +30,7 @@ import { FileHold } from "../store/file-hold.ts";
 import { SqliteStore } from "../store/sqlite.ts";
 import { MemoryLeaseStore } from "../tasks/lease-store.memory.ts";
 import { SqliteTemplateStore, templateMigrations } from "../template/template-store.sqlite.ts";
+import { SqliteThrottleStore, throttleMigrations } from "../throttle/throttle-store.sqlite.ts";
 import { SqliteRunStore, workflowMigrations } from "../workflow/run-store.sqlite.ts";
 import type { Stores } from "./stores.ts";
 
@@ -36,6 +39,9 @@ export const sqliteMigrations = [
   ...authMigrations,
   ...personMigrations,
   ...visitMigrations,
+  ...oneTimeMigrations,
+  ...passkeyMigrations,
+  ...throttleMigrations,
   ...jobMigrations,
   ...flowMigrations,
   ...executionMigrations,
@@ -66,6 +72,9 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     sessions: new SqliteSessionStore(store, seal),
     people: new SqlitePersonStore(store),
     visits: new SqliteVisitStore(store),
+    passkeys: new SqlitePasskeyStore(store),
+    oneTime: new SqliteOneTimeStore(store),
+    throttle: new SqliteThrottleStore(store),
     logs: new SqliteLogStore(store),
     leases: new MemoryLeaseStore(),
     schedules: new SqliteScheduleStore(store),

@@ -22,6 +22,7 @@ import { composeIdentity } from "./identity.ts";
 import { composeExecutions, composeJobs } from "./jobs.ts";
 import { composeLogs } from "./logs.ts";
 import { composeNodes } from "./nodes.ts";
+import { composePeople } from "./people.ts";
 import { composeRetention } from "./retention.ts";
 import { composeSchedules } from "./schedules.ts";
 import { composeSecrets } from "./secrets.ts";
@@ -116,6 +117,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   const { stores, now, onError } = base;
   const collector = composeCollector(base, settings);
   const identity = await composeIdentity(base, { urls, sessionLife, pruneArtifacts: collector.prune });
+  const people = composePeople(base);
   const credits = composeCredits({
     credits: stores.credits,
     executions: stores.executions,
@@ -151,6 +153,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
     jobs,
     logs,
     nodes,
+    people,
     templates,
     schedules,
     retention,
@@ -167,6 +170,7 @@ function featureTasks(base: PlaneBase, features: Features, onTimesChanged: () =>
     runnerOf(meteringTask({ metering: credits.metering, executionService: executions.service, bus })),
     schedules.runner,
     templates.runner,
+    features.people.runner,
     retention.runner,
     collector.runner,
     secrets.runner,

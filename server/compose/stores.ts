@@ -1,5 +1,6 @@
 import type { ArtifactStore } from "../artifact/artifact-store.ts";
 import type { AuditStore } from "../audit/audit-store.ts";
+import type { OneTimeStore } from "../auth/one-time-store.ts";
 import type { PersonStore } from "../auth/person-store.ts";
 import type { Seal } from "../auth/seal.ts";
 import type { SessionStore } from "../auth/session-store.ts";
@@ -13,6 +14,7 @@ import type { JobStore } from "../job/job-store.ts";
 import type { LogStore } from "../log/log-store.ts";
 import type { NodeStore } from "../node/node-store.ts";
 import type { VisitStore } from "../pages/visit-store.ts";
+import type { PasskeyStore } from "../people/passkey-store.ts";
 import type { StoreFile } from "../retention/maintenance.ts";
 import type { RetentionStore } from "../retention/retention-store.ts";
 import type { ScheduleStore } from "../schedule/schedule-store.ts";
@@ -20,6 +22,7 @@ import type { SecretStore } from "../secret/secret-store.ts";
 import type { DatabaseClock } from "../store/database-clock.ts";
 import type { LeaseStore } from "../tasks/lease-store.ts";
 import type { TemplateStore } from "../template/template-store.ts";
+import type { ThrottleStore } from "../throttle/throttle-store.ts";
 import type { RunStore } from "../workflow/run-store.ts";
 
 /** Every store port of the control plane, all over the same store. */
@@ -32,6 +35,9 @@ export interface Stores {
   sessions: SessionStore;
   people: PersonStore;
   visits: VisitStore;
+  passkeys: PasskeyStore;
+  oneTime: OneTimeStore;
+  throttle: ThrottleStore;
   logs: LogStore;
   leases: LeaseStore;
   schedules: ScheduleStore;

@@ -5,6 +5,7 @@ import { type LogDocument, logDocument, MAX_DOCUMENT_CHARS } from "../log/log-do
 import { splitPacked } from "../log/packed-lines.ts";
 import { artifactTables } from "./artifact-tables.ts";
 import { plain, type Row } from "./rows.ts";
+import { signInTables } from "./sign-in-tables.ts";
 import { visitTables } from "./visit-tables.ts";
 
 /** How the rows of one table of the embedded store become documents of the collection of the same name. */
@@ -89,6 +90,7 @@ export const movedTables: readonly MovedTable[] = [
     ],
     documents: (row) => [plain(row)],
   },
+  ...signInTables,
   {
     table: "compute_used_ids",
     key: ["id"],

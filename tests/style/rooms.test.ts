@@ -31,6 +31,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
   server: [
     ["runtime", "store", "template/builtin"],
     ["tasks"],
+    ["throttle"],
     ["auth"],
     ["audit", "bus"],
     ["blob", "http"],
