@@ -50,6 +50,9 @@ const table = {
 
 export type Right = keyof typeof table;
 
+/** The rights to change what belongs to other people. */
+export type OthersRight = Extract<Right, `${string}.change-others`>;
+
 /** The roles that have a right, from the one that may do most. */
 export function rolesOf(right: Right): readonly Role[] {
   return table[right];

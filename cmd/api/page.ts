@@ -40,6 +40,9 @@ function endpointSection(id: EndpointId, endpoint: Endpoint): string {
   const facts = [
     `For ${endpoint.callers.map((caller) => callerWords[caller]).join(", or ")}.`,
     endpoint.right === undefined ? "" : `Roles: ${rolesOf(endpoint.right).join(", ")}.`,
+    endpoint.othersRight === undefined
+      ? ""
+      : `What belongs to others: ${rolesOf(endpoint.othersRight).join(", ")}.`,
     endpoint.idempotencyKey ? "Takes an `Idempotency-Key`." : "",
     endpoint.repeatable ? "May be sent again." : "",
     endpoint.waitTicket ? "Also takes a wait ticket." : "",

@@ -15,6 +15,7 @@ const REFUSED: Record<Exclude<JobDeletion, "deleted">, string> = {
   "not-found": "there is no such job",
   open: "it has not finished; cancel it first with job cancel",
   needed: "a waiting job comes after it; cancel that job first, or wait for it",
+  "not-yours": "it belongs to somebody else; ask them, or an owner or an admin",
   "in-array": "it belongs to an array; delete the array",
 };
 

@@ -2,7 +2,9 @@ import type { ExecutionService } from "../execution/execution-service.ts";
 import { assignmentView } from "../execution/execution-view.ts";
 import { nodeOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
+import type { Ownership, OwnerToBe } from "../http/ownership.ts";
 import { type NodeViewParts, viewNodes } from "../node/handlers.ts";
+import { notFound } from "../node/node-service.ts";
 import type { NodeRecord, NodeStore } from "../node/node-store.ts";
 import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../node/silence.ts";
 import { type LogLimits, logCapBytes } from "../retention/settings.ts";
@@ -10,6 +12,7 @@ import type { AgentService } from "./agent-service.ts";
 import type { JobInputsService } from "./job-inputs.ts";
 
 export interface AgentHandlerParts extends NodeViewParts {
+  ownership: Ownership;
   service: AgentService;
   nodes: NodeStore;
   executionService: ExecutionService;
@@ -37,6 +40,7 @@ export function agentHandlers(parts: AgentHandlerParts): AgentHandlers {
     "nodes.register": async (input, context) => {
       const times = { heartbeatSeconds: HEARTBEAT_MS / 1_000, offlineAfterSeconds: OFFLINE_AFTER_MS / 1_000 };
       if (context.caller.kind === "user") {
+        if (input.nodeId !== undefined) await requireOwn(parts, context.caller, input.nodeId);
         const { node, nodeKey } = await service.registerByUser(context.caller, input, context.idempotencyKey);
         return { ...times, nodeKey, ...(await registered(parts, node)) };
       }
@@ -58,6 +62,15 @@ export function agentHandlers(parts: AgentHandlerParts): AgentHandlers {
     "nodes.workflow-events": parts.pushEvents,
     "nodes.inputs": ({ executionId }, context) => parts.jobInputs.of(nodeOf(context), executionId),
   };
+}
+
+/** The person who takes over a node becomes its owner, so only its owner and admins may. */
+function requireOwn({ ownership, nodes }: AgentHandlerParts, by: OwnerToBe, nodeId: string): Promise<void> {
+  return ownership.require(by, "nodes.change-others", async () => {
+    const node = await nodes.find(by.businessId, nodeId);
+    if (!node) throw notFound(nodeId);
+    return { what: `Node ${node.description.name} (${nodeId})`, ownerId: node.userId };
+  });
 }
 
 /** Views of the node that registered and of the other nodes on its machine. */

@@ -145,10 +145,11 @@ export class MongoArtifactStore implements ArtifactStore {
   }
 
   reuse(
-    { businessId, kind, name, type, tree }: Parameters<ArtifactStore["reuse"]>[0],
+    { businessId, userId, kind, name, type, tree }: Parameters<ArtifactStore["reuse"]>[0],
     untilMs: number | undefined,
   ): Promise<ArtifactRecord | undefined> {
-    const where = { tree_sha256: tree.sha256, business_id: businessId, live: 1, kind, name, type };
+    const owned = { business_id: businessId, user_id: userId ?? null };
+    const where = { tree_sha256: tree.sha256, ...owned, live: 1, kind, name, type };
     return this.store.attempt(async () => {
       const found = await this.artifacts.findOneAndUpdate(
         where,

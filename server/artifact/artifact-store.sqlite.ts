@@ -151,17 +151,18 @@ export class SqliteArtifactStore implements ArtifactStore {
   }
 
   reuse(
-    { businessId, kind, name, type, tree }: Parameters<ArtifactStore["reuse"]>[0],
+    { businessId, userId, kind, name, type, tree }: Parameters<ArtifactStore["reuse"]>[0],
     untilMs: number | undefined,
   ): Promise<ArtifactRecord | undefined> {
+    const wanted = { businessId, userId: userId ?? null, kind, name, type, treeSha256: tree.sha256 };
     return this.store.write(() => {
       const row = this.store.get<ArtifactRow>(
         `UPDATE compute_artifacts SET expires_at = ${untilMs === undefined ? "NULL" : LATER_END}
          WHERE artifact_id = (
            SELECT max(artifact_id) FROM compute_artifacts WHERE tree_sha256 = $treeSha256 AND business_id = $businessId
-             AND live = 1 AND kind = $kind AND name = $name AND type = $type)
+             AND user_id IS $userId AND live = 1 AND kind = $kind AND name = $name AND type = $type)
          RETURNING *`,
-        { businessId, kind, name, type, treeSha256: tree.sha256, ...(untilMs !== undefined && { untilMs }) },
+        { ...wanted, ...(untilMs !== undefined && { untilMs }) },
       );
       return row && artifactFrom(row);
     });

@@ -108,11 +108,11 @@ export interface ArtifactStore {
    */
   insert(artifact: ArtifactRecord): Promise<boolean>;
   /**
-   * Finds an artifact of this kind, name, type and tree, and keeps it at least until `untilMs` (undefined: for good).
+   * Finds an artifact of this person, kind, name, type and tree, and keeps it at least until `untilMs` (undefined: for good).
    * Resolves with undefined if there is none.
    */
   reuse(
-    wanted: Pick<ArtifactRecord, "businessId" | "kind" | "name" | "type" | "tree">,
+    wanted: Pick<ArtifactRecord, "businessId" | "userId" | "kind" | "name" | "type" | "tree">,
     untilMs: number | undefined,
   ): Promise<ArtifactRecord | undefined>;
   /**

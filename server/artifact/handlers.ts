@@ -1,6 +1,8 @@
+import type { Identity } from "../../shared/auth.ts";
 import { artifactId } from "../../shared/ids.ts";
 import { businessOf, nodeOf, userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
+import { type Ownership, onlyOwn } from "../http/ownership.ts";
 import { readPage } from "../http/page.ts";
 import type { ArtifactService, ArtifactServiceParts } from "./artifact-service.ts";
 import { artifactView } from "./artifact-view.ts";
@@ -15,6 +17,9 @@ export interface ArtifactHandlerParts {
   service: ArtifactService;
   stores: ArtifactServiceParts & PackParts;
   quota: Quota;
+  ownership: Ownership;
+  /** Who submitted a job; undefined if it is gone. */
+  ownerOfJob(businessId: string, jobId: string): Promise<string | undefined>;
   /** Called when artifacts were deleted, whose files may be of no use now. */
   onDeleted(): void;
 }
@@ -31,13 +36,28 @@ type ArtifactHandlers = Pick<
   | "artifacts.delete"
 >;
 
+/** The owner of what nobody present can claim. */
+const UNKNOWN = "";
+
 export function artifactHandlers({
   service,
   stores,
   quota,
+  ownership,
+  ownerOfJob,
   onDeleted,
 }: ArtifactHandlerParts): ArtifactHandlers {
   const { artifacts, blobs, now } = stores;
+  const requireOwn = async (by: Identity, artifactIds: readonly string[]) => {
+    if (onlyOwn(by, "artifacts.change-others") === undefined) return;
+    for (const { artifactId, userId, jobId } of await artifacts.find(by.businessId, artifactIds)) {
+      await ownership.require(by, "artifacts.change-others", async () => {
+        // What a job has made belongs to who submitted it.
+        const maker = jobId === undefined ? undefined : await ownerOfJob(by.businessId, jobId);
+        return { what: `Artifact ${artifactId}`, ownerId: userId ?? maker ?? UNKNOWN };
+      });
+    }
+  };
   return {
     "artifacts.missing": async (input, context) => {
       const digests = [...new Set(input.digests)];
@@ -73,6 +93,7 @@ export function artifactHandlers({
     "artifacts.files": async (input, context) =>
       pageOfTree(stores, await service.retrieve(businessOf(context), input.artifactId), input),
     "artifacts.delete": async ({ artifactIds }, context) => {
+      await requireOwn(userOf(context), artifactIds);
       const deleted = await artifacts.delete(businessOf(context), artifactIds);
       if (deleted.length > 0) onDeleted();
       return { deleted };

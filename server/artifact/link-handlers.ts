@@ -5,6 +5,7 @@ import { parseInputSource } from "../../shared/job-files.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import { isoTime } from "../http/iso-time.ts";
+import type { Ownership } from "../http/ownership.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { ArtifactService } from "./artifact-service.ts";
 import type { ArtifactRecord } from "./artifact-store.ts";
@@ -19,6 +20,7 @@ export interface LinkHandlerParts {
   service: ArtifactService;
   stores: AttachParts;
   links: Links;
+  ownership: Ownership;
   findJob(businessId: string, jobId: string): Promise<JobRecord | undefined>;
   /** How long attached files are kept; undefined: until somebody deletes them. */
   keepMs: number | undefined;
@@ -40,7 +42,10 @@ export function linkHandlers(parts: LinkHandlerParts): LinkHandlers {
   return {
     "artifacts.presign-upload": async ({ jobId, name, size, sha256, expiresInSeconds }, context) => {
       const { businessId, userId } = userOf(context);
-      await jobOf(parts, businessId, jobId);
+      const job = await jobOf(parts, businessId, jobId);
+      await parts.ownership.require(userOf(context), "artifacts.change-others", async () => {
+        return { what: `Job ${jobId}`, ownerId: job.userId };
+      });
       await parts.stores.quota.check(businessId, size);
       const id = newId("art");
       const expires = expiryOf(parts, expiresInSeconds);

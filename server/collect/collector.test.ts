@@ -112,6 +112,7 @@ test("what a schedule or a template names stays, by its own id or as the output 
     content: { description: "", parameters: [], job: { inputs: [{ from: `artifact:${data.artifactId}` }] } },
     forkedFrom: undefined,
     userId: "usr",
+    ownerId: "usr",
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
   });

@@ -18,7 +18,7 @@ export interface ArtifactLimits extends QuotaLimits {
  * @param collect asks the collector to look for what can go.
  */
 export async function composeArtifacts(
-  { stores, blobs, now }: PlaneBase,
+  { stores, blobs, ownership, now }: PlaneBase,
   urls: OwnUrls,
   limits: ArtifactLimits,
   collect: () => void,
@@ -37,11 +37,19 @@ export async function composeArtifacts(
   const links = new Links(await sessions.secret("artifact-links"));
   return {
     handlers: {
-      ...artifactHandlers({ service, stores: parts, quota, onDeleted: collect }),
+      ...artifactHandlers({
+        service,
+        stores: parts,
+        quota,
+        ownership,
+        ownerOfJob: async (businessId, jobId) => (await jobs.find(businessId, jobId))?.userId,
+        onDeleted: collect,
+      }),
       ...linkHandlers({
         service,
         stores: { ...parts, quota },
         links,
+        ownership,
         findJob: (businessId, jobId) => jobs.find(businessId, jobId),
         keepMs,
         publicUrl: urls.publicUrl,

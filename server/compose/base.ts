@@ -3,6 +3,7 @@ import type { Logger } from "../../shared/logger.ts";
 import type { Clocks } from "../../shared/standstill.ts";
 import type { BlobStore } from "../blob/blob-store.ts";
 import type { Bus } from "../bus/bus.ts";
+import type { Ownership } from "../http/ownership.ts";
 import type { PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
 import type { Stores } from "./stores.ts";
 
@@ -12,6 +13,8 @@ export interface PlaneBase {
   /** Where the content of files is. */
   blobs: BlobStore;
   bus: Bus;
+  /** Who may change what belongs to whom. */
+  ownership: Ownership;
   log: Logger;
   /** Writes into the audit log. */
   record: RecordAudit;

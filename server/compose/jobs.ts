@@ -61,7 +61,7 @@ export function composeExecutions({ stores, bus, now, onError }: PlaneBase, cred
 
 /** What users do with jobs, and why a job waits. */
 export function composeJobs(
-  { stores, bus, now }: PlaneBase,
+  { stores, bus, ownership, now }: PlaneBase,
   { flow, credits, secrets }: { flow: JobFlow; credits: Credits; secrets: SecretService },
 ) {
   const checkNeeds = needsCheck({
@@ -91,7 +91,7 @@ export function composeJobs(
     checkNeeds,
     unschedulable,
     handlers: {
-      ...jobHandlers(service, reasonsOf, credits.costsOf, stores.runs),
+      ...jobHandlers(service, reasonsOf, credits.costsOf, stores.runs, ownership),
       ...manyJobsHandlers(new ManyJobs(parts)),
       ...whyHandlers(service, fitCheck, stores.flow, credits.estimate),
     },

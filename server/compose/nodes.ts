@@ -22,7 +22,7 @@ export interface NodeComposition {
 }
 
 /** Answers agents, and does what people ask of nodes. */
-export function composeNodes({ stores, bus, log, now }: PlaneBase, parts: NodeComposition) {
+export function composeNodes({ stores, bus, ownership, log, now }: PlaneBase, parts: NodeComposition) {
   const { nodes, executions, sessions } = stores;
   const { keys, attendance, pushLogs, pushEvents, logLimits } = parts;
   const executionService = parts.executions.service;
@@ -41,8 +41,9 @@ export function composeNodes({ stores, bus, log, now }: PlaneBase, parts: NodeCo
   return {
     service,
     handlers: {
-      ...nodeHandlers({ nodes, executions, sessions, service }),
+      ...nodeHandlers({ ownership, nodes, executions, sessions, service }),
       ...agentHandlers({
+        ownership,
         nodes,
         executions,
         sessions,

@@ -8,6 +8,7 @@ import { NOTHING_HOSTED, type Pricing } from "../credit/pricing.ts";
 import { AccessWatch } from "../http/access-watch.ts";
 import { createApp } from "../http/app.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
+import { Ownership } from "../http/ownership.ts";
 import { DEFAULT_RETENTION, type RetentionSettings } from "../retention/settings.ts";
 import type { LocalSignIn } from "../sign-in/local-sign-in.ts";
 import { Attendance } from "../tasks/attendance.ts";
@@ -106,7 +107,8 @@ async function baseOf({ stores, blobs, bus, log, now, clocks }: PlaneParts): Pro
   const runnerOf = (task: PeriodicTask) => new TaskRunner(task, runnerParts);
   const auditLog = await openAuditLog({ stores, log, now });
   const record: RecordAudit = (businessId, event) => auditLog.record(businessId, event);
-  return { stores, blobs, bus, log, record, now, clocks, onError, runnerOf };
+  const ownership = new Ownership(stores.sessions);
+  return { stores, blobs, bus, ownership, log, record, now, clocks, onError, runnerOf };
 }
 
 type Features = Awaited<ReturnType<typeof composeFeatures>>;

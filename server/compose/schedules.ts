@@ -12,7 +12,7 @@ export interface ScheduleComposition {
 
 /** Schedules, and the task that fires them. */
 export function composeSchedules(
-  { stores, bus, now, onError, runnerOf }: PlaneBase,
+  { stores, bus, ownership, now, onError, runnerOf }: PlaneBase,
   { jobs, templates }: ScheduleComposition,
 ) {
   const parts = {
@@ -29,7 +29,7 @@ export function composeSchedules(
   return {
     runner: runnerOf(scheduleTask(scheduler)),
     scheduler,
-    handlers: scheduleHandlers(service, now),
+    handlers: scheduleHandlers(service, now, ownership),
     close: () => scheduler.close(),
   };
 }

@@ -1,3 +1,4 @@
+import type { JobRecord } from "../job/job-record.ts";
 import { jobView } from "../job/job-view.ts";
 import { templateHandlers } from "../template/handlers.ts";
 import { templateSeedTask } from "../template/seed.ts";
@@ -7,16 +8,17 @@ import type { composeJobs } from "./jobs.ts";
 
 /** Templates, and the task that stores the builtin ones. */
 export function composeTemplates(
-  { stores, now, runnerOf }: PlaneBase,
+  { stores, ownership, now, runnerOf }: PlaneBase,
   { service: jobs, checkNeeds, unschedulable }: ReturnType<typeof composeJobs>,
 ) {
   const service = new TemplateService(stores.templates, jobs, now, checkNeeds);
+  const viewOfJob = async (job: JobRecord) => {
+    const [reason] = await unschedulable.explain(job.businessId, [job]);
+    return jobView(job, reason);
+  };
   return {
     service,
     runner: runnerOf(templateSeedTask(stores.templates)),
-    handlers: templateHandlers(service, async (job) => {
-      const [reason] = await unschedulable.explain(job.businessId, [job]);
-      return jobView(job, reason);
-    }),
+    handlers: templateHandlers(service, viewOfJob, ownership),
   };
 }

@@ -1,3 +1,4 @@
+import type { Role } from "../../shared/auth.ts";
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { may, type Right, rolesOf } from "../../shared/roles.ts";
@@ -14,8 +15,16 @@ export function requireRight(
   right: Right,
 ): void {
   if (may(role, right)) return;
+  // Who can do it themselves can be asked to; if members can, an admin can make somebody a member.
+  const asked = may("member", right) ? "members.change" : right;
   throw new ComputeError(
     "forbidden",
-    `Your role in ${businessName} is ${role}. This needs the role ${rolesOf(right).join(" or ")}.`,
+    `Your role in ${businessName} is ${role}; this takes ${inWords(rolesOf(right))}. Ask ${inWords(rolesOf(asked))} of ${businessName}.`,
   );
+}
+
+/** As people say it: `an owner, an admin or a member`. */
+export function inWords(roles: readonly Role[]): string {
+  const names = roles.map((role) => (/^[aeiou]/.test(role) ? `an ${role}` : `a ${role}`));
+  return [names.slice(0, -1).join(", "), names.at(-1) ?? ""].filter((part) => part !== "").join(" or ");
 }

@@ -1,6 +1,7 @@
 import { jobId } from "../../shared/ids.ts";
 import { businessOf, userOf } from "../http/callers.ts";
-import type { Handlers } from "../http/handler.ts";
+import type { Handlers, RequestContext } from "../http/handler.ts";
+import type { Ownership } from "../http/ownership.ts";
 import { readPage } from "../http/page.ts";
 import type { RunStore } from "../workflow/run-store.ts";
 import { behind, jobQuery } from "./job-query.ts";
@@ -30,7 +31,13 @@ export function jobHandlers(
   reasonsOf: UnschedulableReasonsOf,
   costsOf: CostsOf,
   runs: Pick<RunStore, "find">,
+  ownership: Ownership,
 ): JobHandlers {
+  const requireOwn = (context: RequestContext, jobId: string) =>
+    ownership.require(userOf(context), "jobs.change-others", async () => {
+      const { userId: ownerId } = await jobs.retrieve(businessOf(context), jobId);
+      return { what: `Job ${jobId}`, ownerId };
+    });
   const viewsOf = async (businessId: string, records: readonly JobRecord[]) => {
     const reasons = await reasonsOf(businessId, records);
     const costs = await costsOf(businessId, records);
@@ -68,8 +75,12 @@ export function jobHandlers(
       );
       return { jobs: await viewsOf(businessId, rows), nextCursor };
     },
-    "jobs.cancel": async ({ jobId }, context) => viewOf(await jobs.cancel(businessOf(context), jobId)),
+    "jobs.cancel": async ({ jobId }, context) => {
+      await requireOwn(context, jobId);
+      return viewOf(await jobs.cancel(businessOf(context), jobId));
+    },
     "jobs.retry": async ({ jobId, ...choice }, context) => {
+      await requireOwn(context, jobId);
       const { job, ...counts } = await jobs.retry(businessOf(context), jobId, choice);
       return { ...(await viewOf(job)), ...counts };
     },

@@ -18,6 +18,7 @@ export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
   if (idPrefix !== undefined) {
     filter.$and = [{ job_id: { $gte: idPrefix, $lt: `${idPrefix}${BEHIND_DIGITS}` } }];
   }
+  if (query.userId !== undefined) filter.user_id = query.userId;
   if (arrayId !== undefined) filter.array_id = arrayId;
   if (sinceMs !== undefined) filter.created_at = { $gte: sinceMs };
   if (name !== undefined) filter.name = plainName(name) ?? { $regex: pcreOfGlob(name) };

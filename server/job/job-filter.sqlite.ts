@@ -10,8 +10,9 @@ interface Selection {
 }
 
 /** Whether a query has no index to use, so that every job of the business may have to be looked at. */
-export function looksAtEach({ name, labels, arrayId, idPrefix }: JobListQuery): boolean {
+export function looksAtEach({ name, labels, arrayId, idPrefix, userId }: JobListQuery): boolean {
   if (arrayId !== undefined || idPrefix !== undefined) return false;
+  if (userId !== undefined) return true;
   return Object.keys(labels ?? {}).length > 0 || (name !== undefined && plainName(name) === undefined);
 }
 
@@ -49,6 +50,10 @@ export function selectJobIds(query: JobListQuery, edge?: string): Selection {
   if (query.arrayId !== undefined) {
     where.push("array_id = $arrayId");
     bindings.arrayId = query.arrayId;
+  }
+  if (query.userId !== undefined) {
+    where.push("user_id = $userId");
+    bindings.userId = query.userId;
   }
   if (query.idPrefix !== undefined) {
     where.push("job_id >= $idPrefix AND job_id < $idPrefixEnd");

@@ -51,6 +51,8 @@ export interface ChangeRequest<Result> {
 export interface JobListQuery {
   businessId: string;
   status: readonly JobStatus[] | undefined;
+  /** Only jobs of this person. */
+  userId?: string | undefined;
   /** A glob; see `jobFilter`. */
   name: string | undefined;
   labels: Readonly<Record<string, string>> | undefined;

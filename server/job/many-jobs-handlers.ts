@@ -2,6 +2,7 @@ import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { jobId } from "../../shared/ids.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
+import { onlyOwn } from "../http/ownership.ts";
 import { decodeCursor, encodeCursor } from "../http/page.ts";
 import { jobQuery } from "./job-query.ts";
 import type { ManyJobs, RetryPlace } from "./many-jobs.ts";
@@ -29,7 +30,8 @@ export function manyJobsHandlers(many: ManyJobs): ManyJobsHandlers {
 }
 
 function queryOf(input: ParsedInput<"jobs.cancel-matching">, context: RequestContext) {
-  return { ...jobQuery(businessOf(context), input), limit: input.limit };
+  const userId = onlyOwn(userOf(context), "jobs.change-others");
+  return { ...jobQuery(businessOf(context), input), userId, limit: input.limit };
 }
 
 function placeOf(cursor: string | undefined): RetryPlace | undefined {

@@ -341,6 +341,7 @@ export const movedTables: readonly MovedTable[] = [
       "forked_from",
       "forked_version",
       "user_id",
+      "owner_id",
       "created_at",
       "updated_at",
     ],

@@ -5,6 +5,7 @@ import type { SessionStore } from "../auth/session-store.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import { isoTime } from "../http/iso-time.ts";
+import type { Ownership } from "../http/ownership.ts";
 import { readPage } from "../http/page.ts";
 import type { NodeService } from "./node-service.ts";
 import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
@@ -17,6 +18,7 @@ export interface NodeViewParts {
 
 export interface NodeHandlerParts extends NodeViewParts {
   service: NodeService;
+  ownership: Ownership;
   nodes: NodeStore;
 }
 
@@ -29,7 +31,15 @@ type NodeHandlers = Pick<
 const SIGNED_OUT = "nobody is signed in on its machine; it goes on after tanvrit-compute auth login there";
 
 export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
-  const { service } = parts;
+  const { service, ownership } = parts;
+  const requireOwn = async (context: RequestContext, nodeId: string) => {
+    // A node acts only for itself.
+    if (context.caller.kind === "node") return;
+    await ownership.require(userOf(context), "nodes.change-others", async () => {
+      const { description, userId: ownerId } = await service.find(businessOf(context), nodeId);
+      return { what: `Node ${description.name} (${nodeId})`, ownerId };
+    });
+  };
   return {
     "nodes.list": async ({ status, ...page }, context) => {
       const businessId = businessOf(context);
@@ -43,18 +53,23 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
     },
     "nodes.retrieve": async (input, context) =>
       viewOne(parts, await service.find(businessOf(context), input.nodeId)),
-    "nodes.drain": async (input, context) =>
-      viewOne(
-        parts,
-        await service.drain(businessOf(context), targetNode(input.nodeId, context), input.drain),
-      ),
-    "nodes.grant": async (input, context) => viewOne(parts, await service.grant(userOf(context), input)),
+    "nodes.drain": async (input, context) => {
+      const target = targetNode(input.nodeId, context);
+      await requireOwn(context, target);
+      return viewOne(parts, await service.drain(businessOf(context), target, input.drain));
+    },
+    "nodes.grant": async (input, context) => {
+      await requireOwn(context, input.nodeId);
+      return viewOne(parts, await service.grant(businessOf(context), input));
+    },
     "nodes.delete": async ({ nodeId }, context) => {
+      await requireOwn(context, nodeId);
       await service.remove(businessOf(context), nodeId);
       return {};
     },
     "nodes.rotate-key": async (input, context) => {
       const target = targetNode(input.nodeId, context);
+      await requireOwn(context, target);
       return { nodeId: target, nodeKey: await service.rotateKey(businessOf(context), target) };
     },
   };

@@ -1,8 +1,10 @@
+import type { Identity } from "../../shared/auth.ts";
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
 import { jobId } from "../../shared/ids.ts";
 import { finalJobStatus } from "../../shared/job-state.ts";
-import { businessOf } from "../http/callers.ts";
+import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
+import { onlyOwn } from "../http/ownership.ts";
 import { decodeCursor, encodeCursor } from "../http/page.ts";
 import { jobQuery } from "../job/job-query.ts";
 import { BYTES_PER_REQUEST } from "../job/job-slices.ts";
@@ -10,7 +12,7 @@ import type { JobStore } from "../job/job-store.ts";
 import type { RetentionStore } from "./retention-store.ts";
 
 export interface DeletionParts {
-  jobs: Pick<JobStore, "listSome">;
+  jobs: Pick<JobStore, "find" | "listSome">;
   retention: RetentionStore;
   /** Called when a deletion left something to remove. */
   onDeleted(): void;
@@ -26,19 +28,33 @@ export function deletionHandlers(
     if (outcomes.includes("deleted")) onDeleted();
     return outcomes;
   };
+  const ofOthers = async ({ businessId }: Identity, userId: string, jobIds: readonly string[]) => {
+    const found = await Promise.all(jobIds.map((jobId) => jobs.find(businessId, jobId)));
+    return new Set(found.flatMap((job) => (job && job.userId !== userId ? [job.jobId] : [])));
+  };
   return {
     "jobs.delete": async ({ jobIds }, context) => {
-      const outcomes = await remove(businessOf(context), jobIds);
+      const by = userOf(context);
+      const userId = onlyOwn(by, "jobs.change-others");
+      const theirs = userId === undefined ? new Set<string>() : await ofOthers(by, userId, jobIds);
+      const wanted = jobIds.filter((jobId) => !theirs.has(jobId));
+      const outcomes = await remove(by.businessId, wanted);
+      const outcomeOf = new Map(wanted.map((jobId, i) => [jobId, outcomes[i]]));
       return {
-        results: jobIds.map((jobId, i) => ({ jobId, outcome: outcomes[i] ?? "not-found" })),
+        results: jobIds.map((jobId) => {
+          const outcome = theirs.has(jobId) ? "not-yours" : (outcomeOf.get(jobId) ?? "not-found");
+          return { jobId, outcome };
+        }),
       };
     },
     "jobs.delete-matching": async (input, context) => {
-      const businessId = businessOf(context);
+      const { businessId } = userOf(context);
+      const userId = onlyOwn(userOf(context), "jobs.change-others");
       const status = finalJobStatus.options.filter((one) => input.status?.includes(one) ?? true);
       if (status.length === 0) return { matched: 0, changed: 0 };
       const beforeJobId = decodeCursor(input.cursor, jobId);
-      const query = { ...jobQuery(businessId, { ...input, status }), beforeJobId, limit: input.limit };
+      const where = { ...jobQuery(businessId, { ...input, status }), userId };
+      const query = { ...where, beforeJobId, limit: input.limit };
       const { jobs: found, isCut } = await jobs.listSome(query, BYTES_PER_REQUEST);
       // The jobs of an array are deleted with the array.
       const single = found.filter((job) => job.arrayId === undefined).map((job) => job.jobId);

@@ -1,6 +1,7 @@
 import { fireId, scheduleId } from "../../shared/ids.ts";
 import { businessOf, userOf } from "../http/callers.ts";
-import type { Handlers } from "../http/handler.ts";
+import type { Handlers, RequestContext } from "../http/handler.ts";
+import type { Ownership } from "../http/ownership.ts";
 import { readPage } from "../http/page.ts";
 import { CronRule, neverComes } from "./cron-rule.ts";
 import type { ScheduleService } from "./schedule-service.ts";
@@ -8,7 +9,16 @@ import { fireView, scheduleView, upcomingViews } from "./schedule-view.ts";
 
 type ScheduleHandlers = Pick<Handlers, Extract<keyof Handlers, `schedules.${string}`>>;
 
-export function scheduleHandlers(schedules: ScheduleService, now: () => number): ScheduleHandlers {
+export function scheduleHandlers(
+  schedules: ScheduleService,
+  now: () => number,
+  ownership: Ownership,
+): ScheduleHandlers {
+  const requireOwn = (context: RequestContext, scheduleId: string) =>
+    ownership.require(userOf(context), "schedules.change-others", async () => {
+      const { name, userId: ownerId } = await schedules.retrieve(businessOf(context), scheduleId);
+      return { what: `Schedule ${name === undefined ? scheduleId : `${name} (${scheduleId})`}`, ownerId };
+    });
   return {
     "schedules.create": async (input, context) => {
       const record = await schedules.create(userOf(context), input);
@@ -27,13 +37,20 @@ export function scheduleHandlers(schedules: ScheduleService, now: () => number):
       );
       return { schedules: rows.map(scheduleView), nextCursor };
     },
-    "schedules.pause": async ({ scheduleId }, context) =>
-      scheduleView(await schedules.pause(businessOf(context), scheduleId)),
-    "schedules.resume": async ({ scheduleId }, context) =>
-      scheduleView(await schedules.resume(businessOf(context), scheduleId)),
-    "schedules.run": async ({ scheduleId }, context) =>
-      fireView(await schedules.run(businessOf(context), scheduleId)),
+    "schedules.pause": async ({ scheduleId }, context) => {
+      await requireOwn(context, scheduleId);
+      return scheduleView(await schedules.pause(businessOf(context), scheduleId));
+    },
+    "schedules.resume": async ({ scheduleId }, context) => {
+      await requireOwn(context, scheduleId);
+      return scheduleView(await schedules.resume(businessOf(context), scheduleId));
+    },
+    "schedules.run": async ({ scheduleId }, context) => {
+      await requireOwn(context, scheduleId);
+      return fireView(await schedules.run(businessOf(context), scheduleId));
+    },
     "schedules.delete": async ({ scheduleId }, context) => {
+      await requireOwn(context, scheduleId);
       await schedules.delete(businessOf(context), scheduleId);
       return { scheduleId };
     },

@@ -98,7 +98,14 @@ test("the progress of an array is read from an index alone, because it is read w
 test("no operation of the index of files reads all rows of a table", async () => {
   const digest = "0".repeat(64);
   const tree = { sha256: digest, size: 1, parts: [digest] };
-  const wanted = { businessId: "biz", kind: "upload", name: "n", type: "file", tree } as const;
+  const wanted = {
+    userId: "usr",
+    businessId: "biz",
+    kind: "upload",
+    name: "n",
+    type: "file",
+    tree,
+  } as const;
   const plans = [
     await planOf(() => artifacts.touchBlobs("biz", [digest], 1)),
     await planOf(() => artifacts.findBlobs("biz", [digest])),

@@ -1,7 +1,8 @@
 import { templateId } from "../../shared/ids.ts";
 import type { Job } from "../../shared/job.ts";
 import { businessOf, userOf } from "../http/callers.ts";
-import type { Handlers } from "../http/handler.ts";
+import type { Handlers, RequestContext } from "../http/handler.ts";
+import type { Ownership } from "../http/ownership.ts";
 import { readPage } from "../http/page.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { TemplateService } from "./template-service.ts";
@@ -15,7 +16,13 @@ const versionCursor = { safeParse: (text: string) => ({ success: /^[1-9]\d{0,9}$
 export function templateHandlers(
   templates: TemplateService,
   viewOfJob: (job: JobRecord) => Promise<Job>,
+  ownership: Ownership,
 ): TemplateHandlers {
+  const requireOwn = (context: RequestContext, template: string) =>
+    ownership.require(userOf(context), "templates.change-others", async () => {
+      const { name, ownerId } = await templates.retrieve(businessOf(context), { template });
+      return { what: `Template ${name}`, ownerId };
+    });
   return {
     "templates.list": async ({ builtin, ...page }, context) => {
       const businessId = businessOf(context);
@@ -31,11 +38,16 @@ export function templateHandlers(
       templateView(await templates.retrieve(businessOf(context), wanted)),
     "templates.create": async ({ name, ...content }, context) =>
       templateView(await templates.create(userOf(context), name, content)),
-    "templates.edit": async ({ template, expectedVersion, name, ...content }, context) =>
-      templateView(await templates.edit(userOf(context), { template, expectedVersion, name, content })),
+    "templates.edit": async ({ template, expectedVersion, name, ...content }, context) => {
+      await requireOwn(context, template);
+      return templateView(
+        await templates.edit(userOf(context), { template, expectedVersion, name, content }),
+      );
+    },
     "templates.fork": async ({ name, ...wanted }, context) =>
       templateView(await templates.fork(userOf(context), wanted, name)),
     "templates.delete": async ({ template }, context) => {
+      await requireOwn(context, template);
       await templates.remove(businessOf(context), template);
       return {};
     },

@@ -19,6 +19,8 @@ export interface TemplateRow {
   forked_from?: string | null;
   forked_version?: number | null;
   user_id?: string | null;
+  /** Absent in rows that were written before there were owners and not edited since: then it is `user_id`. */
+  owner_id?: string | null;
   created_at: number;
   updated_at: number;
 }
@@ -48,6 +50,7 @@ export function rowOf(template: TemplateRecord): TemplateRow {
     forked_from: template.forkedFrom?.templateId,
     forked_version: template.forkedFrom?.version,
     user_id: template.userId,
+    owner_id: template.ownerId,
     created_at: template.createdAtMs,
     updated_at: template.updatedAtMs,
   };
@@ -75,6 +78,7 @@ export function templateFrom(row: TemplateRow): TemplateRecord {
     content: JSON.parse(row.content) as TemplateContent,
     forkedFrom: templateId == null || version == null ? undefined : { templateId, version },
     userId: row.user_id ?? undefined,
+    ownerId: row.owner_id ?? row.user_id ?? undefined,
     createdAtMs: row.created_at,
     updatedAtMs: row.updated_at,
   };

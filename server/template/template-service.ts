@@ -157,7 +157,8 @@ export class TemplateService {
     const nowMs = this.now();
     const times = { createdAtMs: nowMs, updatedAtMs: nowMs };
     const templateId = newId("tpl");
-    const template = { templateId, businessId, name, version: 1, content, forkedFrom, userId, ...times };
+    const by = { userId, ownerId: userId };
+    const template = { templateId, businessId, name, version: 1, content, forkedFrom, ...by, ...times };
     if ((await this.templates.create(template)) === "name-taken") throw nameTaken(name);
     return template;
   }

@@ -84,10 +84,18 @@ export class MongoTemplateStore implements TemplateStore {
     const outcome = await this.writeOnce(async (session): Promise<ChangeOutcome> => {
       const document = await this.templates.findOneAndUpdate(
         { template_id: templateId, business_id: businessId, version: expectedVersion },
-        {
-          $set: { name, content: JSON.stringify(content), user_id: userId, updated_at: nowMs },
-          $inc: { version: 1 },
-        },
+        [
+          {
+            $set: {
+              version: { $add: ["$version", 1] },
+              name: { $literal: name },
+              content: { $literal: JSON.stringify(content) },
+              owner_id: { $ifNull: ["$owner_id", "$user_id"] },
+              user_id: { $literal: userId },
+              updated_at: nowMs,
+            },
+          },
+        ],
         { session, returnDocument: "after" },
       );
       if (!document) return { kind: "stale" };

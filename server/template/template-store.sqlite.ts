@@ -52,6 +52,7 @@ export const templateMigrations: Migration[] = [
       ) STRICT, WITHOUT ROWID;
     `,
   },
+  { id: "template-2", sql: "ALTER TABLE compute_templates ADD COLUMN owner_id TEXT;" },
 ];
 
 export class SqliteTemplateStore implements TemplateStore {
@@ -93,8 +94,8 @@ export class SqliteTemplateStore implements TemplateStore {
       const named = this.byName(businessId, name);
       if (named && named.templateId !== templateId) return { kind: "name-taken" };
       const row = this.store.get<TemplateRow>(
-        `UPDATE compute_templates SET version = version + 1, name = $name, content = $content, user_id = $userId,
-           updated_at = $nowMs
+        `UPDATE compute_templates SET version = version + 1, name = $name, content = $content,
+           owner_id = coalesce(owner_id, user_id), user_id = $userId, updated_at = $nowMs
          WHERE template_id = $templateId AND business_id = $businessId AND version = $expectedVersion RETURNING *`,
         { templateId, businessId, expectedVersion, name, content: JSON.stringify(content), userId, nowMs },
       );
@@ -171,9 +172,9 @@ export class SqliteTemplateStore implements TemplateStore {
   private insert(template: TemplateRecord): void {
     this.store.run(
       `INSERT INTO compute_templates (template_id, business_id, name, version, content, forked_from, forked_version,
-         user_id, created_at, updated_at)
+         user_id, owner_id, created_at, updated_at)
        VALUES ($template_id, $business_id, $name, $version, $content, $forked_from, $forked_version, $user_id,
-         $created_at, $updated_at)`,
+         $owner_id, $created_at, $updated_at)`,
       { ...rowOf(template) },
     );
   }

@@ -19,6 +19,8 @@ export interface TemplateRecord {
   forkedFrom: { templateId: string; version: number } | undefined;
   /** Who wrote this version; undefined for builtin templates. */
   userId: string | undefined;
+  /** Who made the template; undefined for builtin templates. */
+  ownerId: string | undefined;
   createdAtMs: number;
   updatedAtMs: number;
 }
@@ -107,6 +109,7 @@ export function firstVersion(name: string, content: TemplateContent, nowMs: numb
     content,
     forkedFrom: undefined,
     userId: undefined,
+    ownerId: undefined,
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
   };

@@ -144,6 +144,7 @@ export const artifactEndpoints = defineEndpoints({
     path: "/api/compute/artifacts/delete",
     callers: ["user"],
     right: "artifacts.write",
+    othersRight: "artifacts.change-others",
     summary: "Delete artifacts. Jobs that need one of them can no longer get it.",
     input: z.strictObject({ artifactIds: z.array(artifactId).min(1).max(MAX_DELETED) }),
     output: z.object({
@@ -158,6 +159,7 @@ export const artifactEndpoints = defineEndpoints({
     path: "/api/compute/jobs/artifacts/presign-upload",
     callers: ["user"],
     right: "artifacts.write",
+    othersRight: "artifacts.change-others",
     summary: "A URL to which anyone can send one file, which is then attached to the job.",
     input: z.strictObject({
       jobId,

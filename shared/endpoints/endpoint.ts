@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
-import type { Right } from "../roles.ts";
+import type { OthersRight, Right } from "../roles.ts";
 
 /**
  * Who may call an endpoint: `anyone`; a `user` with `Authorization: Bearer <access token>` or `X-API-Key: <API key>`; a
@@ -19,6 +19,8 @@ export interface Endpoint {
   callers: readonly Caller[];
   /** What a user's role must allow; every endpoint that users may call has it. */
   right?: Right;
+  /** What the role must allow as well if the call changes something that belongs to somebody else. */
+  othersRight?: OthersRight;
   /** One sentence for the reference. */
   summary: string;
   /** JSON body of a POST; path and query of a GET, or if the body is bytes (all strings there, so coerce). */

@@ -79,6 +79,7 @@ export const jobEndpoints = defineEndpoints({
     path: "/api/compute/jobs/cancel",
     callers: ["user"],
     right: "jobs.run",
+    othersRight: "jobs.change-others",
     summary:
       "Cancel a job. A queued job is cancelled immediately; a running job is CANCELLED once its processes have ended.",
     input: z.strictObject({ jobId }),
@@ -91,6 +92,7 @@ export const jobEndpoints = defineEndpoints({
     path: "/api/compute/jobs/retry",
     callers: ["user"],
     right: "jobs.run",
+    othersRight: "jobs.change-others",
     summary:
       "Queue a finished job again, as a new attempt of the same job; for an array, its jobs that did not succeed.",
     input: z.strictObject({

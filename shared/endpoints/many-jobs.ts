@@ -37,9 +37,9 @@ const matchingOutput = z.object({
 
 /**
  * The outcome of deleting a job. `open`: it is not over. `needed`: a waiting job comes after it. `in-array`: it can only
- * be deleted with its array.
+ * be deleted with its array. `not-yours`: it belongs to somebody else, and the caller's role deletes only their own.
  */
-export const jobDeletion = z.enum(["deleted", "not-found", "open", "needed", "in-array"]);
+export const jobDeletion = z.enum(["deleted", "not-found", "open", "needed", "in-array", "not-yours"]);
 export type JobDeletion = z.infer<typeof jobDeletion>;
 
 /** Also queue again the jobs that were skipped because of a retried job; they run after it. */
@@ -111,7 +111,9 @@ export const manyJobsEndpoints = defineEndpoints({
     path: "/api/compute/jobs/cancel-matching",
     callers: ["user"],
     right: "jobs.run",
-    summary: "Cancel the jobs that match a filter, newest first, a limited number per request.",
+    othersRight: "jobs.change-others",
+    summary:
+      "Cancel the jobs that match a filter, newest first, a limited number per request. Of members, only their own.",
     input: matchingInput,
     output: matchingOutput,
     errors: ["storage_failed"],
@@ -122,6 +124,7 @@ export const manyJobsEndpoints = defineEndpoints({
     path: "/api/compute/jobs/delete",
     callers: ["user"],
     right: "jobs.run",
+    othersRight: "jobs.change-others",
     summary: "Delete finished jobs with their executions and logs. Deleting an array also deletes its jobs.",
     input: z.strictObject({ jobIds: z.array(jobId).min(1).max(limits.maxBatchJobs) }),
     output: z.object({
@@ -136,7 +139,9 @@ export const manyJobsEndpoints = defineEndpoints({
     path: "/api/compute/jobs/delete-matching",
     callers: ["user"],
     right: "jobs.run",
-    summary: "Delete the finished jobs that match a filter, newest first, a limited number per request.",
+    othersRight: "jobs.change-others",
+    summary:
+      "Delete the finished jobs that match a filter, newest first, a limited number per request. Of members, only their own.",
     input: matchingInput,
     output: matchingOutput,
     errors: ["storage_failed"],
@@ -147,8 +152,9 @@ export const manyJobsEndpoints = defineEndpoints({
     path: "/api/compute/jobs/retry-matching",
     callers: ["user"],
     right: "jobs.run",
+    othersRight: "jobs.change-others",
     summary:
-      "Queue again the finished jobs that match a filter, oldest first, a limited number per request. Without a status, only those that did not succeed.",
+      "Queue again the finished jobs that match a filter, oldest first, a limited number per request. Without a status, only those that did not succeed. Of members, only their own.",
     input: matchingInput.extend({ withDependents }),
     output: matchingOutput.extend({
       ...retriedCounts.shape,

@@ -29,6 +29,7 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/register",
     callers: ["user", "node"],
     right: "nodes.register",
+    othersRight: "nodes.change-others",
     summary:
       "Register a node. A user creates a node, once per Idempotency-Key, or takes over nodeId with a new key, and grants everything it announces. A node key updates its own node within its grants.",
     input: z.strictObject({
@@ -201,6 +202,7 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/drain",
     callers: ["user", "node"],
     right: "nodes.register",
+    othersRight: "nodes.change-others",
     summary: "Give a node no new jobs (running jobs continue), or undo that.",
     input: z.strictObject({
       /** A node may omit it to mean itself. */
@@ -216,6 +218,7 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/grant",
     callers: ["user"],
     right: "nodes.register",
+    othersRight: "nodes.change-others",
     summary:
       "Let a node offer a pool, labels or more slots than it was registered with. From now on, what its agent announces within this grant counts.",
     input: z.strictObject({
@@ -233,6 +236,7 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/delete",
     callers: ["user"],
     right: "nodes.register",
+    othersRight: "nodes.change-others",
     summary:
       "Delete a node that is OFFLINE: it leaves all lists and its key is refused. It can still be retrieved, for the history of its jobs.",
     input: z.strictObject({ nodeId }),
@@ -245,6 +249,7 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/rotate-key",
     callers: ["user", "node"],
     right: "nodes.register",
+    othersRight: "nodes.change-others",
     summary: "Give a node a new key. The old one is refused from the next call on.",
     input: z.strictObject({ nodeId: nodeId.optional() }),
     output: z.object({ nodeId, nodeKey }),

@@ -56,6 +56,7 @@ export const scheduleEndpoints = defineEndpoints({
     path: "/api/compute/schedules/pause",
     callers: ["user"],
     right: "schedules.write",
+    othersRight: "schedules.change-others",
     summary:
       "Stop firing until the schedule is resumed. Submitted jobs keep running; a waiting fire is skipped.",
     input: z.strictObject({ scheduleId }),
@@ -68,6 +69,7 @@ export const scheduleEndpoints = defineEndpoints({
     path: "/api/compute/schedules/resume",
     callers: ["user"],
     right: "schedules.write",
+    othersRight: "schedules.change-others",
     summary: "Fire again from now on. Fires missed during the pause are not made up.",
     input: z.strictObject({ scheduleId }),
     output: schedule,
@@ -79,6 +81,7 @@ export const scheduleEndpoints = defineEndpoints({
     path: "/api/compute/schedules/run",
     callers: ["user"],
     right: "schedules.write",
+    othersRight: "schedules.change-others",
     summary:
       "Fire now, even while paused. The overlap policy applies: if it forbids the fire, the call is refused.",
     input: z.strictObject({ scheduleId }),
@@ -91,6 +94,7 @@ export const scheduleEndpoints = defineEndpoints({
     path: "/api/compute/schedules/delete",
     callers: ["user"],
     right: "schedules.write",
+    othersRight: "schedules.change-others",
     summary: "Delete a schedule and its list of fires. Submitted jobs keep running.",
     input: z.strictObject({ scheduleId }),
     output: z.object({ scheduleId }),

@@ -97,6 +97,7 @@ export function artifactStoreContract(
         { kind: "input" },
         { type: "file" },
         { businessId: "biz_b" },
+        { userId: "usr_b" },
         { tree: treeOf() },
       ];
       for (const other of others) expect(await store.reuse({ ...one, ...other }, undefined)).toBeUndefined();

@@ -172,6 +172,9 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
         idsOf(second, first),
       );
       expect(await ids({ name: "a-*", status: ["CANCELLED"] })).toEqual([]);
+      expect(await ids({ userId: first?.userId, name: "a-*" })).toEqual(idsOf(second, first));
+      expect(await ids({ userId: first?.userId, status: ["QUEUED"], limit: 1 })).toEqual(idsOf(late));
+      expect(await ids({ userId: newId("usr") })).toEqual([]);
     });
 
     test("matches of a pattern or a label are found in order, in both directions, page by page", async () => {

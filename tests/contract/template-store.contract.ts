@@ -49,7 +49,7 @@ export function templateStoreContract(
       expect(edits.filter((one) => one.kind === "stale")).toHaveLength(19);
       expect(await edit(2, "third")).toMatchObject({
         kind: "changed",
-        template: { version: 3, userId: "usr_b", createdAtMs: 1_000, updatedAtMs: 2_000 },
+        template: { version: 3, userId: "usr_b", ownerId: "usr_a", createdAtMs: 1_000, updatedAtMs: 2_000 },
       });
       const versions = await store.versions(templateId, undefined, 10);
       expect(versions.map((one) => one.version)).toEqual([3, 2, 1]);
@@ -177,6 +177,7 @@ function newTemplate(change: Partial<OwnTemplate> = {}): OwnTemplate {
     content: content("d"),
     forkedFrom: undefined,
     userId: "usr_a",
+    ownerId: "usr_a",
     createdAtMs: 1_000,
     updatedAtMs: 1_000,
     ...change,

@@ -95,6 +95,13 @@ export const suites: Suite[] = [
     timeoutMs: 300_000,
   },
   {
+    name: "access",
+    what: "who may call what, and what belongs to whom",
+    paths: ["./tests/access"],
+    quick: false,
+    timeoutMs: 300_000,
+  },
+  {
     name: "cli",
     what: "what shell scripts depend on",
     paths: ["./tests/cli"],
@@ -136,8 +143,8 @@ export const suites: Suite[] = [
   },
   {
     name: "mongo-e2e",
-    what: "api and e2e again, with the built binary, on a real MongoDB and Redis",
-    paths: ["./tests/api", "./tests/e2e"],
+    what: "access, api and e2e again, with the built binary, on a real MongoDB and Redis",
+    paths: ["./tests/access", "./tests/api", "./tests/e2e"],
     quick: false,
     timeoutMs: 1_200_000,
     onSharedStore: true,
