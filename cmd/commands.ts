@@ -18,6 +18,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./server/check.ts"),
   },
   {
+    path: "server fingerprint",
+    summary: "Show the fingerprint of this machine's server",
+    load: () => import("./server/fingerprint.ts"),
+  },
+  {
     path: "server backup",
     summary: "Copy the embedded store while the server runs",
     load: () => import("./server/backup.ts"),

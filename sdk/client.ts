@@ -14,7 +14,7 @@ import type { ComputeError, Problem } from "../shared/errors.ts";
 import { untilAborted } from "../shared/wait.ts";
 import { BytesBody, type BytesToSend, type ReceiveOptions, type SendOptions } from "./bytes.ts";
 import { errorOfProblem, UnreachableError } from "./errors.ts";
-import { COMMON_INIT, closes, requestOf, whyUnreachable } from "./request.ts";
+import { COMMON_INIT, closes, requestOf, unreachable } from "./request.ts";
 import type { EndRequest, ServerProof } from "./server-proof.ts";
 import { SseParser } from "./sse.ts";
 import { TimeLimit, TimeLimitError } from "./time-limit.ts";
@@ -273,9 +273,9 @@ export class ComputeClient {
       const { jobId, arrayId = jobId } = input as { jobId?: string; arrayId?: string };
       const headers = { ...(await this.credentials?.headers({ id, jobId: arrayId })), ...extra };
       if (body !== undefined) headers["content-type"] = "application/json";
-      const init = { ...COMMON_INIT, method, headers, signal };
+      const init = () => ({ ...COMMON_INIT, method, headers, signal, body: body ?? stream?.() });
       const response = await this.reading(signal, () =>
-        fetch(this.url + path, { ...init, body: body ?? stream?.() }),
+        this.proof ? this.proof.fetch(this.url + path, init) : fetch(this.url + path, init()),
       );
       if (response.ok) return response;
       if (response.status >= 300 && response.status < 400) throw this.redirected(response);
@@ -291,8 +291,9 @@ export class ComputeClient {
       return await step();
     } catch (error) {
       if (signal.aborted && !(signal.reason instanceof TimeLimitError)) throw signal.reason;
+      if (error instanceof UnreachableError) throw error;
       const cause = signal.aborted ? (signal.reason as Error) : error;
-      throw new UnreachableError(this.url, whyUnreachable(cause), { cause });
+      throw unreachable(this.url, cause);
     }
   }
 

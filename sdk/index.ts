@@ -7,7 +7,7 @@ import { Jobs } from "./jobs.ts";
 import { Nodes } from "./nodes.ts";
 import { Schedules } from "./schedules.ts";
 import { Secrets } from "./secrets.ts";
-import type { ServerProof } from "./server-proof.ts";
+import { ServerProof } from "./server-proof.ts";
 import { Templates } from "./templates.ts";
 import { TokenCredentials } from "./token-credentials.ts";
 import { TokenFile } from "./token-file.ts";
@@ -53,10 +53,11 @@ export type { RunTemplateOptions, TemplateFilter } from "./templates.ts";
 export { TokenFileError } from "./token-file.ts";
 
 /**
- * The server's URL, its proof of identity if required, and how to sign in: an access token; a file with an access token or
- * an API key, which is read again when it changes; the API key of a user or a node; or credentials that renew themselves.
+ * The server's URL, how it proves that it is the right one if that is required, and how to sign in: an access token; a file
+ * with an access token or an API key, which is read again when it changes; the API key of a user or a node; or credentials
+ * that renew themselves. `fingerprint` is that of a certificate that no authority signed.
  */
-export type ComputeClientOptions = { url: string; proof?: ServerProof } & (
+export type ComputeClientOptions = { url: string; proof?: ServerProof; fingerprint?: string } & (
   | { token: string }
   | { tokenFile: string }
   | { apiKey: string }
@@ -87,7 +88,8 @@ export interface Compute {
  * console.log(job.status, job.exitCode);
  */
 export function createComputeClient(options: ComputeClientOptions): Compute {
-  const { url, proof } = options;
+  const { url, fingerprint } = options;
+  const proof = options.proof ?? (fingerprint === undefined ? undefined : proofBy(url, fingerprint));
   const client = new ComputeClient({ url, proof, credentials: credentialsOf(options) });
   return {
     jobs: new Jobs(client),
@@ -101,6 +103,11 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
     audit: new Audit(client),
     client,
   };
+}
+
+function proofBy(url: string, fingerprint: string): ServerProof {
+  const todo = "Find out what listens there, or use the fingerprint that the server prints";
+  return new ServerProof({ url, key: undefined, pin: { fingerprint }, todo });
 }
 
 function credentialsOf(options: ComputeClientOptions): Credentials {

@@ -2,6 +2,8 @@ import { codeOf } from "../shared/code-of.ts";
 import type { Endpoint } from "../shared/endpoints/endpoint.ts";
 import { type EndpointId, endpoints } from "../shared/endpoints/index.ts";
 import { textOf } from "../shared/text-of.ts";
+import { certificateTrouble } from "./certificate-trouble.ts";
+import { UnreachableError } from "./errors.ts";
 
 /** Whether the connection, and perhaps the server, ends with this answer. */
 export function closes(response: Response): boolean {
@@ -35,7 +37,16 @@ export function requestOf(
   return { path: rest.size > 0 ? `${filled}?${rest}` : filled, method };
 }
 
-export function whyUnreachable(error: unknown): string {
+/** The error for a request that got no answer. */
+export function unreachable(url: string, cause: unknown): UnreachableError {
+  const trouble = certificateTrouble(cause);
+  if (trouble === undefined) return new UnreachableError(url, whyUnreachable(cause), { cause });
+  const todo =
+    "If the server has a certificate of its own, sign in with tanvrit-compute auth login, which shows the certificate's fingerprint, or give it with --fingerprint (TANVRIT_FINGERPRINT)";
+  return new UnreachableError(url, trouble, { cause, todo, temporary: false });
+}
+
+function whyUnreachable(error: unknown): string {
   const code = codeOf(error);
   if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "the connection was refused";
   if (code === "ECONNRESET" || code === "ConnectionClosed") return "the connection was closed early";

@@ -1,7 +1,9 @@
 import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import { ComputeError } from "../shared/errors.ts";
+import type { ServerPin } from "../shared/server-pin.ts";
 import { proofText } from "../shared/server-proof.ts";
 import { isTemporary, OtherServerError } from "./errors.ts";
+import { PinnedFetch } from "./pinned-fetch.ts";
 
 const NONCE_BYTES = 32;
 /** This long after the last answer, with no request under way, another program may have replaced the server. */
@@ -12,6 +14,8 @@ export interface ServerProofOptions {
   url: string;
   /** The server's public key, learnt at the sign-in; undefined: the first key that is proven is learnt. */
   key: string | undefined;
+  /** For an https URL: the certificate whose key the server must have; absent: authorities vouch for the server. */
+  pin?: (Pick<ServerPin, "fingerprint"> & Partial<ServerPin>) | undefined;
   /** What a person can do if another server answers: a sentence without its full stop. */
   todo: string;
   /** Called once if no key is known yet and the server proves none for this URL; the server is then trusted without proof. */
@@ -28,12 +32,14 @@ export type AskIdentity = (
 /**
  * Proves that a URL still leads to the server we know, before any token or key is sent there. A proof holds while a
  * request to the server is under way and for 5 s after its answer; a broken connection or a longer pause ends it.
- * TLS proves the server by itself, so https URLs need no proof.
+ * TLS proves the server by itself, so https URLs need no such proof: either an authority vouches for its certificate, or
+ * the certificate has the key that is known here.
  */
 export class ServerProof {
   /** The public key this URL must prove; undefined: no key is known. */
   key: string | undefined;
   private readonly isNeeded: boolean;
+  private readonly pinned: PinnedFetch | undefined;
   private pending: Promise<void> | undefined;
   private isProven = false;
   private underWay = 0;
@@ -42,6 +48,28 @@ export class ServerProof {
   constructor(private readonly options: ServerProofOptions) {
     this.key = options.key;
     this.isNeeded = options.url.startsWith("http:");
+    const { url, pin, todo } = options;
+    this.pinned = this.isNeeded || !pin ? undefined : new PinnedFetch(url, pin, todo);
+  }
+
+  /** Whether the server is recognized by the key of its certificate, and by nothing else. */
+  get isPinned(): boolean {
+    return this.pinned !== undefined;
+  }
+
+  /** Looks at the certificate if its key must be known. Throws OtherServerError if it has another key. */
+  async meet(): Promise<void> {
+    await this.pinned?.meet();
+  }
+
+  /** The certificate of the server that was seen last, if its key must be known. */
+  get pin(): ServerPin | undefined {
+    return this.pinned?.pin;
+  }
+
+  /** Sends a request to the server's URL. `init` may be called more than once. */
+  fetch(url: string, init: () => RequestInit): Promise<Response> {
+    return this.pinned ? this.pinned.fetch(url, init) : fetch(url, init());
   }
 
   /**

@@ -8,14 +8,20 @@ import { openBlobs } from "./compose/open-blobs.ts";
 import { openStores } from "./compose/open-stores.ts";
 import type { ServerSettings } from "./compose/options.ts";
 import { composePlane, type Plane } from "./compose/plane.ts";
+import { Listener, type TlsKeys } from "./http/listener.ts";
 import { OwnNames, plainName } from "./http/own-names.ts";
 import { OwnUrls } from "./http/own-urls.ts";
+import type { Certificate } from "./tls/certificate.ts";
+import { watchCertificate } from "./tls/certificate-watch.ts";
+import { certificateSource } from "./tls/open-certificates.ts";
 
 export interface RunningServer {
   /** The URL for a client on this machine: `http://127.0.0.1:7070`. */
   url: string;
   /** The address it was asked to listen on: `http://0.0.0.0:7070`. */
   listensAt: string;
+  /** The fingerprint of its certificate's key; undefined: it speaks plain HTTP. */
+  fingerprint: string | undefined;
   /** Accepts no more requests, ends every wait, flushes pending writes and closes the store. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -29,7 +35,7 @@ const HARD_BODY_LIMIT_BYTES = 2 * fileLimits.maxFileBytes;
 
 /**
  * Opens the store, puts the control plane together and starts to listen.
- * Throws ArtifactsPlaceError if files cannot be kept at the place of the settings, OpenDirectoryError if other accounts can enter the data directory, StoreInUseError if another server uses it,
+ * Throws CertificateError if its certificate cannot be used, ArtifactsPlaceError if files cannot be kept at the place of the settings, OpenDirectoryError if other accounts can enter the data directory, StoreInUseError if another server uses it,
  * and `EADDRINUSE` if the port is taken.
  */
 export async function startServer(settings: ServerSettings, log: Logger): Promise<RunningServer> {
@@ -44,6 +50,13 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
   opening.defer(() => bus.close());
   const stopping = new AbortController();
   const urls = new OwnUrls(plainName(settings.host), settings.publicUrls);
+  const source = await certificateSource({
+    ...settings,
+    host: plainName(settings.host),
+    sessions: stores.sessions,
+  });
+  const now = () => stores.clock?.now() ?? Date.now();
+  const certificate = await source?.read(now());
   const plane = await composePlane({
     stores,
     blobs,
@@ -53,18 +66,25 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
     retention: settings.retention,
     sessionLife: settings.sessionLife,
     log,
-    now: () => stores.clock?.now() ?? Date.now(),
+    now,
     stopping: stopping.signal,
   });
   opening.defer(() => plane.close());
-  const listener = listen(settings, plane);
+  const listener = listen(settings, plane, certificate, log);
   opening.defer(() => listener.stop(true));
+  const port = listener.port ?? settings.port;
   // The numeric address: a name may have several, and some of them may belong to other accounts.
-  urls.listensOn({
-    address: addressOf(listener) ?? plainName(settings.host),
-    port: listener.port ?? settings.port,
-  });
+  const address = listener.address ?? plainName(settings.host);
+  urls.listensOn({ address, port, pin: certificate?.pin });
   opening.defer(await plane.localSignIn.listen(settings.dataDir, settings.signInLists));
+  const onNew = async (fresh: Certificate) => {
+    await listener.replace(keysOf(fresh));
+    urls.listensOn({ address, port, pin: fresh.pin });
+    plane.localSignIn.writeAgain();
+  };
+  if (source && certificate) {
+    void watchCertificate({ source, current: certificate, onNew, now, log, signal: stopping.signal });
+  }
   for (const task of plane.tasks) task.start();
   const opened = opening.move();
   const stop = async () => {
@@ -77,7 +97,8 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
   let stopped: Promise<void> | undefined;
   return {
     url: urls.all[0] ?? settings.host,
-    listensAt: urlOf(plainName(settings.host), listener.port ?? settings.port),
+    listensAt: urlOf(certificate ? "https" : "http", plainName(settings.host), port),
+    fingerprint: certificate?.pin.fingerprint,
     stop: () => {
       stopped ??= stop();
       return stopped;
@@ -93,26 +114,34 @@ function closeDataDir(dataDir: string, log: Logger): void {
   if (wasOpen) log.warn(`other accounts could enter ${dataDir}; its mode is now 0700, which keeps them out`);
 }
 
-function listen(settings: ServerSettings, { app }: Plane) {
+function listen(
+  settings: ServerSettings,
+  { app }: Plane,
+  certificate: Certificate | undefined,
+  log: Logger,
+): Listener {
   let names: OwnNames | undefined;
-  return Bun.serve({
-    hostname: plainName(settings.host),
-    port: settings.port,
-    reusePort: settings.reusePort,
-    idleTimeout: IDLE_TIMEOUT_SECONDS,
-    maxRequestBodySize: HARD_BODY_LIMIT_BYTES,
-    fetch(request, server) {
-      names ??= new OwnNames({ ...settings, port: server.port ?? settings.port, hostname: hostname() });
-      return app.fetch(request, { address: server.requestIP(request)?.address, names });
-    },
-  });
+  const serve = (tls: TlsKeys | undefined, port = settings.port) =>
+    Bun.serve({
+      hostname: plainName(settings.host),
+      port,
+      tls,
+      reusePort: settings.reusePort,
+      idleTimeout: IDLE_TIMEOUT_SECONDS,
+      maxRequestBodySize: HARD_BODY_LIMIT_BYTES,
+      fetch(request, server) {
+        const place = { port: server.port ?? port, isTls: tls !== undefined, hostname: hostname() };
+        names ??= new OwnNames({ ...settings, ...place });
+        return app.fetch(request, { address: server.requestIP(request)?.address, names });
+      },
+    });
+  return new Listener(serve, certificate && keysOf(certificate), log);
 }
 
-function urlOf(host: string, port: number): string {
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+function keysOf({ chain, key }: Certificate): TlsKeys {
+  return { cert: chain, key };
 }
 
-/** Bun's types lack `address`. */
-function addressOf(listener: object): string | undefined {
-  return (listener as { address?: { address?: string } }).address?.address;
+function urlOf(scheme: string, host: string, port: number): string {
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

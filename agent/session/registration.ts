@@ -110,8 +110,9 @@ export class Registration {
   private keep(nodeId: string, nodeKey: string | undefined): void {
     if (nodeKey === undefined) return;
     const { nodeFilePath, directory, proof, userClient } = this.parts;
-    const node: NodeFile = { nodeId, nodeKey, url: userClient.url, serverKey: proof?.key, ...directory };
-    if (isDeepStrictEqual({ serverKey: undefined, ...this.node }, node)) return;
+    const server = { url: userClient.url, serverKey: proof?.key, pin: proof?.pin };
+    const node: NodeFile = { nodeId, nodeKey, ...server, ...directory };
+    if (isDeepStrictEqual({ serverKey: undefined, pin: undefined, ...this.node }, node)) return;
     this.node = node;
     writeNodeFile(nodeFilePath, node);
   }

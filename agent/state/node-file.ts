@@ -3,6 +3,7 @@ import { z } from "zod";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { nodeId } from "../../shared/ids.ts";
+import { serverPin } from "../../shared/server-pin.ts";
 import { serverKey } from "../../shared/server-proof.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { AgentError } from "../process/agent-error.ts";
@@ -15,6 +16,8 @@ const nodeFile = z.object({
   url: z.url().optional(),
   /** The server's public key. Over plain HTTP the node key is sent only to a server that proves to have it. */
   serverKey: serverKey.optional(),
+  /** The server's certificate, if no authority signed it: the node key goes only to a server with the same key. */
+  pin: serverPin.optional(),
   /** The directory that the file was written for, and its path. In a copy they do not match. */
   directory: z.string().optional(),
   path: z.string().optional(),

@@ -8,6 +8,7 @@ import { clientOptions } from "../connection/connection-options.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Output } from "../output/output.ts";
+import type { GivenTrust } from "../workspace/server-trust.ts";
 import { agentSilent, changeOwnNode, type OwnNode } from "./own-node.ts";
 import { agentStateDir, jobsOpen } from "./state.ts";
 
@@ -40,7 +41,7 @@ export const command = defineCommand({
   },
 });
 
-type Given = { workspace?: string; url?: string };
+type Given = { workspace?: string; url?: string } & GivenTrust;
 
 /** Prints how many jobs are left whenever the number changes. */
 async function untilQuiet(own: OwnNode, env: Env, given: Given, output: Output): Promise<void> {

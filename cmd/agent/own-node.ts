@@ -3,6 +3,7 @@ import type { Env } from "../../shared/config/home.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Output } from "../output/output.ts";
+import type { GivenTrust } from "../workspace/server-trust.ts";
 import { chooseAgentWorkspace } from "./server-of-node.ts";
 import { agentStateDir } from "./state.ts";
 
@@ -33,7 +34,7 @@ export function agentSilent(why: string): CliError {
 /** Drains this machine's node, or undoes it. */
 export async function changeOwnNode(
   env: Env,
-  given: { workspace?: string; url?: string },
+  given: { workspace?: string; url?: string } & GivenTrust,
   what: "drain" | "resume",
   output: Output,
 ): Promise<OwnNode> {

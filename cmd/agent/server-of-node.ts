@@ -3,13 +3,14 @@ import { statePaths } from "../../agent/state/state-dir.ts";
 import { ServerProof } from "../../sdk/server-proof.ts";
 import type { Env } from "../../shared/config/home.ts";
 import type { Logger } from "../../shared/logger.ts";
+import type { GivenTrust } from "../workspace/server-trust.ts";
 import { type ChosenWorkspace, chooseWorkspace, isKnownWorkspace } from "../workspace/workspaces.ts";
 import { agentStateDir } from "./state.ts";
 
 /** Like `chooseWorkspace`, except that an agent remembers which server this machine is a node of. */
 export async function chooseAgentWorkspace(
   env: Env,
-  given: { workspace?: string; url?: string },
+  given: { workspace?: string; url?: string } & GivenTrust,
 ): Promise<ChosenWorkspace> {
   const { name, isKnown } = await isKnownWorkspace(env, given.workspace);
   if (given.url !== undefined || isKnown) return chooseWorkspace(env, given);
@@ -25,9 +26,11 @@ export function proofForAgent(workspace: ChosenWorkspace, stateDir: string, log:
   if (workspace.proof) return workspace.proof;
   const { url } = workspace;
   const { nodeFile } = statePaths(stateDir);
+  const node = readNodeFile(nodeFile);
   return new ServerProof({
     url,
-    key: readNodeFile(nodeFile)?.serverKey,
+    key: node?.serverKey,
+    pin: node?.url === url ? node.pin : undefined,
     todo: `If the server was set up again, remove ${nodeFile} and start the agent again; otherwise find out what listens there`,
     onUnproven: (why) =>
       log.warn(

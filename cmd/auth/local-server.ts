@@ -53,9 +53,12 @@ function ownPlace(env: Env): Place {
   return { lists: [...accountLists(home), ...ofDefaultDirectory], owner: process.getuid?.() };
 }
 
-/** `localhost` stands for several addresses. Here it means the address that the server has. */
+/**
+ * `localhost` stands for several addresses. Here it means the address that the server has; and `http:` means `https:` if
+ * the server speaks TLS.
+ */
 function isAt({ urls }: LocalServer, url: string): boolean {
-  if (urls.includes(url)) return true;
+  if (urls.includes(url) || urls.includes(url.replace(/^http:/, "https:"))) return true;
   const { hostname, port } = new URL(url);
   const isAnyLoopback = hostname === "localhost";
   return isAnyLoopback && urls.some((own) => isLoopbackUrl(own) && new URL(own).port === port);

@@ -74,7 +74,7 @@ it names with --data-dir. For a server elsewhere, set TANVRIT_TOKEN to the outpu
     const before = own(config.workspaces, name);
     const dataDir = options["data-dir"];
     const given = options.url ?? (dataDir === undefined ? (before?.url ?? DEFAULT_URL) : undefined);
-    const { url, serverKey, tokens } = await signInHere(env, {
+    const { url, serverKey, pin, tokens } = await signInHere(env, {
       url: given === undefined ? undefined : plainUrl(given),
       dataDir,
       business: options.business,
@@ -85,7 +85,7 @@ it names with --data-dir. For a server elsewhere, set TANVRIT_TOKEN to the outpu
       current: latest.current ?? name,
       workspaces: {
         ...latest.workspaces,
-        [name]: { url, credentialStore: stored.kind, identity: tokens.identity, serverKey },
+        [name]: { url, credentialStore: stored.kind, identity: tokens.identity, serverKey, pin },
       },
     }));
     await removeOld(env, output, name, before?.credentialStore, stored.kind);

@@ -5,7 +5,7 @@ import { givenToken } from "../credentials/given.ts";
 import { openCredentialStore } from "../credentials/open.ts";
 import { SessionCredentials } from "../credentials/session.ts";
 import { CliError } from "../exit/failure.ts";
-import { chooseWorkspace, updateWorkspaces } from "../workspace/workspaces.ts";
+import { chooseWorkspace, updateWorkspaces, type Workspace } from "../workspace/workspaces.ts";
 
 export const command = defineCommand({
   options: clientOptions,
@@ -36,7 +36,7 @@ export const command = defineCommand({
     await (await openCredentialStore(known.credentialStore, env)).remove(name);
     await updateWorkspaces(env, (latest) => ({
       ...latest,
-      workspaces: { ...latest.workspaces, [name]: { url: known.url, serverKey: known.serverKey } },
+      workspaces: { ...latest.workspaces, [name]: serverOf(known) },
     }));
     await output.note(
       failure
@@ -49,3 +49,8 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** What remains of a workspace in which nobody is signed in: which server it is. */
+function serverOf({ url, serverKey, pin, insecureHttp }: Workspace): Workspace {
+  return { url, serverKey, pin, insecureHttp };
+}

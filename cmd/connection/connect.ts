@@ -2,12 +2,13 @@ import { type Compute, createComputeClient, type Patience } from "../../sdk/inde
 import type { Env } from "../../shared/config/home.ts";
 import { credentialsOf } from "../credentials/session.ts";
 import type { Output } from "../output/output.ts";
+import type { GivenTrust } from "../workspace/server-trust.ts";
 import { chooseWorkspace } from "../workspace/workspaces.ts";
 
 /** A client for the workspace that the options and the environment name. */
 export async function connect(
   env: Env,
-  options: { workspace?: string; url?: string },
+  options: { workspace?: string; url?: string } & GivenTrust,
 ): Promise<Compute & { workspace: string }> {
   const workspace = await chooseWorkspace(env, options);
   const credentials = credentialsOf(env, workspace);

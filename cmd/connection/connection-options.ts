@@ -1,5 +1,7 @@
+import { z } from "zod";
 import { accountName } from "../../shared/auth.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { fingerprint } from "../../shared/server-pin.ts";
 import { jsonOption } from "../command/common-options.ts";
 import { DEFAULT_URL, DEFAULT_WORKSPACE } from "../workspace/workspaces.ts";
 
@@ -26,6 +28,22 @@ export const connectionOptions = defineOptions({
     schema: serverUrl.optional(),
     defaultText: `the workspace's URL, or ${DEFAULT_URL}`,
     help: "The server's URL",
+  },
+  fingerprint: {
+    kind: "value",
+    group: "Connection",
+    placeholder: "SHA256:…",
+    env: "TANVRIT_FINGERPRINT",
+    schema: fingerprint.optional(),
+    defaultText: "what the workspace knows since the sign-in",
+    help: "The fingerprint of the server's certificate, if no authority signed it",
+  },
+  "insecure-http": {
+    kind: "flag",
+    group: "Connection",
+    env: "TANVRIT_INSECURE_HTTP",
+    schema: z.boolean({ error: "must be true or false" }).default(false),
+    help: "Allow plain HTTP to other machines, where others on the network can read everything",
   },
 });
 

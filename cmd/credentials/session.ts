@@ -45,7 +45,8 @@ export class SessionCredentials implements Credentials {
 
   /** Throws UnreachableError if no server answers. */
   private async probe(): Promise<void> {
-    const client = new ComputeClient({ url: this.workspace.url });
+    const { url, proof } = this.workspace;
+    const client = new ComputeClient({ url, ...(url.startsWith("https:") && { proof }) });
     await client.call("auth.whoami", {}, { timeoutMs: PROBE_LIMIT_MS }).catch((error: unknown) => {
       if (error instanceof UnreachableError) throw error;
     });

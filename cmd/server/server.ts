@@ -43,6 +43,7 @@ export const command = defineCommand({
   examples: [
     { line: "server", does: "Only for this machine, at http://127.0.0.1:7070" },
     { line: "server --port 7171 --data-dir ./data", does: "A second server next to it" },
+    { line: "server --host 0.0.0.0", does: "For other machines too, over TLS with a certificate of its own" },
     {
       line: "server --store mongodb://db/compute --bus redis://redis",
       does: "One of several servers that share a store",
@@ -61,7 +62,7 @@ export const command = defineCommand({
     note(
       `tanvrit-compute server listening on ${placesOf(settings, server)}data in ${placeOf(settings)}${filesOf(settings)})`,
     );
-    if (!isLoopback(plainName(settings.host))) note(OPEN);
+    for (const line of aboutTls(settings, server)) note(line);
     await aborted(stop);
     note("tanvrit-compute server stopping");
     const late = Bun.sleep(STOP_LIMIT_MS).then(() => {
@@ -84,7 +85,15 @@ async function start(settings: ServerSettings, note: (line: string) => void): Pr
 }
 
 const OPEN =
-  "warning: other machines can reach this server, and the traffic is not encrypted; put a TLS proxy in front of it, or listen on 127.0.0.1";
+  "warning: other machines can reach this server over plain HTTP, and others on the network can read everything; put a TLS proxy in front of it, or start it without --insecure-http";
+
+function aboutTls({ tls, host }: ServerSettings, { fingerprint }: RunningServer): string[] {
+  if (tls.kind === "none") return isLoopback(plainName(host)) ? [] : [OPEN];
+  if (tls.kind === "files") return [`its certificate is in ${tls.cert}; fingerprint ${fingerprint}`];
+  return [
+    `it has a certificate of its own, which no authority signed: compare its fingerprint at the first sign-in from another machine\nfingerprint ${fingerprint}`,
+  ];
+}
 
 function placesOf({ host }: ServerSettings, { listensAt, url }: RunningServer): string {
   const isEverywhere = ["0.0.0.0", "::"].includes(plainName(host));
@@ -137,6 +146,10 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
   if (name === "SealError" || name === "KeyFileError") {
     const todo = "Name the file that the other servers use, or used before, with --secret-key-file";
     return new CliError("bad_configuration", message, { cause, todo });
+  }
+  if (name === "CertificateError") {
+    const todo = "Give the certificate with its chain in --tls-cert and its key in --tls-key, both as PEM";
+    return new CliError("bad_configuration", `cannot speak TLS: ${message}`, { cause, todo });
   }
   if (name === "ArtifactsPlaceError") {
     const { isOutOfReach } = cause as { isOutOfReach?: boolean };

@@ -1,17 +1,19 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { ServerProof } from "../../sdk/server-proof.ts";
+import type { ServerProof } from "../../sdk/server-proof.ts";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import { accountName, identity } from "../../shared/auth.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { type Env, tanvritHome } from "../../shared/config/home.ts";
 import { readJson } from "../../shared/config/json.ts";
 import { own } from "../../shared/own.ts";
+import { serverPin } from "../../shared/server-pin.ts";
 import { serverKey } from "../../shared/server-proof.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { isLoopbackUrl } from "../../shared/url.ts";
 import { CliError } from "../exit/failure.ts";
+import { type GivenTrust, proofOf, refusePlainHttp } from "./server-trust.ts";
 import { takeTurn } from "./turn.ts";
 
 export const DEFAULT_WORKSPACE = "local";
@@ -28,6 +30,10 @@ const workspace = z.strictObject({
   identity: identity.optional(),
   /** The server's public key. Over plain HTTP, tokens go only to a server that proves it owns this key. */
   serverKey: serverKey.optional(),
+  /** The server's certificate, if no authority signed it. Nothing goes to a server whose certificate has another key. */
+  pin: serverPin.optional(),
+  /** At the sign-in, the person allowed plain HTTP to a server on another machine. */
+  insecureHttp: z.literal(true).optional(),
 });
 export type Workspace = z.infer<typeof workspace>;
 
@@ -96,7 +102,7 @@ export interface ChosenWorkspace {
   url: string;
   /** What config.json has on it; undefined if nobody ever signed in to it. */
   known: Workspace | undefined;
-  /** Proves that the URL still leads to the server of the sign-in; absent if nobody signed in there. */
+  /** Proves that the URL leads to the server of the sign-in, or the one with the given fingerprint; absent if neither is known. */
   proof?: ServerProof;
 }
 
@@ -113,7 +119,7 @@ export async function isKnownWorkspace(
 /** The workspace and URL that a command means: the given ones, else the file's, else the default. */
 export async function chooseWorkspace(
   env: Env,
-  given: { workspace?: string; url?: string },
+  given: { workspace?: string; url?: string } & GivenTrust,
 ): Promise<ChosenWorkspace> {
   const config = await loadWorkspaces(env);
   const name = given.workspace ?? config.current ?? DEFAULT_WORKSPACE;
@@ -123,7 +129,10 @@ export async function chooseWorkspace(
     asked === undefined
       ? (known?.url ?? (name === DEFAULT_WORKSPACE ? DEFAULT_URL : undefined))
       : meansSame(asked, known?.url);
-  if (url !== undefined) return { name, url, known, proof: proofOf(name, url, known) };
+  if (url !== undefined) {
+    refusePlainHttp(url, given, known);
+    return { name, url, known, proof: proofOf(env, name, url, known, given) };
+  }
   throw new CliError("bad_configuration", `there is no workspace ${name} in ${configPath(env)}`, {
     todo: `Sign in with tanvrit-compute auth login --workspace ${name} --url URL, or choose one from tanvrit-compute workspace list`,
   });
@@ -133,18 +142,6 @@ export async function chooseWorkspace(
 function meansSame(asked: string, known: string | undefined): string {
   if (known === undefined || !isLoopbackUrl(known) || new URL(asked).hostname !== "localhost") return asked;
   return new URL(asked).port === new URL(known).port ? known : asked;
-}
-
-/** True also for another loopback address with the same port: a slip, or another account's program. */
-function mayBeSame(url: string, known: string): boolean {
-  if (url === known) return true;
-  return isLoopbackUrl(url) && isLoopbackUrl(known) && new URL(url).port === new URL(known).port;
-}
-
-function proofOf(name: string, url: string, known: Workspace | undefined): ServerProof | undefined {
-  if (known?.serverKey === undefined || !mayBeSame(url, known.url)) return undefined;
-  const todo = `If the server was set up again, sign in again with tanvrit-compute auth login --workspace ${name}; otherwise find out what listens there`;
-  return new ServerProof({ url, key: known.serverKey, todo });
 }
 
 /** A URL as it is compared and stored: without a slash at the end. */

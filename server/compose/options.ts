@@ -6,13 +6,15 @@ import { poolsSetting, pricesSetting } from "../../shared/credit.ts";
 import { accountLists } from "../../shared/sockets/local-server.ts";
 import type { SessionLife } from "../auth/tokens.ts";
 import { type Pricing, pricingOf } from "../credit/pricing.ts";
-import { readPlace } from "../http/own-names.ts";
+import { plainName, readPlace } from "../http/own-names.ts";
 import {
   type RetentionSettings,
   retentionFile,
   retentionOptions,
   retentionSettings,
 } from "../retention/settings.ts";
+import type { TlsSettings } from "../tls/open-certificates.ts";
+import { tlsFile, tlsOptions, tlsSettings } from "../tls/options.ts";
 import { type ArtifactsPlace, artifactsOptions, artifactsPlaceOf, httpUrl } from "./artifacts-place.ts";
 
 const hostPattern = optionText.refine((name) => readPlace(name.replace(/^\*\./, ""), 0) !== undefined, {
@@ -117,6 +119,7 @@ export const serverOptions = defineOptions({
     schema: httpUrl.optional(),
     help: "The URL that others use for this server when it is behind a proxy or a forwarded port",
   },
+  ...tlsOptions,
   "session-idle-days": {
     kind: "value",
     placeholder: "DAYS",
@@ -165,6 +168,7 @@ export interface ServerSettings {
   reusePort: boolean;
   /** How long sessions can be renewed. */
   sessionLife: SessionLife;
+  tls: TlsSettings;
   /** URLs at which others reach this server. */
   publicUrls: readonly string[];
   /** Directories that list the servers of this account, for auth login. */
@@ -195,6 +199,7 @@ export function serverSettings(
       idleMs: values["session-idle-days"] * DAY_MS,
       maxMs: values["session-max-days"] * DAY_MS,
     },
+    tls: tlsSettings(values, plainName(values.host)),
     publicUrls: values["public-url"] === undefined ? [] : [values["public-url"]],
     signInLists: accountLists(homeIfAny(env)),
     pricing: pricingOf(file),
@@ -217,6 +222,7 @@ export const serverFile = z
     secretKeyFile: z.string().optional(),
     reusePort: z.boolean().optional(),
     publicUrl: z.string().optional(),
+    ...tlsFile,
     sessionIdleDays: z.number().optional(),
     sessionMaxDays: z.number().optional(),
     pools: poolsSetting.optional(),

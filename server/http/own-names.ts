@@ -7,6 +7,8 @@ export interface ListeningAt {
   /** The `--host` option: an address or a name. */
   host: string;
   port: number;
+  /** Whether the server itself speaks TLS; what is in front of it may do so in any case. */
+  isTls?: boolean;
   /** Names that proxies and load balancers pass on: `name` with any port, `name:port`, or `*.name`. Lower case. */
   allowedHosts: readonly string[];
   /** URLs at which others reach the server; their names are accepted with any port. */
@@ -25,6 +27,7 @@ interface Place {
 
 const MAX_SHOWN = 80;
 const HTTP_PORT = 80;
+const HTTPS_PORT = 443;
 /** Values of `Sec-Fetch-Site` with which a browser reports that the page is from another site. */
 const OTHER_SITES = ["cross-site", "same-site"];
 
@@ -35,6 +38,8 @@ const OTHER_SITES = ["cross-site", "same-site"];
 export class OwnNames {
   private readonly bound: Place;
   private readonly isLoopback: boolean;
+  /** The port that a `Host` header without one means. */
+  private readonly defaultPort: number;
   private readonly machineNames: readonly string[];
   private readonly allowed: readonly string[];
   private readonly allowedOrigins: readonly string[];
@@ -45,6 +50,7 @@ export class OwnNames {
     const name = plainName(at.host);
     this.bound = { name, port: at.port };
     this.isLoopback = isLoopback(name);
+    this.defaultPort = at.isTls ? HTTPS_PORT : HTTP_PORT;
     this.allowed = [...at.allowedHosts, ...at.publicUrls.map((url) => new URL(url).hostname)];
     this.allowedOrigins = at.allowedOrigins ?? [];
     const own = at.hostname.toLowerCase();
@@ -60,7 +66,7 @@ export class OwnNames {
   check(headers: Headers, isVisit = false): void {
     const said = headers.get("host") ?? "";
     if (said !== this.lastOwnHost) {
-      const host = readPlace(said, HTTP_PORT);
+      const host = readPlace(said, this.defaultPort);
       if (!host || !this.isOwn(host)) throw foreignHost(said);
       this.lastOwnHost = said;
     }
@@ -89,7 +95,7 @@ export class OwnNames {
   private isOwnOrigin(origin: string, host: string): boolean {
     const scheme = /^(https?):\/\/([^/]+)$/.exec(origin);
     if (!scheme) return false;
-    const defaultPort = scheme[1] === "https" ? 443 : HTTP_PORT;
+    const defaultPort = scheme[1] === "https" ? HTTPS_PORT : HTTP_PORT;
     const page = readPlace(scheme[2] ?? "", defaultPort);
     const asked = readPlace(host, defaultPort);
     if (!page || !asked) return false;

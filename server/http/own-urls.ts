@@ -1,5 +1,6 @@
 import { isIP, isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
+import type { ServerPin } from "../../shared/server-pin.ts";
 import { isLoopback, isLoopbackUrl } from "../../shared/url.ts";
 
 const ANY_IPV4 = "0.0.0.0";
@@ -9,6 +10,8 @@ export interface Listening {
   /** The numeric address that the server listens on. */
   address: string;
   port: number;
+  /** Its certificate; undefined: it speaks plain HTTP. */
+  pin?: ServerPin | undefined;
 }
 
 /**
@@ -24,9 +27,14 @@ export class OwnUrls {
     private readonly publicUrls: readonly string[] = [],
   ) {}
 
-  /** Call it as soon as the server listens. */
+  /** Call it as soon as the server listens, and when its certificate changes. */
   listensOn(listening: Listening): void {
     this.listening = listening;
+  }
+
+  /** The server's certificate, if it speaks TLS. */
+  get pin(): ServerPin | undefined {
+    return this.listening?.pin;
   }
 
   /** First the URLs for a client on this machine, then those for others. */
@@ -39,17 +47,28 @@ export class OwnUrls {
     return this.publicUrls[0];
   }
 
-  /** The server's own URL that this URL stands for, or undefined if it is not ours. `localhost` stands for our address. */
+  /**
+   * The server's own URL that this URL stands for, or undefined if it is not ours. `localhost` stands for our address, and
+   * `http:` for `https:` if the server speaks TLS.
+   */
   meantBy(url: string): string | undefined {
     const plain = url.replace(/\/+$/, "");
     if (this.publicUrls.includes(plain)) return plain;
     const { listening } = this;
     if (!listening || !URL.canParse(plain)) return undefined;
-    const { protocol, hostname, port, origin, pathname, search, hash, username } = new URL(plain);
+    const isOfScheme = plain.startsWith(`${this.scheme}:`) || plain.startsWith("http:");
+    const { protocol, hostname, host, port, pathname, search, hash, username } = new URL(plain);
     const isBare = pathname === "/" && search + hash + username === "";
-    if (protocol !== "http:" || Number(port || 80) !== listening.port || !isBare) return undefined;
+    const usual = protocol === "https:" ? 443 : 80;
+    if (!isOfScheme || Number(port || usual) !== listening.port || !isBare) return undefined;
     if (hostname === "localhost") return this.localUrls().find(isLoopbackUrl);
-    return this.isOwnHost(hostname.replace(/^\[|\]$/g, ""), listening.address) ? origin : undefined;
+    return this.isOwnHost(hostname.replace(/^\[|\]$/g, ""), listening.address)
+      ? new URL(`${this.scheme}://${host}`).origin
+      : undefined;
+  }
+
+  private get scheme(): "http" | "https" {
+    return this.pin ? "https" : "http";
   }
 
   private localUrls(): string[] {
@@ -58,7 +77,9 @@ export class OwnUrls {
     const hosts = address === ANY ? ["127.0.0.1", "::1"] : [address === ANY_IPV4 ? "127.0.0.1" : address];
     // If the server was given a name to listen on, clients should use that name.
     const named = isIP(this.host) === 0 && this.host !== "localhost" ? [this.host] : [];
-    return [...named, ...hosts].map((host) => `http://${host.includes(":") ? `[${host}]` : host}:${port}`);
+    return [...named, ...hosts].map(
+      (host) => `${this.scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    );
   }
 
   private isOwnHost(host: string, address: string): boolean {

@@ -56,6 +56,7 @@ type Asked = Wire<Answer, unknown>;
  */
 export class LocalSignIn {
   private readonly asking = new Set<Socket<Asked>>();
+  private written: { id: string; socket: string; places: readonly string[] } | undefined;
 
   constructor(private readonly parts: LocalSignInParts) {}
 
@@ -71,16 +72,31 @@ export class LocalSignIn {
       process.platform === "win32"
         ? `\\\\.\\pipe\\tanvrit-compute-${id}`
         : socketPath(directory, `${id}.sock`);
-    const record: LocalServer = { urls: this.parts.urls.all, pid: process.pid, socket };
     using begun = new DisposableStack();
     const places: string[] = [];
     begun.defer(() => removeRecords(id, places));
     begun.adopt(listenOn<Asked>(socket, this.handler()), (stop) => stop());
     for (const place of [directory, ...lists]) {
-      if (await this.writeRecord(place, id, record)) places.push(place);
+      if (await this.makeRecord(place, id, socket)) places.push(place);
     }
+    this.written = { id, socket, places };
     const open = begun.move();
     return () => open.dispose();
+  }
+
+  /** Writes the records again, as what they say has changed. */
+  writeAgain(): void {
+    const { id, socket, places } = this.written ?? { id: "", socket: "", places: [] };
+    for (const place of places) {
+      try {
+        this.writeRecord(place, id, socket);
+      } catch (error) {
+        this.parts.log.warn("the server could not change its entry in this list", {
+          list: place,
+          error: (error as Error).message,
+        });
+      }
+    }
   }
 
   private handler() {
@@ -145,7 +161,7 @@ export class LocalSignIn {
         throw new ComputeError("not_found", `The server is at ${own}, not at ${given}.`);
       }
       const tokens = await this.signIn(business, user);
-      return { ok: true, url, serverKey: this.parts.serverKey, tokens };
+      return { ok: true, url, serverKey: this.parts.serverKey, pin: this.parts.urls.pin, tokens };
     } catch (error) {
       const known =
         error instanceof ComputeError
@@ -171,19 +187,25 @@ export class LocalSignIn {
   }
 
   /** Returns false if the record cannot be written there; commands then need another way to find the server. */
-  private async writeRecord(place: string, id: string, record: LocalServer): Promise<boolean> {
+  private async makeRecord(place: string, id: string, socket: string): Promise<boolean> {
     try {
       // The owner of a directory can replace what is in it, so the server creates this directory itself.
       if (isSocketPlace(dirname(place))) makeSocketPlace();
       makePrivateDirectory(place);
       await removeStale(place);
-      writeFileAtomic(join(place, `${id}.json`), `${JSON.stringify(record)}\n`);
+      this.writeRecord(place, id, socket);
       return true;
     } catch (error) {
       const why = "the server could not add itself to this list; auth login can find it with --data-dir";
       this.parts.log.warn(why, { list: place, error: (error as Error).message });
       return false;
     }
+  }
+
+  private writeRecord(place: string, id: string, socket: string): void {
+    const { all, pin } = this.parts.urls;
+    const record: LocalServer = { urls: all, pid: process.pid, socket, pin };
+    writeFileAtomic(join(place, `${id}.json`), `${JSON.stringify(record)}\n`);
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { accountName, tokenSet } from "../auth.ts";
 import { type ErrorCode, errorCodes } from "../errors.ts";
+import { serverPin } from "../server-pin.ts";
 import { socketPlace } from "./socket-path.ts";
 
 /** The record a server leaves for the commands of its own account: its URLs and its socket. */
@@ -12,6 +13,8 @@ export const localServer = z.object({
   pid: z.int(),
   /** The path of the socket for the same-machine sign-in. */
   socket: z.string().min(1),
+  /** Its certificate, if it speaks TLS. */
+  pin: serverPin.optional(),
 });
 export type LocalServer = z.infer<typeof localServer>;
 
@@ -44,6 +47,8 @@ export const localAnswer = z.discriminatedUnion("ok", [
     url: z.url(),
     /** The server's public key: see server.identity. */
     serverKey: z.string(),
+    /** Its certificate, if it speaks TLS. */
+    pin: serverPin.optional(),
     tokens: tokenSet,
   }),
   refusal,

@@ -34,7 +34,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["throttle"],
     ["auth"],
     ["audit", "bus"],
-    ["blob", "http"],
+    ["blob", "http", "tls"],
     ["oauth", "people"],
     ["pages", "workflow"],
     ["job", "log", "secret"],
