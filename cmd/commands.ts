@@ -105,6 +105,17 @@ export const commands: readonly CommandEntry[] = [
     summary: "Print an access token for other tools",
     load: () => import("./auth/print-token.ts"),
   },
+  {
+    path: "api-key create",
+    summary: "Make an API key for programs that act as you",
+    load: () => import("./api-key/create.ts"),
+  },
+  {
+    path: "api-key list",
+    summary: "List API keys, and when each was last used",
+    load: () => import("./api-key/list.ts"),
+  },
+  { path: "api-key revoke", summary: "End API keys", load: () => import("./api-key/revoke.ts") },
   { path: "job submit", summary: "Submit a job and print its id", load: () => import("./job/submit.ts") },
   {
     path: "job run",

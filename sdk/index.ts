@@ -1,3 +1,4 @@
+import { ApiKeys } from "./api-keys.ts";
 import { Artifacts } from "./artifacts.ts";
 import { Audit } from "./audit.ts";
 import { ComputeClient, type Credentials } from "./client.ts";
@@ -12,6 +13,7 @@ import { Templates } from "./templates.ts";
 import { TokenCredentials } from "./token-credentials.ts";
 import { TokenFile } from "./token-file.ts";
 
+export type { ApiKey } from "../shared/api-key.ts";
 export type { Artifact } from "../shared/artifact.ts";
 export type { AuditEntry } from "../shared/audit.ts";
 export type { CostEstimate, CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
@@ -75,6 +77,7 @@ export interface Compute {
   artifacts: Artifacts;
   secrets: Secrets;
   audit: Audit;
+  apiKeys: ApiKeys;
   /** Calls any endpoint by its id, once. */
   client: ComputeClient;
 }
@@ -101,6 +104,7 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
     artifacts: new Artifacts(client),
     secrets: new Secrets(client),
     audit: new Audit(client),
+    apiKeys: new ApiKeys(client),
     client,
   };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { apiKeyId } from "./api-key.ts";
 import { executionEnd, timestamp } from "./execution.ts";
 import { executionId, jobId, nodeId } from "./ids.ts";
 import { jobStatus } from "./job-state.ts";
@@ -15,6 +16,8 @@ export const job = z.object({
   /** The template or schedule that made the job; absent if it was submitted directly. */
   templateId: z.string().optional(),
   scheduleId: z.string().optional(),
+  /** The API key that the job was made with. */
+  apiKeyId: apiKeyId.optional(),
   status: jobStatus,
   /** Attempts assigned so far. */
   attempt: z.int().min(0),

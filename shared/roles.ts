@@ -10,7 +10,9 @@ const owners = ["owner"] as const;
  * (`Endpoint.right`), and handlers ask for `…-others` before they change what belongs to another person.
  */
 const table = {
-  /** One's own sign-in: who am I, sign out, change business. */
+  /** Who am I. */
+  "account.read": everybody,
+  /** One's own sign-in: sign out, change business. */
   account: everybody,
   "jobs.read": everybody,
   /** Submit jobs, and cancel, retry and delete one's own. */
@@ -29,8 +31,10 @@ const table = {
   "secrets.use": workers,
   "secrets.change": admins,
   "nodes.read": everybody,
-  /** Register nodes, and drain, rotate and delete one's own. */
+  /** Register nodes, and replace the keys of one's own. */
   "nodes.register": workers,
+  /** Drain, grant and delete one's own. */
+  "nodes.change": workers,
   "nodes.change-others": admins,
   /** Make tokens with which machines without a person register. */
   "nodes.enroll": admins,
@@ -52,6 +56,30 @@ export type Right = keyof typeof table;
 
 /** The rights to change what belongs to other people. */
 export type OthersRight = Extract<Right, `${string}.change-others`>;
+
+/**
+ * What no API key may do, whatever its role: make, see and end keys, sessions and other credentials, and change who belongs
+ * to the business. A stolen key can do nothing that outlives it.
+ */
+const notForKeys: readonly Right[] = [
+  "account",
+  "api-keys.own",
+  "api-keys.change-others",
+  "members.change",
+  "members.change-owners",
+  "nodes.register",
+  "nodes.enroll",
+];
+
+/** Whether an API key may have this right at all. A read-only key has only those to look at things. */
+export function keyMay(right: Right, { readOnly }: { readOnly: boolean }): boolean {
+  return !notForKeys.includes(right) && (!readOnly || right.endsWith(".read"));
+}
+
+/** The one of two roles that may do less. */
+export function lowerRole(one: Role, other: Role): Role {
+  return everybody.indexOf(one) > everybody.indexOf(other) ? one : other;
+}
 
 /** The roles that have a right, from the one that may do most. */
 export function rolesOf(right: Right): readonly Role[] {

@@ -34,6 +34,19 @@ export function limitOption(what: string, defaultText = String(DEFAULT_LIST_LIMI
   } as const;
 }
 
+/** `7d` in seconds, at most `maxSeconds`. `atMost` says how long that is. */
+export function lifetimeSeconds(maxSeconds: number, atMost: string) {
+  return z.string().transform((text, context) => {
+    const seconds = Math.round((durationMs(text) ?? 0) / 1_000);
+    if (seconds >= 1 && seconds <= maxSeconds) return seconds;
+    context.addIssue({
+      code: "custom",
+      message: `must be a time of at most ${atMost}, like 90s, 30m, 12h, 7d or 4w`,
+    });
+    return z.NEVER;
+  });
+}
+
 /** A day in UTC, or a time with its zone: without a zone it would mean a different moment on every machine. */
 const DATE_OR_TIME = /^\d{4}-\d{2}-\d{2}([T ].*(Z|[+-]\d{2}:?\d{2}))?$/i;
 

@@ -79,6 +79,7 @@ function describe(job: Job): Record<string, unknown> {
     // An array never runs; only its jobs do.
     attempt: job.array === undefined ? job.attempt : undefined,
     retries: job.maxRetries > 0 ? `${job.retryCount} of ${job.maxRetries}` : undefined,
+    apiKeyId: job.apiKeyId,
     executionId: job.executionId,
     nodeId: job.nodeId,
     cpuSeconds: job.cpuSeconds,

@@ -1,11 +1,10 @@
 import { isatty } from "node:tty";
-import { z } from "zod";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
-import { durationMs } from "../../shared/duration.ts";
 import { limits } from "../../shared/limits.ts";
 import { MAX_SECRET_BYTES, MAX_SECRET_TTL_SECONDS } from "../../shared/secret.ts";
 import { defineCommand } from "../command/command.ts";
+import { lifetimeSeconds } from "../command/common-options.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { CliError } from "../exit/failure.ts";
@@ -18,17 +17,6 @@ const STDIN = 0;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-/** `7d` in seconds. */
-const secretTtl = z.string().transform((text, context) => {
-  const seconds = Math.round((durationMs(text) ?? 0) / 1_000);
-  if (seconds >= 1 && seconds <= MAX_SECRET_TTL_SECONDS) return seconds;
-  context.addIssue({
-    code: "custom",
-    message: "must be a time of at most a year, like 90s, 30m, 12h, 7d or 4w",
-  });
-  return z.NEVER;
-});
-
 const options = defineOptions({
   "from-file": {
     kind: "value",
@@ -39,7 +27,7 @@ const options = defineOptions({
   ttl: {
     kind: "value",
     placeholder: "TIME",
-    schema: optionText.pipe(secretTtl).optional(),
+    schema: optionText.pipe(lifetimeSeconds(MAX_SECRET_TTL_SECONDS, "a year")).optional(),
     defaultText: "it stays",
     help: "Remove the secret after this long, like 12h or 7d, at most a year",
   },

@@ -1,6 +1,9 @@
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { ApiKeys } from "../api-key/api-keys.ts";
+import { apiKeyHandlers } from "../api-key/handlers.ts";
 import { filesUsage } from "../artifact/files-usage.ts";
+import { KeySecrets } from "../auth/key-secrets.ts";
 import { NodeKeys } from "../auth/node-keys.ts";
 import { ServerKey } from "../auth/server-key.ts";
 import { type SessionLife, Tokens } from "../auth/tokens.ts";
@@ -22,11 +25,24 @@ export interface IdentityParts {
 
 /** Who calls, and who answers: tokens, node keys, the server's own key, and the sign-in on this machine. */
 export async function composeIdentity(
-  { stores, bus, log, record, now }: PlaneBase,
+  { stores, bus, log, record, now, onError }: PlaneBase,
   { urls, sessionLife, pruneArtifacts }: IdentityParts,
 ) {
   const { sessions, nodes, jobs, retention, file } = stores;
   const keys = new NodeKeys(now, undefined, await sessions.secret("node-keys"));
+  const apiKeys = new ApiKeys({
+    store: stores.apiKeys,
+    sessions,
+    secrets: new KeySecrets({
+      now,
+      ownMark: await sessions.secret("api-keys"),
+      owner: "API key",
+      hasOlder: false,
+    }),
+    now,
+    onSessionEnd: (sessionId) => bus.publish("session", { sessionId }),
+    onError,
+  });
   const tokens = await Tokens.open(sessions, now, sessionLife, () => urls.publicUrl ?? urls.all[0]);
   const serverKey = await ServerKey.open(sessions);
   const reseal = () => resealAll(stores);
@@ -48,7 +64,7 @@ export async function composeIdentity(
     log,
     now,
   });
-  const authenticator = new Authenticator({ tokens, keys, sessions, nodes });
+  const authenticator = new Authenticator({ tokens, keys, apiKeys, sessions, nodes });
   const authenticate = async (headers: Headers, endpoint: Endpoint) => {
     try {
       return await authenticator.authenticate(headers, endpoint);
@@ -62,6 +78,7 @@ export async function composeIdentity(
     (await jobs.find(businessId, jobId)) !== undefined;
   return {
     keys,
+    apiKeys,
     localSignIn,
     authenticate,
     /** @param onSessionEnd removes what the session gave access to. */
@@ -69,6 +86,7 @@ export async function composeIdentity(
       ...authHandlers({ sessions, tokens, bus, onSessionEnd, now }),
       ...identityHandlers(serverKey, urls),
       ...ticketHandlers(tokens, hasJob),
+      ...apiKeyHandlers(apiKeys),
     }),
   };
 }

@@ -1,3 +1,4 @@
+import { apiKeySteps, MongoApiKeyStore } from "../api-key/api-key-store.mongo.ts";
 import { artifactSteps, MongoArtifactStore } from "../artifact/artifact-store.mongo.ts";
 import { auditSteps, MongoAuditStore } from "../audit/audit-store.mongo.ts";
 import { MongoOneTimeStore, oneTimeSteps } from "../auth/one-time-store.mongo.ts";
@@ -49,6 +50,7 @@ export const mongoSteps = [
   ...artifactSteps,
   ...workflowSteps,
   ...auditSteps,
+  ...apiKeySteps,
 ];
 
 export async function openMongo(url: string, seal: Seal): Promise<Stores> {
@@ -66,6 +68,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     executions: new MongoExecutionStore(store),
     assignments: new MongoAssignStore(store),
     sessions: new MongoSessionStore(store, seal),
+    apiKeys: new MongoApiKeyStore(store),
     people: new MongoPersonStore(store),
     visits: new MongoVisitStore(store),
     passkeys: new MongoPasskeyStore(store),

@@ -1,5 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { apiKeyMigrations, SqliteApiKeyStore } from "../api-key/api-key-store.sqlite.ts";
 import { artifactMigrations, SqliteArtifactStore } from "../artifact/artifact-store.sqlite.ts";
 import { auditMigrations, SqliteAuditStore } from "../audit/audit-store.sqlite.ts";
 import { oneTimeMigrations, SqliteOneTimeStore } from "../auth/one-time-store.sqlite.ts";
@@ -55,6 +56,7 @@ export const sqliteMigrations = [
   ...artifactMigrations,
   ...workflowMigrations,
   ...auditMigrations,
+  ...apiKeyMigrations,
 ];
 
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError if another server has it open. */
@@ -70,6 +72,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     executions: new SqliteExecutionStore(store),
     assignments: new SqliteAssignStore(store),
     sessions: new SqliteSessionStore(store, seal),
+    apiKeys: new SqliteApiKeyStore(store),
     people: new SqlitePersonStore(store),
     visits: new SqliteVisitStore(store),
     passkeys: new SqlitePasskeyStore(store),

@@ -142,7 +142,11 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
     logLimits: settings,
   });
   const templates = composeTemplates(base, jobs);
-  const schedules = composeSchedules(base, { jobs: jobs.service, templates: templates.service });
+  const schedules = composeSchedules(base, {
+    jobs: jobs.service,
+    templates: templates.service,
+    apiKeys: identity.apiKeys,
+  });
   const retention = composeRetention(base, settings, collector.ask);
   const artifacts = await composeArtifacts(base, urls, settings.artifacts, collector.ask);
   return {

@@ -1,3 +1,4 @@
+import type { ApiKeys } from "../api-key/api-keys.ts";
 import type { JobService } from "../job/job-service.ts";
 import { scheduleHandlers } from "../schedule/handlers.ts";
 import { ScheduleService } from "../schedule/schedule-service.ts";
@@ -8,24 +9,27 @@ import type { PlaneBase } from "./base.ts";
 export interface ScheduleComposition {
   jobs: JobService;
   templates: TemplateService;
+  apiKeys: ApiKeys;
 }
 
 /** Schedules, and the task that fires them. */
 export function composeSchedules(
   { stores, bus, ownership, now, onError, runnerOf }: PlaneBase,
-  { jobs, templates }: ScheduleComposition,
+  { jobs, templates, apiKeys }: ScheduleComposition,
 ) {
   const parts = {
     schedules: stores.schedules,
     jobs,
     renderTemplate: templates.render.bind(templates),
+    keyUse: apiKeys.useLater.bind(apiKeys),
     bus,
     now,
     onError,
   };
   const scheduler = new Scheduler(parts);
   const onDue = (atMs: number) => bus.publish("due", { what: "fire", atMs });
-  const service = new ScheduleService({ ...parts, scheduler, checkJob: jobs.check.bind(jobs), onDue });
+  const checks = { checkJob: jobs.check.bind(jobs), checkMaker: jobs.checkMaker.bind(jobs) };
+  const service = new ScheduleService({ ...parts, ...checks, scheduler, onDue });
   return {
     runner: runnerOf(scheduleTask(scheduler)),
     scheduler,

@@ -1,3 +1,4 @@
+import type { ApiKeyStore } from "../api-key/api-key-store.ts";
 import type { ArtifactStore } from "../artifact/artifact-store.ts";
 import type { AuditStore } from "../audit/audit-store.ts";
 import type { OneTimeStore } from "../auth/one-time-store.ts";
@@ -33,6 +34,7 @@ export interface Stores {
   executions: ExecutionStore;
   assignments: AssignStore;
   sessions: SessionStore;
+  apiKeys: ApiKeyStore;
   people: PersonStore;
   visits: VisitStore;
   passkeys: PasskeyStore;

@@ -17,6 +17,7 @@ import { checkTicket } from "./check-ticket.ts";
 import type { Caller, Handlers, RequestContext, StreamEvent } from "./handler.ts";
 import type { OwnNames } from "./own-names.ts";
 import { invalidRequest, isServerFault, problemResponse } from "./problem.ts";
+import { rateLimitHeaders } from "./rate-limit-headers.ts";
 import { allowOrigins, securityHeaders } from "./security-headers.ts";
 import { sseResponse } from "./sse.ts";
 
@@ -172,7 +173,7 @@ async function serve(
     if (waits(endpoint)) {
       return await serveWait(parts, { id, endpoint, requestId }, call, context);
     }
-    return jsonResponse(await call(context), requestId);
+    return jsonResponse(await call(context), requestId, headersFor(caller));
   } catch (error) {
     if (isServerFault(error) && !isStop(parts, error))
       parts.log.error("a request failed", { endpoint: id, requestId, error });
@@ -276,10 +277,20 @@ async function serveWait(
   }
 }
 
-function jsonResponse(output: unknown, requestId: string): Response {
+function jsonResponse(output: unknown, requestId: string, more: Record<string, string> = {}): Response {
   return new Response(JSON.stringify(output), {
-    headers: { "content-type": "application/json", "x-request-id": requestId, "cache-control": "no-store" },
+    headers: {
+      "content-type": "application/json",
+      "x-request-id": requestId,
+      "cache-control": "no-store",
+      ...more,
+    },
   });
+}
+
+/** How much is left of the limits of an API key that has just made jobs. */
+function headersFor(caller: Caller): Record<string, string> {
+  return caller.kind === "user" ? rateLimitHeaders(caller.apiKey?.left ?? []) : {};
 }
 
 function waits(endpoint: Endpoint): boolean {

@@ -39,6 +39,7 @@ function actorOf(caller: Caller): AuditActor {
         userId: caller.userId,
         userName: caller.userName,
         sessionId: caller.sessionId,
+        ...(caller.apiKey && { keyId: caller.apiKey.apiKeyId }),
       };
     case "node":
       return { kind: "node", nodeId: caller.nodeId };

@@ -111,6 +111,13 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "templates.delete": { event: "template deleted", input: ["template"] },
   "templates.run": { event: "template run", output: ["jobId"], isLater: true },
 
+  "api-keys.create": {
+    event: "API key made",
+    output: ["apiKeyId", "name", "role", "readOnly", "maxJobsPerHour", "maxConcurrent", "expiresAt"],
+  },
+  "api-keys.list": "nothing",
+  "api-keys.revoke": { event: "API key ended", input: ["apiKeyId"] },
+
   "secrets.set": { event: "secret set", input: ["name"], output: ["version"] },
   "secrets.list": "nothing",
   "secrets.delete": { event: "secrets deleted", output: ["deleted"] },

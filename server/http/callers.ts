@@ -1,9 +1,8 @@
-import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
-import type { Caller, NodeIdentity, RequestContext } from "./handler.ts";
+import type { Caller, NodeIdentity, RequestContext, User } from "./handler.ts";
 
 /** The calling user. Use it only where the endpoint table allows only users. */
-export function userOf({ caller }: RequestContext): Identity {
+export function userOf({ caller }: RequestContext): User {
   if (caller.kind === "user") return caller;
   throw wrongCaller("user", caller);
 }

@@ -1,17 +1,28 @@
 import type { Role } from "../../shared/auth.ts";
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { ComputeError } from "../../shared/errors.ts";
-import { may, type Right, rolesOf } from "../../shared/roles.ts";
-import type { Caller } from "./handler.ts";
+import { keyMay, may, type Right, rolesOf } from "../../shared/roles.ts";
+import type { Caller, User } from "./handler.ts";
 
-/** Throws `forbidden` if a person's role does not allow what the endpoint does. */
+/** Throws `forbidden` if a person's role, or their API key, does not allow what the endpoint does. */
 export function checkRight(caller: Caller, { right }: Pick<Endpoint, "right">): void {
-  if (caller.kind === "user" && right !== undefined) requireRight(caller, right);
+  if (caller.kind !== "user" || right === undefined) return;
+  const { apiKey } = caller;
+  if (apiKey && !keyMay(right, { readOnly: false })) {
+    throw new ComputeError("forbidden", "An API key cannot do this; a person must sign in for it.");
+  }
+  if (apiKey && !keyMay(right, apiKey)) {
+    throw new ComputeError(
+      "forbidden",
+      `The API key ${apiKey.name} (${apiKey.apiKeyId}) is read-only. Use another key to change something.`,
+    );
+  }
+  requireRight(caller, right);
 }
 
 /** Throws `forbidden` unless the role has the right. */
 export function requireRight(
-  { role, businessName }: Pick<Extract<Caller, { kind: "user" }>, "role" | "businessName">,
+  { role, businessName, apiKey }: Pick<User, "role" | "businessName" | "apiKey">,
   right: Right,
 ): void {
   if (may(role, right)) return;
@@ -19,7 +30,7 @@ export function requireRight(
   const asked = may("member", right) ? "members.change" : right;
   throw new ComputeError(
     "forbidden",
-    `Your role in ${businessName} is ${role}; this takes ${inWords(rolesOf(right))}. Ask ${inWords(rolesOf(asked))} of ${businessName}.`,
+    `${apiKey ? "The role of this API key" : "Your role"} in ${businessName} is ${role}; this takes ${inWords(rolesOf(right))}. Ask ${inWords(rolesOf(asked))} of ${businessName}.`,
   );
 }
 

@@ -7,6 +7,7 @@ import type {
   StreamId,
 } from "../../shared/endpoints/index.ts";
 import type { NodeCondition } from "../../shared/node.ts";
+import type { KeyUse } from "../auth/key-limits.ts";
 import type { Access } from "../auth/tokens.ts";
 import type { IncomingBytes, OutgoingBytes } from "./byte-bodies.ts";
 
@@ -24,8 +25,11 @@ export interface NodeIdentity {
   condition: NodeCondition;
 }
 
+/** A person, or a program with an API key of theirs. */
+export type User = { kind: "user"; apiKey?: KeyUse } & Access;
+
 /** The caller, already checked against the endpoint's `callers`; handlers only pick the fields that they need. */
-export type Caller = { kind: "anyone" } | ({ kind: "user" } & Access) | ({ kind: "node" } & NodeIdentity);
+export type Caller = { kind: "anyone" } | User | ({ kind: "node" } & NodeIdentity);
 
 export interface RequestContext {
   caller: Caller;

@@ -12,6 +12,7 @@ export function problemResponse(error: unknown, requestId: string): Response {
         );
   const problem: Problem = known.toProblem(requestId);
   const headers = new Headers({
+    ...known.headers,
     "content-type": "application/problem+json",
     "x-request-id": requestId,
     "cache-control": "no-store",

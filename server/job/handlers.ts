@@ -81,7 +81,7 @@ export function jobHandlers(
     },
     "jobs.retry": async ({ jobId, ...choice }, context) => {
       await requireOwn(context, jobId);
-      const { job, ...counts } = await jobs.retry(businessOf(context), jobId, choice);
+      const { job, ...counts } = await jobs.retry(userOf(context), jobId, choice);
       return { ...(await viewOf(job)), ...counts };
     },
   };

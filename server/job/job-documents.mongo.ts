@@ -12,6 +12,9 @@ export interface JobDocument {
   user_id: string;
   template_id?: string;
   schedule_id?: string;
+  api_key_id?: string;
+  /** The same, only while the job counts for the limits of the key: it is not over, and no array. */
+  open_key?: string;
   array_id?: string;
   /** The gate, only while the job is not over. */
   hold?: JobRecord["gate"];
@@ -118,6 +121,7 @@ export function jobDocument(job: JobRecord): JobDocument {
     user_id: job.userId,
     template_id: job.templateId,
     schedule_id: job.scheduleId,
+    api_key_id: job.apiKeyId,
     array_id: job.arrayId,
     name: job.manifest.name,
     labels: labels.length > 0 ? labels : undefined,
@@ -148,6 +152,7 @@ function changingJobFields(job: JobRecord) {
     hold: isOpen ? job.gate : undefined,
     after_ids: isOpen && job.gate === "after" ? after?.map(({ jobId }) => jobId) : undefined,
     open_group: isOpen && group !== undefined ? groupOf(job.businessId, group) : undefined,
+    open_key: isOpen && job.gate !== "array" ? job.apiKeyId : undefined,
     attempt: job.attempt,
     retry_count: job.retryCount,
     lost_count: job.lostCount,
@@ -173,6 +178,7 @@ export function jobFromDocument(document: JobDocument): JobRecord {
     userId: document.user_id,
     templateId: document.template_id,
     scheduleId: document.schedule_id,
+    apiKeyId: document.api_key_id,
     arrayId: document.array_id,
     gate: document.hold,
     manifest: document.manifest,

@@ -93,6 +93,10 @@ export const jobSteps = [
   collectionStep("job-5", "compute_jobs", [
     { key: { input_ids: 1 }, partialFilterExpression: { input_ids: { $exists: true } } },
   ]),
+  collectionStep("job-6", "compute_jobs", [
+    { key: { open_key: 1 }, partialFilterExpression: { open_key: { $exists: true } } },
+  ]),
+  collectionStep("job-7", "compute_key_usage", [{ key: { api_key_id: 1 }, unique: true }]),
 ];
 
 async function renewContainerKeys(db: Db): Promise<void> {

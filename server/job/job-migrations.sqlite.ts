@@ -1,5 +1,5 @@
 import type { Migration } from "../store/sqlite.ts";
-import { CLAIMABLE } from "./job-rows.sqlite.ts";
+import { CLAIMABLE, OPEN_WITH_KEY } from "./job-rows.sqlite.ts";
 
 export const jobMigrations: Migration[] = [
   {
@@ -93,5 +93,13 @@ export const jobMigrations: Migration[] = [
     id: "job-6",
     // The execution of a workflow of which only the failed jobs run again.
     sql: "ALTER TABLE compute_jobs ADD COLUMN rerun_of TEXT",
+  },
+  {
+    id: "job-7",
+    sql: `
+      ALTER TABLE compute_jobs ADD COLUMN api_key_id TEXT;
+      CREATE INDEX compute_jobs_of_key ON compute_jobs (api_key_id) WHERE ${OPEN_WITH_KEY};
+      CREATE TABLE compute_key_usage (api_key_id TEXT PRIMARY KEY, usage TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    `,
   },
 ];

@@ -17,6 +17,8 @@ export interface JobRecord {
   /** The template or schedule that the job was made from, if any. */
   templateId: string | undefined;
   scheduleId: string | undefined;
+  /** The API key that the job was made with, directly or through a schedule that was made with it. */
+  apiKeyId: string | undefined;
   /** The array the job belongs to. */
   arrayId: string | undefined;
   gate: JobGate | undefined;

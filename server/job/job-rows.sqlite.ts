@@ -8,6 +8,9 @@ export const CLAIMABLE = "status = 'QUEUED' AND not_before IS NULL AND hold IS N
 /** A job is not over. SQLite uses its partial indexes only if a query says it in these words. */
 export const OPEN = "status IN ('QUEUED', 'ASSIGNED', 'RUNNING')";
 
+/** A job that counts for the limits of the key it was made with. Queries must use this condition literally. */
+export const OPEN_WITH_KEY = `api_key_id IS NOT NULL AND hold IS NOT 'array' AND ${OPEN}`;
+
 /** A row of `compute_jobs`. */
 export interface JobRow {
   job_id: string;
@@ -15,6 +18,7 @@ export interface JobRow {
   user_id: string;
   template_id: string | null;
   schedule_id: string | null;
+  api_key_id: string | null;
   array_id: string | null;
   hold: string | null;
   manifest: string;
@@ -63,6 +67,7 @@ export function jobFromRow(row: JobRow): JobRecord {
     userId: row.user_id,
     templateId: row.template_id ?? undefined,
     scheduleId: row.schedule_id ?? undefined,
+    apiKeyId: row.api_key_id ?? undefined,
     arrayId: row.array_id ?? undefined,
     gate: (row.hold as JobRecord["gate"]) ?? undefined,
     manifest: JSON.parse(row.manifest),

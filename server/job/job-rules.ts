@@ -8,10 +8,11 @@ import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { JobGate, JobRecord } from "./job-record.ts";
 import { queueKeyOf } from "./requirement.ts";
 
-/** The template or schedule that a job is made from, if any. */
+/** The template or schedule that a job is made from, and the API key that it is made with, if any. */
 export interface JobOrigin {
-  templateId?: string;
-  scheduleId?: string;
+  templateId?: string | undefined;
+  scheduleId?: string | undefined;
+  apiKeyId?: string | undefined;
 }
 
 /** Whether a start time is further ahead than the relative one that was asked for, like `+10m`, can ever be. Pure. */
@@ -34,6 +35,7 @@ export function newJob(
     userId: by.userId,
     templateId: origin.templateId,
     scheduleId: origin.scheduleId,
+    apiKeyId: origin.apiKeyId,
     arrayId: undefined,
     gate,
     manifest,

@@ -14,6 +14,7 @@ import { BYTES_AT_ONCE, type JobSlice } from "./job-slices.ts";
 import { afterItsSources, type FieldPrefix } from "./job-sources.ts";
 import type { JobListQuery, JobStore } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
+import { checkRoom, checkTypes, insertFor, type Maker, refuseLimited, retryFor } from "./key-limits.ts";
 import type { ManualRetry, Retried } from "./manual-retry.ts";
 
 /** Refuses jobs that could not be paid for. */
@@ -53,18 +54,21 @@ export class JobService {
    * then; with a different manifest, throws `idempotency_key_reused`.
    */
   async submit(
-    by: Pick<Identity, "businessId" | "userId">,
+    by: Maker,
     submitted: JobManifest,
     idempotencyKey: string | undefined,
     origin: JobOrigin = {},
   ): Promise<JobRecord> {
     const manifest = afterItsSources(submitted);
+    checkTypes(by, [manifest]);
     await checkJobs(this.parts, by, [manifest], ONLY_JOB, idempotencyKey);
-    const job = newJob(by, manifest, origin, this.parts.now());
+    const nowMs = this.parts.now();
+    const job = newJob(by, manifest, { ...origin, apiKeyId: by.apiKey?.apiKeyId }, nowMs);
     const idempotency =
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, bodyHash: fingerprintOf(manifest) };
     const members = newArray(job).map((member) => ({ job: member, idempotency: undefined }));
-    const [outcome] = await this.parts.jobs.insert([{ job, idempotency }, ...members]);
+    const wanted = [{ job, idempotency }, ...members];
+    const [outcome] = await insertFor(this.parts.jobs, by, wanted, nowMs);
     if (!outcome) throw new Error("The store answered an insert of one job with nothing");
     if (!("job" in outcome)) {
       throw new ComputeError(
@@ -81,6 +85,12 @@ export class JobService {
   /** Checks the job of a schedule before it is stored. Throws what `submit` would throw for what it names. */
   async check(by: Pick<Identity, "businessId" | "userId">, manifest: JobManifest, at: string): Promise<void> {
     await checkNamed(this.parts, by, [afterItsSources(manifest, at)], () => at);
+  }
+
+  /** Checks that a person or program may make this job now. Throws `forbidden` or `rate_limited`. */
+  async checkMaker(by: Maker, manifest: JobManifest): Promise<void> {
+    checkTypes(by, [manifest]);
+    await checkRoom(this.parts.jobs, by, this.parts.now());
   }
 
   async retrieve(businessId: string, jobId: string): Promise<JobRecord> {
@@ -152,19 +162,35 @@ export class JobService {
    * were skipped because of it. `failed`: of a workflow only the jobs run that have not succeeded. Throws `not_found`, and `conflict` if there is nothing to queue.
    */
   async retry(
-    businessId: string,
+    by: Maker,
     jobId: string,
     { withDependents = false, failed = false }: RetryChoice = {},
   ): Promise<Retried & { job: JobRecord }> {
+    const { businessId } = by;
+    if (withDependents) refuseLimited(by, "retry jobs together with those that come after them");
     const before = await this.retrieve(businessId, jobId);
     refuseUnsupportedType(before);
+    checkTypes(by, [before.manifest]);
     const rerunOf = failed ? await failedJobsOf(before, this.parts.runs) : undefined;
     const lack = await lackOf(this.parts, before);
     if (lack !== undefined) throw new ComputeError("conflict", `Job ${jobId} cannot be run again: ${lack}`);
-    const done = await this.parts.retries.one(before, withDependents, rerunOf);
+    const places = { count: await this.jobsToRetry(before), nowMs: this.parts.now() };
+    const done = await retryFor(this.parts.jobs, by, places, () =>
+      this.parts.retries.one(before, withDependents, rerunOf),
+    );
     const job = await this.retrieve(businessId, jobId);
     if (done.queuedAgain > 0 || job.status !== before.status) return { ...done, job };
     throw new ComputeError("conflict", nothingToRetry(job, withDependents));
+  }
+
+  /** Of an array, those of its jobs that are over and did not succeed. */
+  private async jobsToRetry(job: JobRecord): Promise<number> {
+    const counts = await this.jobsByStatus(job);
+    if (!counts) return 1;
+    return [...counts].reduce(
+      (sum, [status, count]) => sum + (isFinal(status) && status !== "SUCCESS" ? count : 0),
+      0,
+    );
   }
 }
 

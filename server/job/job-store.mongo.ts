@@ -32,11 +32,13 @@ import {
   type JobEnd,
   type JobListQuery,
   type JobStore,
+  type LimitedKey,
   MAX_EXPIRING,
   type MatchingChanges,
   type NewJob,
   type Promoted,
 } from "./job-store.ts";
+import { LimitedInserts } from "./limited-inserts.mongo.ts";
 import { RETRY_MAX_MS } from "./retry-decision.ts";
 
 const INSERTS_PER_BATCH = 1_000;
@@ -49,9 +51,27 @@ export class MongoJobStore implements JobStore {
     maxInFlight: 2,
   });
 
+  private readonly limited: LimitedInserts;
+
   constructor(private readonly store: MongoStore) {
     this.jobs = store.collection("compute_jobs");
     this.changes = new JobChanges(store);
+    this.limited = new LimitedInserts(store, {
+      decide: (session, jobs) => this.outcomesIn(session, jobs),
+      write: (session, jobs, outcomes) => this.insertCreated(session, jobs, outcomes),
+    });
+  }
+
+  insertWithin(jobs: readonly NewJob[], key: LimitedKey, nowMs: number) {
+    return this.limited.add({ jobs, key, nowMs });
+  }
+
+  hold(key: LimitedKey, jobs: number, nowMs: number) {
+    return this.limited.hold(key, jobs, nowMs);
+  }
+
+  release(apiKeyId: string, holdId: string) {
+    return this.limited.release(apiKeyId, holdId);
   }
 
   async insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
@@ -285,12 +305,17 @@ export class MongoJobStore implements JobStore {
   /** Inserts all jobs or none. */
   private insertTogether(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
     return outlastOthers(
-      () => this.store.transaction((session) => this.insertIn(session, jobs)),
+      () =>
+        this.store.transaction(async (session) => {
+          const outcomes = await this.outcomesIn(session, jobs);
+          await this.insertCreated(session, jobs, outcomes);
+          return outcomes;
+        }),
       isFasterElsewhere,
     );
   }
 
-  private async insertIn(session: ClientSession, jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
+  private async outcomesIn(session: ClientSession, jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
     const known = await this.readByKeys(jobs, session);
     const outcomes = jobs.map((job): InsertOutcome => {
       const outcome = earlierOutcome(job, known);
@@ -298,10 +323,16 @@ export class MongoJobStore implements JobStore {
       if (job.idempotency) known.set(placeOf(job.job, job.idempotency.key), documentOf(job));
       return { kind: "created", job: job.job };
     });
-    const settled = allOrNone(outcomes, jobs);
-    const fresh = jobs.filter((_, i) => settled[i]?.kind === "created").map(documentOf);
+    return allOrNone(outcomes, jobs);
+  }
+
+  private async insertCreated(
+    session: ClientSession,
+    jobs: readonly NewJob[],
+    outcomes: readonly InsertOutcome[],
+  ): Promise<void> {
+    const fresh = jobs.filter((_, i) => outcomes[i]?.kind === "created").map(documentOf);
     if (fresh.length > 0) await this.jobs.insertMany(fresh, { session });
-    return settled;
   }
 
   private async readByKeys(

@@ -21,29 +21,65 @@ import { inputIdsOf } from "./job-sources.ts";
 import {
   allOrNone,
   type ChangeRequest,
+  countOf,
   type ExpiringJobs,
   type InsertOutcome,
   type JobEnd,
   type JobListQuery,
   type JobStore,
+  type LimitedKey,
   MAX_EXPIRING,
   type MatchingChanges,
   type NewJob,
   type Promoted,
+  type WithinLimits,
 } from "./job-store.ts";
+import { SqliteKeyUsage } from "./key-usage.sqlite.ts";
 import { RETRY_MAX_MS } from "./retry-decision.ts";
 
 const HAS_KEY = "business_id = $businessId AND user_id = $userId AND idempotency_key = $key";
 
 export class SqliteJobStore implements JobStore {
   private readonly lists: JobLists;
+  private readonly usage: SqliteKeyUsage;
 
   constructor(private readonly store: SqliteStore) {
     this.lists = new JobLists(store);
+    this.usage = new SqliteKeyUsage(store);
   }
 
   insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
-    return this.store.write(() => this.insertAll(jobs));
+    return this.store.write(() => {
+      const outcomes = this.outcomesOf(jobs);
+      this.insertCreated(jobs, outcomes);
+      return outcomes;
+    });
+  }
+
+  insertWithin(
+    jobs: readonly NewJob[],
+    key: LimitedKey,
+    nowMs: number,
+  ): Promise<WithinLimits<InsertOutcome[]>> {
+    return this.store.write((): WithinLimits<InsertOutcome[]> => {
+      const outcomes = this.outcomesOf(jobs);
+      const taken = this.usage.take(key, countOf(jobs, outcomes), nowMs);
+      if (taken.kind === "refused") return taken;
+      this.insertCreated(jobs, outcomes);
+      return { ...taken, result: outcomes };
+    });
+  }
+
+  hold(key: LimitedKey, jobs: number, nowMs: number): Promise<WithinLimits<string>> {
+    const holdId = crypto.randomUUID();
+    return this.store.write((): WithinLimits<string> => {
+      const taken = this.usage.take(key, jobs, nowMs, holdId);
+      return taken.kind === "refused" ? taken : { ...taken, result: holdId };
+    });
+  }
+
+  release(apiKeyId: string, holdId: string): Promise<void> {
+    return this.store.write(() => this.usage.release(apiKeyId, holdId));
   }
 
   async isKeyUsed({ businessId, userId }: Pick<JobRecord, "businessId" | "userId">, key: string) {
@@ -237,9 +273,9 @@ export class SqliteJobStore implements JobStore {
     return others;
   }
 
-  private insertAll(jobs: readonly NewJob[]): InsertOutcome[] {
+  private outcomesOf(jobs: readonly NewJob[]): InsertOutcome[] {
     const taken = new Map<string, NewJob>();
-    const outcomes = allOrNone(
+    return allOrNone(
       jobs.map((wanted) => {
         const earlier = this.earlierOutcome(wanted, taken);
         if (!earlier && wanted.idempotency) taken.set(placeOf(wanted), wanted);
@@ -247,10 +283,12 @@ export class SqliteJobStore implements JobStore {
       }),
       jobs,
     );
+  }
+
+  private insertCreated(jobs: readonly NewJob[], outcomes: readonly InsertOutcome[]): void {
     for (const [i, wanted] of jobs.entries()) {
       if (outcomes[i]?.kind === "created") this.insertOne(wanted);
     }
-    return outcomes;
   }
 
   /** @param taken keys that earlier jobs of the same insert have taken. */
@@ -275,10 +313,10 @@ export class SqliteJobStore implements JobStore {
 
   private insertOne({ job, idempotency }: NewJob): void {
     this.store.run(
-      `INSERT INTO compute_jobs (job_id, business_id, user_id, template_id, schedule_id, array_id, hold,
+      `INSERT INTO compute_jobs (job_id, business_id, user_id, template_id, schedule_id, api_key_id, array_id, hold,
          concurrency_group, name, manifest, queue_key, priority, status, attempt, retry_count, lost_count,
          idempotency_key, idempotency_hash, created_at, not_before, queue_deadline)
-       VALUES ($jobId, $businessId, $userId, $templateId, $scheduleId, $arrayId, $hold,
+       VALUES ($jobId, $businessId, $userId, $templateId, $scheduleId, $apiKeyId, $arrayId, $hold,
          $group, $name, $manifest, $queueKey, $priority, $status, $attempt, $retryCount, $lostCount,
          $key, $hash, $createdAt, $notBefore, $queueDeadline)`,
       {
@@ -287,6 +325,7 @@ export class SqliteJobStore implements JobStore {
         userId: job.userId,
         templateId: job.templateId ?? null,
         scheduleId: job.scheduleId ?? null,
+        apiKeyId: job.apiKeyId ?? null,
         arrayId: job.arrayId ?? null,
         hold: job.gate ?? null,
         group: job.gate === "array" ? null : (job.manifest.concurrency?.group ?? null),

@@ -1,4 +1,5 @@
 import type { JobStatus } from "../../shared/job-state.ts";
+import type { KeyLimits, KeyUse, LimitState } from "../auth/key-limits.ts";
 import type { KeepsTimes } from "../tasks/clock.ts";
 import type { GroupKey } from "./flow-store.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
@@ -23,6 +24,15 @@ export type InsertOutcome =
   | { kind: "existing"; job: JobRecord }
   | { kind: "key-reused" }
   | { kind: "held-back" };
+
+/** An API key with limits. */
+export type LimitedKey = KeyLimits & Pick<KeyUse, "apiKeyId">;
+
+/** `refused`: by this limit; nothing was written and nothing is used. `left`: how much of each limit is left. */
+export type WithinLimits<Result> = { left: LimitState[] } & (
+  | { kind: "within"; result: Result }
+  | { kind: "refused"; by: LimitState; retryAfterSeconds: number }
+);
 
 /** What a decision changes: the new job, the new execution, or both. What is left out stays unchanged. */
 export interface Decision<Result> {
@@ -113,6 +123,21 @@ export interface JobEnd {
 export interface JobStore extends KeepsTimes {
   /** Inserts all jobs or none. Resolves with one outcome per job, in order. */
   insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]>;
+  /**
+   * The same within the limits of the key that the jobs are made with. Jobs that are created count, and arrays as many as
+   * they have; concurrent calls at all servers never exceed a limit.
+   */
+  insertWithin(
+    jobs: readonly NewJob[],
+    key: LimitedKey,
+    nowMs: number,
+  ): Promise<WithinLimits<InsertOutcome[]>>;
+  /**
+   * Counts jobs that are about to be queued again as if they were made with the key, and keeps places for them until
+   * `release`, or for a minute. Resolves with the id of the hold.
+   */
+  hold(key: LimitedKey, jobs: number, nowMs: number): Promise<WithinLimits<string>>;
+  release(apiKeyId: string, holdId: string): Promise<void>;
   find(businessId: string, jobId: string): Promise<JobRecord | undefined>;
   /** Whether a job of the user was inserted with this idempotency key. */
   isKeyUsed(by: Pick<JobRecord, "businessId" | "userId">, key: string): Promise<boolean>;
@@ -155,6 +180,11 @@ export interface JobStore extends KeepsTimes {
   artifactsInUse(ids: readonly string[], endedAfterMs: number): Promise<string[]>;
   /** Of all businesses: those of the jobs that exist. */
   endsOf(jobIds: readonly string[]): Promise<Map<string, JobEnd>>;
+}
+
+/** How many of these jobs count: of an array, its jobs and not itself. */
+export function countOf(jobs: readonly NewJob[], outcomes: readonly InsertOutcome[]): number {
+  return jobs.filter(({ job }, i) => outcomes[i]?.kind === "created" && job.gate !== "array").length;
 }
 
 /**

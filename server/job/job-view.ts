@@ -12,6 +12,7 @@ export function jobView(record: JobRecord, unschedulableReason?: string, costMic
     userId: record.userId,
     templateId: record.templateId,
     scheduleId: record.scheduleId,
+    apiKeyId: record.apiKeyId,
     arrayId: record.arrayId,
     hold: record.gate,
     status: record.status,

@@ -5,6 +5,7 @@ import type { Handlers, RequestContext } from "../http/handler.ts";
 import { onlyOwn } from "../http/ownership.ts";
 import { decodeCursor, encodeCursor } from "../http/page.ts";
 import { jobQuery } from "./job-query.ts";
+import { refuseLimited } from "./key-limits.ts";
 import type { ManyJobs, RetryPlace } from "./many-jobs.ts";
 
 type ManyJobsHandlers = Pick<Handlers, "jobs.submit-batch" | "jobs.cancel-matching" | "jobs.retry-matching">;
@@ -22,6 +23,7 @@ export function manyJobsHandlers(many: ManyJobs): ManyJobsHandlers {
       return { ...counts, nextCursor: nextBeforeJobId && encodeCursor(nextBeforeJobId) };
     },
     "jobs.retry-matching": async (input, context) => {
+      refuseLimited(userOf(context), "retry many jobs at once");
       const query = queryOf(input, context);
       const { next, ...counts } = await many.retry(query, placeOf(input.cursor), input.withDependents);
       return { ...counts, nextCursor: next && encodeCursor(`${next.behindJobId}/${next.lastJobId}`) };

@@ -1,4 +1,3 @@
-import type { Identity } from "../../shared/auth.ts";
 import type { BatchJob } from "../../shared/endpoints/many-jobs.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { type JobStatus, statusesBefore } from "../../shared/job-state.ts";
@@ -10,6 +9,7 @@ import type { JobParts } from "./job-service.ts";
 import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE } from "./job-slices.ts";
 import { afterItsSources, type FieldPrefix } from "./job-sources.ts";
 import type { InsertOutcome, JobListQuery, NewJob } from "./job-store.ts";
+import { checkTypes, insertFor, type Maker } from "./key-limits.ts";
 import type { RetriedSet } from "./manual-retry.ts";
 
 export interface Submitted {
@@ -65,7 +65,7 @@ export class ManyJobs {
 
   /** Submits all jobs or none. `batchKey` is the idempotency key of the jobs that have no key of their own. */
   async submit(
-    by: Identity,
+    by: Maker,
     submitted: readonly BatchJob[],
     batchKey: string | undefined,
   ): Promise<Submitted[]> {
@@ -74,11 +74,12 @@ export class ManyJobs {
     // can get into the queue unchecked that way, but like all others they are paid for when they are handed out.
     const firstKey = batch[0]?.idempotencyKey ?? (batchKey === undefined ? undefined : `${batchKey}#0`);
     refuseArrays(batch);
+    checkTypes(by, batch);
     await checkJobs(this.parts, by, batch, OF_BATCH, firstKey);
     const nowMs = this.parts.now();
     const batchHash = batchKey === undefined ? "" : await fingerprintOfBatch(batch);
     const wanted = batch.map(({ idempotencyKey, ...manifest }, i): NewJob => {
-      const job = newJob(by, manifest, {}, nowMs);
+      const job = newJob(by, manifest, { apiKeyId: by.apiKey?.apiKeyId }, nowMs);
       if (idempotencyKey !== undefined) {
         return { job, idempotency: { key: idempotencyKey, bodyHash: fingerprintOf(manifest) } };
       }
@@ -87,7 +88,7 @@ export class ManyJobs {
         batchKey === undefined ? undefined : { key: `${batchKey}#${i}`, bodyHash: batchHash };
       return { job, idempotency };
     });
-    const outcomes = await this.parts.jobs.insert(wanted);
+    const outcomes = await insertFor(this.parts.jobs, by, wanted, nowMs);
     refuseReused(outcomes, wanted, batchKey);
     const created = outcomes.flatMap((outcome) => (outcome.kind === "created" ? [outcome.job] : []));
     await this.parts.flow.submitted(created);

@@ -47,7 +47,7 @@ export function scheduleHandlers(
     },
     "schedules.run": async ({ scheduleId }, context) => {
       await requireOwn(context, scheduleId);
-      return fireView(await schedules.run(businessOf(context), scheduleId));
+      return fireView(await schedules.run(userOf(context), scheduleId));
     },
     "schedules.delete": async ({ scheduleId }, context) => {
       await requireOwn(context, scheduleId);

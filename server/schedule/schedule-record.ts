@@ -18,6 +18,8 @@ export interface ScheduleRecord {
   businessId: string;
   /** Who created it. Its jobs belong to this user. */
   userId: string;
+  /** The API key that made it, and whose limits its jobs count for. */
+  apiKeyId?: string;
   name: string | undefined;
   cron: string;
   timeZone: string;
@@ -55,6 +57,8 @@ export interface FireRecord {
   scheduleId: string;
   businessId: string;
   trigger: ScheduleFire["trigger"];
+  /** The API key with which somebody had it fire now. */
+  apiKeyId?: string;
   dueAtMs: number;
   decidedAtMs: number;
   status: FireStatus;

@@ -1,8 +1,8 @@
-import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { NewSchedule } from "../../shared/schedule/schedule.ts";
 import type { JobService } from "../job/job-service.ts";
+import { checkTypes, type Maker } from "../job/key-limits.ts";
 import { CronRule, neverComes, refusal } from "./cron-rule.ts";
 import { newFire, skip } from "./fire.ts";
 import { jitterMs, type Prepared, plan, withoutMarksAhead } from "./fire-rules.ts";
@@ -23,6 +23,8 @@ export interface ScheduleServiceParts {
   scheduler: Scheduler;
   /** Throws unless everything exists that the job names. */
   checkJob: JobService["check"];
+  /** Throws unless the key of the caller may make the job now. */
+  checkMaker: JobService["checkMaker"];
   renderTemplate: RenderTemplate;
   now: () => number;
   /** Something is due at that time; the task must run no later. Epoch milliseconds. */
@@ -36,7 +38,7 @@ const GAPS_LOOKED_AT = 20;
 export class ScheduleService {
   constructor(private readonly parts: ScheduleServiceParts) {}
 
-  async create(by: Pick<Identity, "businessId" | "userId">, input: NewSchedule): Promise<ScheduleRecord> {
+  async create(by: Maker, input: NewSchedule): Promise<ScheduleRecord> {
     const { schedules, checkJob, now, onDue, renderTemplate } = this.parts;
     const nowMs = now();
     const rule = CronRule.parse(input.cron, input.timeZone);
@@ -45,6 +47,7 @@ export class ScheduleService {
     // What is missing is an error now, not at the first fire in the night.
     const { manifest } =
       "job" in work ? { manifest: work.job } : await prepareJob(renderTemplate, by.businessId, work);
+    checkTypes(by, [manifest]);
     await checkJob(by, manifest, "job.");
     const base = { scheduleId: newId("sch"), jitterSeconds: input.jitterSeconds, lastDueAtMs: undefined };
     const planned = plan(base, rule, nowMs);
@@ -54,6 +57,7 @@ export class ScheduleService {
       ...planned,
       businessId: by.businessId,
       userId: by.userId,
+      ...(by.apiKey && { apiKeyId: by.apiKey.apiKeyId }),
       name: input.name,
       cron: input.cron,
       timeZone: input.timeZone,
@@ -100,14 +104,17 @@ export class ScheduleService {
   }
 
   /** Fires now, even while paused, if the overlap policy allows it. Throws ComputeError `conflict` if it does not. */
-  async run(businessId: string, scheduleId: string): Promise<FireRecord> {
-    const { schedules, scheduler, now } = this.parts;
+  async run(by: Maker, scheduleId: string): Promise<FireRecord> {
+    const { businessId } = by;
+    const { schedules, scheduler, now, checkMaker } = this.parts;
     const schedule = await this.retrieve(businessId, scheduleId);
     const prepared = await scheduler.prepare(schedule);
     if ("failure" in prepared) throw new ComputeError("conflict", prepared.failure);
+    const manifest = prepared.job?.manifest ?? ("job" in schedule.work ? schedule.work.job : undefined);
+    if (manifest) await checkMaker(by, manifest);
     const nowMs = now();
     const fire = await schedules.change({ businessId, scheduleId }, (state) =>
-      runDecision(state, prepared, nowMs),
+      runDecision(state, prepared, by.apiKey?.apiKeyId, nowMs),
     );
     if (!fire) return notFound(scheduleId);
     if (fire.status === "SKIPPED") {
@@ -181,11 +188,13 @@ function resumeDecision(
 function runDecision(
   state: ScheduleState | undefined,
   prepared: Exclude<Prepared, { failure: string }>,
+  apiKeyId: string | undefined,
   nowMs: number,
 ): ScheduleDecision<FireRecord | undefined> {
   if (!state) return { result: undefined };
   const { schedule } = state;
-  const asked = { ...newFire(schedule, "manual", nowMs, nowMs), job: prepared.job };
+  const madeWith = apiKeyId === undefined ? {} : { apiKeyId };
+  const asked = { ...newFire(schedule, "manual", nowMs, nowMs), job: prepared.job, ...madeWith };
   const fires = admit(schedule.overlap, state, [asked]);
   const fire = fires.find((one) => one.fireId === asked.fireId) ?? asked;
   if (fire.status === "SKIPPED") return { result: fire };

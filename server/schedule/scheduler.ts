@@ -1,5 +1,6 @@
 import { ComputeError, errorCodes } from "../../shared/errors.ts";
 import { type JobManifest, jobManifest } from "../../shared/manifest.ts";
+import type { KeyUse } from "../auth/key-limits.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { JobService } from "../job/job-service.ts";
 import { CLOCK_SKEW_MS, type KeepsTimes } from "../tasks/clock.ts";
@@ -15,6 +16,8 @@ export interface SchedulerParts {
   schedules: ScheduleStore;
   jobs: Pick<JobService, "submit" | "cancel">;
   renderTemplate: RenderTemplate;
+  /** The API key that made a schedule or a fire. Throws `forbidden` if it has ended. */
+  keyUse: (apiKeyId: string) => Promise<KeyUse>;
   bus: Bus;
   now: () => number;
   onError: (what: string, error: unknown) => void;
@@ -174,14 +177,15 @@ export class Scheduler implements KeepsTimes {
   private async submit(fire: FireRecord): Promise<void> {
     const { schedules, now } = this.parts;
     const outcome = await this.tryToSubmit(fire).catch((error): FireOutcome => {
-      if (mayPass(error) && now() - fire.decidedAtMs < GIVE_UP_AFTER_MS) throw error;
+      if (mayPass(error) && !isRefusedNow(fire, error) && now() - fire.decidedAtMs < GIVE_UP_AFTER_MS)
+        throw error;
       return { failure: failureOf(error) };
     });
     await schedules.change({ scheduleId: fire.scheduleId }, (state) => settle(state, fire.fireId, outcome));
   }
 
   private async tryToSubmit(fire: FireRecord): Promise<FireOutcome> {
-    const { schedules, jobs } = this.parts;
+    const { schedules, jobs, keyUse } = this.parts;
     const { scheduleId, businessId } = fire;
     const schedule = await schedules.find(businessId, scheduleId);
     if (!schedule) return { failure: "The schedule was deleted." };
@@ -189,7 +193,11 @@ export class Scheduler implements KeepsTimes {
     if (!work) return { failure: "The job made from its template was lost." };
     const manifest = manifestOf({ ...work.manifest, name: work.manifest.name ?? schedule.name });
     const templateId = "templateId" in work ? work.templateId : undefined;
-    const job = await jobs.submit(schedule, manifest, keyOf(fire), { templateId, scheduleId });
+    const { userId } = schedule;
+    const apiKeyId = fire.apiKeyId ?? schedule.apiKeyId;
+    const apiKey = apiKeyId === undefined ? undefined : await keyUse(apiKeyId);
+    const by = { businessId, userId, apiKey };
+    const job = await jobs.submit(by, manifest, keyOf(fire), { templateId, scheduleId });
     return { jobId: job.jobId };
   }
 
@@ -272,6 +280,11 @@ function manifestOf(stored: JobManifest): JobManifest {
   throw new ComputeError("invalid_request", "A job that an older version accepted is no longer valid.", {
     errors: error.issues.map(({ path, message }) => ({ path: ["job", ...path].join("."), message })),
   });
+}
+
+/** A fire that somebody asked for now does not wait until the limits of their API key allow it. */
+function isRefusedNow({ trigger }: FireRecord, error: unknown): boolean {
+  return trigger === "manual" && error instanceof ComputeError && error.code === "rate_limited";
 }
 
 /** Whether the same attempt may succeed later, because the store or the server failed. */

@@ -1,6 +1,7 @@
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { RUN_HEADER } from "../../shared/node.ts";
+import { ApiKeys } from "../api-key/api-keys.ts";
 import { NodeKeys } from "../auth/node-keys.ts";
 import type { SessionStore } from "../auth/session-store.ts";
 import { sessionEnded, type Tokens } from "../auth/tokens.ts";
@@ -12,6 +13,7 @@ import { type NodeStore, speakerOf } from "../node/node-store.ts";
 export interface AuthenticatorParts {
   tokens: Tokens;
   keys: NodeKeys;
+  apiKeys: ApiKeys;
   sessions: SessionStore;
   nodes: NodeStore;
 }
@@ -27,7 +29,7 @@ export class Authenticator {
     const caller = await this.callerOf(headers, endpoint);
     if (!caller) {
       const wanted = callers.includes("user")
-        ? "Authorization: Bearer <access token>"
+        ? "Authorization: Bearer <access token> or X-API-Key: <API key>"
         : "X-API-Key: <node key>";
       throw new ComputeError("unauthenticated", `The request has no credentials. Send ${wanted}.`);
     }
@@ -42,6 +44,7 @@ export class Authenticator {
 
   private async callerOf(headers: Headers, endpoint: Endpoint): Promise<Caller | undefined> {
     const key = headers.get("x-api-key");
+    if (key && ApiKeys.parse(key)) return this.parts.apiKeys.authenticate(key);
     if (key) return this.nodeOf(key, headers, endpoint);
     const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
     return bearer ? this.userOf(bearer) : undefined;

@@ -8,6 +8,7 @@ import { resolveParameters } from "../../shared/template/resolve.ts";
 import type { NeedsCheck } from "../job/job-needs.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { JobService } from "../job/job-service.ts";
+import type { Maker } from "../job/key-limits.ts";
 import { jobAsTemplate } from "./job-as-template.ts";
 import { needsOfTemplate } from "./template-needs.ts";
 import type {
@@ -132,7 +133,7 @@ export class TemplateService {
   }
 
   async run(
-    by: By,
+    by: Maker,
     wanted: Wanted,
     params: Readonly<Record<string, ParameterValue>>,
     idempotencyKey: string | undefined,

@@ -28,7 +28,7 @@ export const authEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/auth/whoami",
     callers: ["user"],
-    right: "account",
+    right: "account.read",
     summary: "The user and the business of this access token.",
     input: z.strictObject({}),
     output: identity,

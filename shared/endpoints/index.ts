@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { apiKeyEndpoints } from "./api-key.ts";
 import { artifactEndpoints } from "./artifact.ts";
 import { auditEndpoints } from "./audit.ts";
 import { authEndpoints } from "./auth.ts";
@@ -26,6 +27,7 @@ export const endpoints = {
   ...secretEndpoints,
   ...artifactEndpoints,
   ...auditEndpoints,
+  ...apiKeyEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;

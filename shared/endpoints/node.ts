@@ -201,7 +201,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/drain",
     callers: ["user", "node"],
-    right: "nodes.register",
+    right: "nodes.change",
     othersRight: "nodes.change-others",
     summary: "Give a node no new jobs (running jobs continue), or undo that.",
     input: z.strictObject({
@@ -217,7 +217,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/grant",
     callers: ["user"],
-    right: "nodes.register",
+    right: "nodes.change",
     othersRight: "nodes.change-others",
     summary:
       "Let a node offer a pool, labels or more slots than it was registered with. From now on, what its agent announces within this grant counts.",
@@ -235,7 +235,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/delete",
     callers: ["user"],
-    right: "nodes.register",
+    right: "nodes.change",
     othersRight: "nodes.change-others",
     summary:
       "Delete a node that is OFFLINE: it leaves all lists and its key is refused. It can still be retrieved, for the history of its jobs.",

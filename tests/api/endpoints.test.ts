@@ -3,6 +3,7 @@ import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestServer } from "../support/server.ts";
+import { apiKeyScenarios } from "./api-key-endpoints.ts";
 import { artifactScenarios } from "./artifact-endpoints.ts";
 import { auditScenarios } from "./audit-endpoints.ts";
 import { authScenarios } from "./auth-endpoints.ts";
@@ -16,6 +17,7 @@ import type { Scenarios, Stage } from "./stage.ts";
 import { templateScenarios } from "./template-endpoints.ts";
 
 const scenarios: Scenarios = {
+  ...apiKeyScenarios,
   ...artifactScenarios,
   ...auditScenarios,
   ...authScenarios,

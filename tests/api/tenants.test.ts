@@ -17,6 +17,7 @@ let mine: {
   executionId: string;
   template: string;
   artifactId: string;
+  apiKeyId: string;
 };
 let theirs: { user: As; node: PlayedNode };
 
@@ -27,14 +28,15 @@ beforeAll(async () => {
   const user = await api.user("mine", "anna");
   const { templateId } = await api.call("templates.create", { name: "mine", job: TEMPLATE_JOB }, user);
   const { artifactId } = await sendArtifact(api, user, { "mine.txt": "mine" });
-  mine = { user, template: templateId, artifactId, ...(await runningJob({ api, user })) };
+  const { apiKeyId } = await api.call("api-keys.create", { name: "mine" }, user);
+  mine = { user, template: templateId, artifactId, apiKeyId, ...(await runningJob({ api, user })) };
   const other = await api.user("theirs", "bert");
   theirs = { user: other, node: await PlayedNode.register(api, other) };
 });
 
 test("an id of another business is answered like an id that does not exist", async () => {
   const { nodeId } = mine.node;
-  const { jobId, executionId, template, artifactId } = mine;
+  const { jobId, executionId, template, artifactId, apiKeyId } = mine;
   const calls: [CallId, object][] = [
     ["jobs.retrieve", { jobId }],
     ["jobs.cancel", { jobId }],
@@ -59,6 +61,7 @@ test("an id of another business is answered like an id that does not exist", asy
     ["nodes.delete", { nodeId }],
     ["nodes.rotate-key", { nodeId }],
     ["nodes.register", { ...describeNode(), nodeId }],
+    ["api-keys.revoke", { apiKeyId }],
   ];
   // A new endpoint that takes an id must be in this list, or its answer to a stranger must be tested below.
   const tested: EndpointId[] = [
@@ -96,6 +99,7 @@ test("a list contains nothing of another business", async () => {
   expect((await api.call("templates.list", { builtin: false }, theirs.user)).templates).toEqual([]);
   expect((await api.call("artifacts.list", {}, theirs.user)).artifacts).toEqual([]);
   expect((await api.call("artifacts.list", { jobId: mine.jobId }, theirs.user)).artifacts).toEqual([]);
+  expect((await api.call("api-keys.list", { all: true }, theirs.user)).apiKeys).toEqual([]);
   const byName = await api.refused("templates.retrieve", { template: "mine" }, theirs.user);
   expect(byName.code).toBe("not_found");
   const nodes = (await api.call("nodes.list", {}, theirs.user)).nodes.map((node) => node.nodeId);
@@ -175,6 +179,7 @@ function endpointsTakingAnId(): EndpointId[] {
     const { shape } = endpoints[id].input;
     return (
       "artifactId" in shape ||
+      "apiKeyId" in shape ||
       "template" in shape ||
       "jobId" in shape ||
       "nodeId" in shape ||

@@ -19,6 +19,7 @@ export function jobOf(businessId: string, manifest: Partial<JobManifestInput> = 
     userId: "usr",
     templateId: undefined,
     scheduleId: undefined,
+    apiKeyId: undefined,
     arrayId: undefined,
     gate: undefined,
     manifest: parsed,

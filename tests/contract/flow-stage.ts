@@ -107,7 +107,7 @@ export class FlowStage {
   }
 
   retry(job: Pick<JobRecord, "jobId">, withDependents = false) {
-    return this.service.retry(this.by.businessId, job.jobId, { withDependents });
+    return this.service.retry(this.by, job.jobId, { withDependents });
   }
 
   /** Retries jobs by a filter, in requests of `limit` jobs. Resolves with the sums of their counts. */

@@ -195,7 +195,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
         status: "FAILED",
         end: { message: "2 of 3 jobs succeeded." },
       });
-      await service.retry(by.businessId, array.jobId);
+      await service.retry(by, array.jobId);
       const again = await take();
       expect(again.map(({ job }) => job.jobId)).toEqual([one?.job.jobId ?? ""]);
       await end(again, "SUCCESS");
@@ -217,7 +217,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       const here = new JobFlow({ ...parts, jobs, flow: stores.flow, onError: rethrow });
       const hereRetries = new ManualRetry({ ...parts, jobs, flow: stores.flow }, here);
       const again = new JobService({ ...parts, jobs, flow: here, retries: hereRetries }, new JobWatch(bus));
-      expect(await again.retry(by.businessId, array.jobId)).toMatchObject({ job: { status: "QUEUED" } });
+      expect(await again.retry(by, array.jobId)).toMatchObject({ job: { status: "QUEUED" } });
       expect(await status(array.jobId)).toBe("QUEUED");
       await end(await take(), "SUCCESS");
       expect(await status(array.jobId)).toBe("SUCCESS");

@@ -45,7 +45,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
         schedule: state && { ...state.schedule, work: { job: { ...job, selector: "os===linux" } } },
         result: undefined,
       }));
-      await world.server().service.run(world.businessId, schedule.scheduleId);
+      await world.server().service.run(world, schedule.scheduleId);
       const [fire] = await world.fires(schedule);
       expect(fire?.status).toBe("FAILED");
       expect(fire?.message).toContain("job.selector: at column");
@@ -57,7 +57,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       const { schedules } = world.stores;
       const schedule = await world.create();
       const { scheduleId, businessId } = schedule;
-      await world.server().service.run(businessId, scheduleId);
+      await world.server().service.run(world, scheduleId);
       expect(await schedules.delete(newId("biz"), scheduleId)).toBe(false);
       const stranger = { scheduleId, businessId: newId("biz") };
       expect(await schedules.change(stranger, (state) => ({ result: state }))).toBeUndefined();
@@ -92,10 +92,10 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       const ids: string[] = [];
       for (let i = 0; i < 3; i++) {
         const { scheduleId } = await world.create();
-        await expect(dying.service.run(world.businessId, scheduleId)).rejects.toThrow("died");
+        await expect(dying.service.run(world, scheduleId)).rejects.toThrow("died");
         ids.push(scheduleId);
       }
-      await world.server().service.run(world.businessId, (await world.create()).scheduleId);
+      await world.server().service.run(world, (await world.create()).scheduleId);
       expect(await schedules.withOpenFires(undefined, 2)).toEqual(ids.slice(0, 2));
       expect(await schedules.withOpenFires(ids[1], 2)).toEqual(ids.slice(2));
     });
@@ -104,7 +104,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       await using world = await worldOf();
       const schedule = await world.create();
       const { service } = world.server();
-      for (let i = 0; i < 5; i++) await service.run(world.businessId, schedule.scheduleId);
+      for (let i = 0; i < 5; i++) await service.run(world, schedule.scheduleId);
       const before = await world.fires(schedule);
       await world.stores.schedules.pruneFires(schedule.scheduleId, 9);
       expect(await world.fires(schedule)).toEqual(before);
@@ -158,9 +158,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       const schedule = await world.create({ job: undefined, template: "nightly" }, storedTemplate);
       const fails = world.server(0, () => ({ renderTemplate: storeFails }));
       world.nowMs += HOUR_MS;
-      await expect(fails.service.run(world.businessId, schedule.scheduleId)).rejects.toThrow(
-        "The disk is full",
-      );
+      await expect(fails.service.run(world, schedule.scheduleId)).rejects.toThrow("The disk is full");
       const { nextDueAtMs } = await fails.scheduler.runOnce(world.nowMs);
       expect((nextDueAtMs ?? 0) - world.nowMs).toBe(5_000);
       expect(await world.outcomes(schedule)).toEqual([]);
@@ -199,13 +197,13 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
     test("where overlap is forbidden no two jobs run together, however they were fired, and skipped fires are listed", async () => {
       await using world = await worldOf();
       const schedule = await world.create({ overlap: "forbid" });
-      const { scheduleId, businessId } = schedule;
+      const { scheduleId } = schedule;
       const servers = [world.server(0), world.server(1)];
       world.nowMs += HOUR_MS;
       await Promise.all([
         ...servers.map(({ scheduler }) => scheduler.runOnce(world.nowMs)),
         // Refused or first, depending on the race.
-        ...servers.map(({ service }) => service.run(businessId, scheduleId).catch(() => undefined)),
+        ...servers.map(({ service }) => service.run(world, scheduleId).catch(() => undefined)),
       ]);
       const [job, ...others] = await world.jobs(schedule);
       expect(others).toEqual([]);

@@ -6,6 +6,7 @@ import { jobFlowContract } from "./job-flow.contract.ts";
 import { jobGroupsContract } from "./job-groups.contract.ts";
 import { jobInputsContract } from "./job-inputs.contract.ts";
 import { jobRetryContract } from "./job-retry.contract.ts";
+import { keyLimitsContract } from "./key-limits.contract.ts";
 import { manyJobsContract } from "./many-jobs.contract.ts";
 import { nodeStoreContract } from "./node-store.contract.ts";
 
@@ -19,4 +20,5 @@ jobGroupsContract("SQLite", open);
 jobInputsContract("SQLite", open);
 jobRetryContract("SQLite", open, 10_000);
 nodeStoreContract("SQLite", open);
+keyLimitsContract("SQLite", open);
 clockContract("SQLite", async () => [await open()]);

@@ -11,9 +11,10 @@ import {
 import { type ErrorCode, type Problem, problem } from "../../shared/errors.ts";
 import { RUN_HEADER } from "../../shared/node.ts";
 
-/** How a request authenticates: with an access token, a node key, or not at all. */
+/** How a request authenticates: with an access token, an API key, a node key, or not at all. */
 export interface As {
   token?: string;
+  apiKey?: string;
   nodeKey?: string;
   /** The id of the agent run that sends the request. */
   runId?: string;
@@ -86,6 +87,7 @@ export class Api {
 export function headersOf(as: As): Record<string, string> {
   return {
     ...(as.token === undefined ? {} : { authorization: `Bearer ${as.token}` }),
+    ...(as.apiKey === undefined ? {} : { "x-api-key": as.apiKey }),
     ...(as.nodeKey === undefined ? {} : { "x-api-key": as.nodeKey }),
     ...(as.runId === undefined ? {} : { [RUN_HEADER]: as.runId }),
   };

@@ -1,3 +1,6 @@
+import { apiKeyMigrations, SqliteApiKeyStore } from "../../server/api-key/api-key-store.sqlite.ts";
+import { ApiKeys } from "../../server/api-key/api-keys.ts";
+import { KeySecrets } from "../../server/auth/key-secrets.ts";
 import { NodeKeys } from "../../server/auth/node-keys.ts";
 import { authMigrations, SqliteSessionStore } from "../../server/auth/session-store.sqlite.ts";
 import type { SessionRecord } from "../../server/auth/session-store.ts";
@@ -17,6 +20,7 @@ export class AuthWorld implements AsyncDisposable {
   readonly now = () => Date.now() + this.aheadMs;
   readonly sessions: SqliteSessionStore;
   readonly nodes: SqliteNodeStore;
+  readonly apiKeyStore: SqliteApiKeyStore;
   readonly keys = new NodeKeys(this.now);
 
   private constructor(
@@ -25,13 +29,14 @@ export class AuthWorld implements AsyncDisposable {
   ) {
     this.sessions = new SqliteSessionStore(sqlite);
     this.nodes = new SqliteNodeStore(sqlite);
+    this.apiKeyStore = new SqliteApiKeyStore(sqlite);
   }
 
   static async open(): Promise<AuthWorld> {
     const scratch = await makeScratch();
     return new AuthWorld(
       scratch,
-      new SqliteStore(scratch.join("store.db"), [...authMigrations, ...nodeMigrations]),
+      new SqliteStore(scratch.join("store.db"), [...authMigrations, ...nodeMigrations, ...apiKeyMigrations]),
     );
   }
 
@@ -42,10 +47,26 @@ export class AuthWorld implements AsyncDisposable {
 
   readonly endSession = (sessionId: string) => this.sessions.revoke(sessionId, this.now());
 
+  /** The API keys of a server. Each call returns another server on the same store. */
+  async apiKeys(): Promise<ApiKeys> {
+    const ownMark = await this.sessions.secret("api-keys");
+    return new ApiKeys({
+      store: this.apiKeyStore,
+      sessions: this.sessions,
+      secrets: new KeySecrets({ now: this.now, ownMark, owner: "API key", hasOlder: false }),
+      now: this.now,
+      onSessionEnd: () => undefined,
+      onError: (what, error) => {
+        throw new Error(what, { cause: error });
+      },
+    });
+  }
+
   async authenticator(): Promise<Authenticator> {
     return new Authenticator({
       tokens: await this.tokens(),
       keys: this.keys,
+      apiKeys: await this.apiKeys(),
       sessions: this.sessions,
       nodes: this.nodes,
     });

@@ -20,6 +20,7 @@ const LIMIT = 500;
 export class ScheduleWorld implements AsyncDisposable {
   nowMs = Date.UTC(2030, 0, 1);
   readonly businessId = newId("biz");
+  readonly userId = newId("usr");
   readonly errors: unknown[] = [];
   private readonly bus = new MemoryBus();
   private readonly schedulers: Scheduler[] = [];
@@ -40,6 +41,7 @@ export class ScheduleWorld implements AsyncDisposable {
     const parts: SchedulerParts = {
       schedules: stores.schedules,
       jobs: new StoredJobs(stores.jobs, now),
+      keyUse: () => Promise.reject(new Error("there are no API keys here")),
       renderTemplate: () => Promise.reject(new Error("there are no templates here")),
       bus: this.bus,
       now,
@@ -52,6 +54,7 @@ export class ScheduleWorld implements AsyncDisposable {
       ...changed,
       scheduler,
       checkJob: () => Promise.resolve(),
+      checkMaker: () => Promise.resolve(),
       onDue: () => undefined,
     });
     return { scheduler, service };
@@ -64,7 +67,7 @@ export class ScheduleWorld implements AsyncDisposable {
   ): Promise<ScheduleRecord> {
     const { service } = this.server(0, () => (renderTemplate ? { renderTemplate } : {}));
     const whole = newSchedule.parse({ cron: "0 * * * *", job: { command: "true" }, ...input });
-    return service.create({ businessId: this.businessId, userId: newId("usr") }, whole);
+    return service.create({ businessId: this.businessId, userId: this.userId }, whole);
   }
 
   /** Oldest first. */
