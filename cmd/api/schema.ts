@@ -26,6 +26,7 @@ const texts = [
   "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqA",
   "ZXhhbXBsZQ==",
   "a".repeat(64),
+  "tnv_4kq0x7mz",
   "example",
 ];
 

@@ -45,7 +45,8 @@ Everything that the command line, the agent and the SDK do goes through this API
 ${SESSION}
 **Tokens.** \`tanvrit-compute auth print-token\` prints a token for \`Authorization: Bearer\`; it is valid for 10 to 15 minutes. A
 request with an expired token answers 401 with \`token_expired\`: print a new one. To wait longer than a token lives, get a ticket
-from \`jobs/wait-tickets\` and send it like a token. Endpoints for nodes take a node's key as \`X-API-Key\`.
+from \`jobs/wait-tickets\` and send it like a token. Programs can send an API key (\`api-key create\`) as \`X-API-Key\` instead.
+Endpoints for nodes take a node's key as \`X-API-Key\`.
 
 **Logs.** The stream has the events \`status\`, \`log\`, \`gap\` (lines that a slow reader missed) and \`end\`. The \`id\` of a \`log\` event
 is its place in the log. To continue after it, send it as the header \`Last-Event-ID\` or as \`?lastEventId=\`. With \`?follow=false\`

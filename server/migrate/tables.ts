@@ -3,6 +3,7 @@ import { executionDocument, jobDocument } from "../job/job-documents.mongo.ts";
 import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
 import { type LogDocument, logDocument, MAX_DOCUMENT_CHARS } from "../log/log-documents.mongo.ts";
 import { splitPacked } from "../log/packed-lines.ts";
+import { apiKeyTables } from "./api-key-tables.ts";
 import { artifactTables } from "./artifact-tables.ts";
 import { plain, type Row } from "./rows.ts";
 import { signInTables } from "./sign-in-tables.ts";
@@ -91,39 +92,6 @@ export const movedTables: readonly MovedTable[] = [
     documents: (row) => [plain(row)],
   },
   ...signInTables,
-  {
-    table: "compute_api_keys",
-    key: ["api_key_id"],
-    columns: [
-      "api_key_id",
-      "business_id",
-      "user_id",
-      "session_id",
-      "name",
-      "key_hash",
-      "role",
-      "read_only",
-      "max_jobs_per_hour",
-      "max_concurrent",
-      "allowed_job_types",
-      "created_at",
-      "expires_at",
-      "revoked_at",
-      "last_used_at",
-    ],
-    documents: (row) => [
-      {
-        ...plain(row, { json: ["allowed_job_types"], flags: ["read_only"] }),
-        live_in: row.revoked_at === null ? row.business_id : undefined,
-      },
-    ],
-  },
-  {
-    table: "compute_key_usage",
-    key: ["api_key_id"],
-    columns: ["api_key_id", "usage"],
-    documents: (row) => [{ ...plain(row, { json: ["usage"] }), version: 1 }],
-  },
   {
     table: "compute_used_ids",
     key: ["id"],
@@ -388,6 +356,7 @@ export const movedTables: readonly MovedTable[] = [
     documents: (row) => [plain(row)],
   },
   ...visitTables,
+  ...apiKeyTables,
   ...artifactTables,
 ];
 
