@@ -1,3 +1,4 @@
+import type { Role } from "../../shared/auth.ts";
 import type { PersonRecord } from "../auth/person-store.ts";
 
 /** Where a try to sign in comes from, for the limits on guessing and the audit log. */
@@ -26,6 +27,8 @@ export interface SignInMethods {
 
 /** What a signed-in person can change about how they sign in. */
 export interface SignInSettings {
+  /** For `PersonStore.create`. Throws `invalid_request` if the password is too weak, and `unavailable` if too many wait. */
+  hashPassword(next: string): Promise<string>;
   /** Throws `unauthenticated` if the person has a password and `current` is not it, and `invalid_request` if `next` is too weak. */
   setPassword(userId: string, current: string | undefined, next: string): Promise<void>;
   passkeyOptions(userId: string, origin: string): Promise<{ challengeId: string; options: object }>;
@@ -42,4 +45,22 @@ export interface PasskeyFacts {
   name: string;
   createdAtMs: number;
   lastUsedAtMs: number | undefined;
+}
+
+/** What a page shows of an invitation. */
+export interface InvitationFacts {
+  businessName: string;
+  role: Role;
+  /** Whom it was sent to, if it was mailed; lower case. */
+  email: string | undefined;
+  /** The name of the person who invites. */
+  invitedBy: string;
+}
+
+/** Invitations into a business, each with a link that is valid once. */
+export interface Invitations {
+  /** undefined: there is none with this token, or it was used, revoked or has expired. */
+  find(token: string): Promise<InvitationFacts | undefined>;
+  /** Makes the person a member and uses the invitation up. Resolves with whether it could still be used. */
+  accept(token: string, userId: string): Promise<boolean>;
 }
