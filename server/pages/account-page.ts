@@ -1,0 +1,188 @@
+import { html } from "hono/html";
+import { ComputeError } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import type { PersonStore } from "../auth/person-store.ts";
+import { audit } from "../http/audit.ts";
+import type { PasskeyFacts, SignInSettings } from "../people/contract.ts";
+import { formError, isSignedIn, type PageKit } from "./kit.ts";
+import { type Html, showPage } from "./layout.ts";
+import { emailOf } from "./person-fields.ts";
+import type { BrowserSession, VisitStore } from "./visit-store.ts";
+import { fromOf, type PageContext, type SignedIn } from "./visits.ts";
+
+export interface AccountParts {
+  kit: PageKit;
+  people: PersonStore;
+  settings: SignInSettings;
+  visits: VisitStore;
+  log: Logger;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+/** What the page says after a form: which one, and what came of it. */
+interface Said {
+  done?: string;
+  error?: string;
+  status?: number;
+}
+
+const MAX_SESSIONS = 50;
+
+/** `/account`: one's own password, passkeys, and the browsers in which one is signed in. */
+export function mountAccount(parts: AccountParts): void {
+  const { kit, people, settings, visits, log } = parts;
+  const noted = (c: PageContext, visit: SignedIn, event: string, of = {}) =>
+    audit(log, event, { user: visit.person.userName, from: fromOf(c).address }, of);
+
+  kit.getSignedIn("/account", (c, visit) => {
+    const done = DONE.get(c.req.query("done") ?? "");
+    return showAccount(c, parts, visit, done === undefined ? {} : { done });
+  });
+
+  kit.postSignedIn("/account/password", async (c, visit, fields) => {
+    const { userId, passwordHash, email } = visit.person;
+    try {
+      const current = passwordHash === undefined ? undefined : (fields.get("current") ?? "");
+      if (email === undefined) await takeEmail(people, settings, userId, fields);
+      await settings.setPassword(userId, current, fields.get("password") ?? "");
+    } catch (error) {
+      return showAccount(c, parts, visit, formError(error));
+    }
+    // Who knew the old password may be signed in with it.
+    await visits.endOthers(userId, visit.session.sessionId);
+    noted(c, visit, "password set");
+    return c.redirect("/account?done=password", 303);
+  });
+
+  kit.postSignedIn("/account/passkeys/remove", async (c, visit, fields) => {
+    const passkeyId = fields.get("passkey") ?? "";
+    if (await settings.removePasskey(visit.person.userId, passkeyId)) {
+      noted(c, visit, "passkey removed", { passkeyId });
+    }
+    return c.redirect("/account?done=passkey-removed", 303);
+  });
+
+  kit.postJson("/account/passkeys/options", (c, visit) => {
+    return settings.passkeyOptions(signedIn(visit).person.userId, kit.origin(c));
+  });
+
+  kit.postJson("/account/passkeys", async (c, visit, { challengeId, response, name }) => {
+    const by = signedIn(visit);
+    const passkey = { challengeId: String(challengeId), response, name: String(name), origin: kit.origin(c) };
+    await settings.addPasskey(by.person.userId, passkey);
+    noted(c, by, "passkey added");
+    return { location: "/account?done=passkey-added" };
+  });
+
+  kit.postSignedIn("/account/sessions/end", async (c, visit, fields) => {
+    const sessionId = fields.get("session") ?? "";
+    if (await visits.end(visit.person.userId, sessionId))
+      noted(c, visit, "browser signed out", { sessionId });
+    return c.redirect("/account?done=session", 303);
+  });
+}
+
+const DONE = new Map([
+  ["password", "The password is set. Other browsers are signed out."],
+  ["passkey-added", "The passkey is added."],
+  ["passkey-removed", "The passkey is removed."],
+  ["session", "That browser is signed out."],
+]);
+
+async function takeEmail(
+  people: PersonStore,
+  settings: SignInSettings,
+  userId: string,
+  fields: URLSearchParams,
+): Promise<void> {
+  const email = emailOf(fields.get("email"));
+  // Refuses a weak password before the address is set.
+  await settings.hashPassword(fields.get("password") ?? "");
+  if (await people.setEmail(userId, email)) return;
+  throw new ComputeError("conflict", "Somebody else on this server has this email address.");
+}
+
+function signedIn(visit: Parameters<typeof isSignedIn>[0]): SignedIn {
+  if (isSignedIn(visit)) return visit;
+  throw new ComputeError("unauthenticated", "You are signed out. Load the page again.");
+}
+
+async function showAccount(c: PageContext, parts: AccountParts, visit: SignedIn, said: Said) {
+  const { kit, people, settings, visits, now } = parts;
+  const { userId, userName, email } = visit.person;
+  const [memberships, passkeys, sessions] = await Promise.all([
+    people.memberships(userId),
+    settings.passkeys(userId),
+    visits.list(userId, now(), MAX_SESSIONS),
+  ]);
+  const field = kit.formField(visit);
+  const main = html`
+${said.done === undefined ? "" : html`<p class="done" role="status">${said.done}</p>`}
+<dl>
+<dt>Name</dt><dd>${userName}</dd>
+<dt>Email</dt><dd>${email ?? "none"}</dd>
+${memberships.map(({ businessName, role }) => html`<dt>Business</dt><dd>${businessName}, as ${role}</dd>`)}
+</dl>
+<form method="post" action="/sign-out">${field}<button>Sign out</button></form>
+${passwordSection(visit, field)}
+${passkeySection(kit, visit, field, passkeys)}
+${sessionSection(visit, field, sessions)}`;
+  return showPage(c, { title: "Your account", main, error: said.error, status: said.status, passkeys: true });
+}
+
+function passwordSection({ person: { email, passwordHash } }: SignedIn, field: Html): Html {
+  const has = passwordHash !== undefined;
+  return html`
+<h2>Password</h2>
+<form method="post" action="/account/password">
+${field}
+${email === undefined ? html`<label for="email">Email, with which you sign in</label><input id="email" name="email" type="email" autocomplete="username" required maxlength="254">` : html`<input type="hidden" autocomplete="username" value="${email}">`}
+${has ? html`<label for="current">Current password</label><input id="current" name="current" type="password" autocomplete="current-password" required maxlength="1024">` : ""}
+<label for="password">New password</label>
+<input id="password" name="password" type="password" autocomplete="new-password" required minlength="8" maxlength="1024">
+<button>${has ? "Change the password" : "Set a password"}</button>
+</form>`;
+}
+
+function passkeySection(kit: PageKit, visit: SignedIn, field: Html, passkeys: readonly PasskeyFacts[]): Html {
+  return html`
+<h2>Passkeys</h2>
+${passkeys.length === 0 ? html`<p class="quiet">You have none. A passkey signs you in with your device's screen lock or a security key.</p>` : ""}
+<ul class="rows">
+${passkeys.map(
+  ({ passkeyId, name, createdAtMs, lastUsedAtMs }) => html`<li><div>${name}<br>
+<span class="quiet">added ${dayOf(createdAtMs)}${lastUsedAtMs === undefined ? "" : `, last used ${dayOf(lastUsedAtMs)}`}</span></div>
+<form method="post" action="/account/passkeys/remove">${field}<input type="hidden" name="passkey" value="${passkeyId}">
+<button class="small" aria-label="Remove the passkey ${name}">Remove</button></form></li>`,
+)}
+</ul>
+<label for="passkey-name">Name of a new passkey</label>
+<input id="passkey-name" value="This device" maxlength="64">
+<button type="button" hidden data-passkey="add" data-options="/account/passkeys/options" data-answer="/account/passkeys"
+ data-form="${kit.visits.formToken(visit)}">Add a passkey</button>
+<p id="passkey-says" class="error" role="alert" hidden></p>
+<noscript><p class="quiet">Passkeys need JavaScript; everything else here works without it.</p></noscript>`;
+}
+
+function sessionSection(visit: SignedIn, field: Html, sessions: readonly BrowserSession[]): Html {
+  return html`
+<h2>Browsers</h2>
+<ul class="rows">
+${sessions.map(({ sessionId, agent, from, createdAtMs, usedAtMs }) => {
+  const isThis = sessionId === visit.session.sessionId;
+  const what = agent ?? "A browser";
+  return html`<li><div>${what}<br><span class="quiet">${from ?? "unknown address"}, since ${dayOf(createdAtMs)}, used ${dayOf(usedAtMs)}</span></div>
+${
+  isThis
+    ? html`<span class="quiet">this one</span>`
+    : html`<form method="post" action="/account/sessions/end">${field}<input type="hidden" name="session" value="${sessionId}">
+<button class="small" aria-label="Sign out ${what}">Sign out</button></form>`
+}</li>`;
+})}
+</ul>`;
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}

@@ -1,0 +1,115 @@
+import { html } from "hono/html";
+import { ComputeError } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import type { PersonStore } from "../auth/person-store.ts";
+import { audit } from "../http/audit.ts";
+import type { SignInSettings } from "../people/contract.ts";
+import { formError, type PageKit } from "./kit.ts";
+import { showPage } from "./layout.ts";
+import { nameOf, newPersonOf, personFields } from "./person-fields.ts";
+import type { LinkPurpose, OneTimeLink, VisitStore } from "./visit-store.ts";
+import { fromOf, hashOf, type PageContext, type Visit } from "./visits.ts";
+
+export interface LinkParts {
+  kit: PageKit;
+  people: PersonStore;
+  settings: SignInSettings;
+  visits: VisitStore;
+  log: Logger;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+/** Pages behind links that are valid once: `/setup/TOKEN` makes the first owner, `/open/TOKEN` opens a signed-in browser. */
+export function mountLinks(parts: LinkParts): void {
+  const { kit, people, visits, log, now } = parts;
+
+  const known = async (c: PageContext, purpose: LinkPurpose): Promise<OneTimeLink> => {
+    const link = await visits.link(hashOf(c.req.param("token") ?? ""), now());
+    if (link?.purpose === purpose) return link;
+    throw gone(purpose);
+  };
+  const setupLink = async (c: PageContext) => {
+    const link = await known(c, "setup");
+    // Another link, or another server, was faster.
+    if (await people.anyoneHasPassword()) throw gone("setup");
+    return link;
+  };
+
+  kit.get("/open/:token", async (c, visit) => {
+    const { userId } = await known(c, "open");
+    const person = await people.find(userId ?? "");
+    if (!person) throw gone("open");
+    const main = html`
+<p>This link signs this browser in as <strong>${person.userName}</strong>.</p>
+<form method="post">${kit.formField(visit)}<button class="main" autofocus>Sign in</button></form>`;
+    return showPage(c, { title: "Sign in", main });
+  });
+
+  kit.post("/open/:token", async (c, visit) => {
+    const { tokenHash } = await known(c, "open");
+    const taken = await visits.takeLink(tokenHash, now());
+    const person = taken && (await people.find(taken.userId ?? ""));
+    if (!person) throw gone("open");
+    await kit.visits.signIn(c, person, visit);
+    audit(log, "signed in", { user: person.userName, from: fromOf(c).address }, { way: "link" });
+    return c.redirect("/account", 303);
+  });
+
+  kit.get("/setup/:token", async (c, visit) => {
+    await setupLink(c);
+    return showSetup(c, kit, visit);
+  });
+
+  kit.post("/setup/:token", async (c, visit, fields) => {
+    const link = await setupLink(c);
+    if (!(await visits.takeLink(link.tokenHash, now()))) throw gone("setup");
+    try {
+      const businessName = nameOf(fields.get("business"), "The name of the business");
+      const person = await newPersonOf(fields, parts);
+      const { businessId } = await people.business(businessName, now());
+      await people.join(businessId, person.userId, "owner", now());
+      await kit.visits.signIn(c, person, visit);
+      const by = { user: person.userName, business: businessName, from: fromOf(c).address };
+      audit(log, "first owner made", by);
+      return c.redirect("/account", 303);
+    } catch (error) {
+      // A mistake in the form must not cost the only way in.
+      if (!(await people.anyoneHasPassword())) await visits.makeLink(link);
+      const entered = Object.fromEntries(
+        ["user", "email", "business"].map((name) => [name, fields.get(name) ?? ""]),
+      );
+      return showSetup(c, kit, visit, { ...entered, ...formError(error) });
+    }
+  });
+}
+
+interface SetUp {
+  user?: string;
+  email?: string;
+  business?: string;
+  error?: string;
+  status?: number;
+}
+
+function showSetup(c: PageContext, kit: PageKit, visit: Visit, entered: SetUp = {}) {
+  const { user, email, business = "local", error, status } = entered;
+  const main = html`
+<p>Nobody can sign in at this server from elsewhere yet. You become its first owner.</p>
+<form method="post">
+${kit.formField(visit)}
+${personFields({ ...(user !== undefined && { user }), ...(email !== undefined && { email }) })}
+<label for="business">Business, to which nodes and jobs belong</label>
+<input id="business" name="business" autocomplete="organization" required maxlength="64" value="${business}">
+<button class="main">Create the owner</button>
+</form>`;
+  return showPage(c, { title: "Set up this server", main, error, status });
+}
+
+function gone(purpose: LinkPurpose): ComputeError {
+  const todo =
+    purpose === "open"
+      ? "It is valid once, for a minute. Run tanvrit-compute auth open again."
+      : "It is valid once. Sign in; if nobody can, restart the server, which prints another link.";
+  return new ComputeError("not_found", `This link was used or has expired. ${todo}`);
+}

@@ -1,0 +1,62 @@
+import type { Logger } from "../../shared/logger.ts";
+import type { PersonStore } from "../auth/person-store.ts";
+import type { SessionLife } from "../auth/tokens.ts";
+import type { Mount } from "../http/app.ts";
+import { Bodies } from "../http/bodies.ts";
+import { type Authorizations, type Devices, oauthPaths } from "../oauth/contract.ts";
+import type { Invitations, SignInMethods, SignInSettings } from "../people/contract.ts";
+import { mountAccount } from "./account-page.ts";
+import { mountAssets } from "./assets.ts";
+import { mountAuthorize } from "./authorize-page.ts";
+import { mountDevice } from "./device-page.ts";
+import { mountInvitation } from "./invitation-page.ts";
+import { PageKit } from "./kit.ts";
+import { mountLinks } from "./link-pages.ts";
+import { mountSignIn } from "./sign-in-page.ts";
+import type { VisitStore } from "./visit-store.ts";
+import { Visits } from "./visits.ts";
+
+export interface PagesParts {
+  visits: VisitStore;
+  people: PersonStore;
+  methods: SignInMethods;
+  settings: SignInSettings;
+  invitations: Invitations;
+  authorizations: Authorizations;
+  devices: Devices;
+  /** Signs the tokens of forms; all servers of a store share it. */
+  formKey: Uint8Array;
+  /** How long a browser stays signed in. */
+  life: SessionLife;
+  /** The origin under which the browser knows this server. */
+  originOf(request: Request): string;
+  log: Logger;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+const PAGES = /^\/(sign-in|sign-out|account|device|setup|open|invitation|assets)(\/|$)/;
+
+/** Whether a page is at this path, to which a link on another site may lead. */
+export function isPage(path: string): boolean {
+  return path === oauthPaths.authorize || PAGES.test(path);
+}
+
+/** The pages for people. They need neither the portal nor, except for passkeys, a script. */
+export function pagesMount(parts: PagesParts): Mount {
+  return (app) => {
+    const kit = new PageKit(app, {
+      visits: new Visits(parts),
+      bodies: new Bodies(),
+      originOf: parts.originOf,
+      log: parts.log,
+    });
+    mountAssets(app);
+    mountSignIn({ ...parts, kit });
+    mountAuthorize({ ...parts, kit });
+    mountDevice({ ...parts, kit });
+    mountAccount({ ...parts, kit });
+    mountInvitation({ ...parts, kit });
+    mountLinks({ ...parts, kit });
+  };
+}

@@ -1,0 +1,386 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Hono } from "hono";
+import { ComputeError } from "../../shared/errors.ts";
+import { newId } from "../../shared/ids.ts";
+import type { PersonRecord } from "../auth/person-store.ts";
+import { DEFAULT_SESSION_LIFE } from "../auth/tokens.ts";
+import { openSqliteStores } from "../compose/open-sqlite.ts";
+import type { Stores } from "../compose/stores.ts";
+import type { App } from "../http/app.ts";
+import type { AuthorizationRequest, WaitingDevice } from "../oauth/contract.ts";
+import { RedirectedError } from "../oauth/contract.ts";
+import { isPage, pagesMount } from "./mount.ts";
+import { hashOf } from "./visits.ts";
+
+const ORIGIN = "https://compute.example.org";
+const PASSWORD = "correct horse";
+const REDIRECT = "http://127.0.0.1:4711/callback";
+const now = Date.now;
+
+/** The pages on a real store. The other slices' parts are played. */
+class World {
+  readonly stores: Stores = openSqliteStores(":memory:");
+  readonly app: App = new Hono();
+  readonly granted: unknown[] = [];
+  origin = ORIGIN;
+  device: WaitingDevice | undefined = {
+    userCode: "BCDF-GHJK",
+    clientName: "tanvrit-compute",
+    from: "192.0.2.7",
+    agent: "<script>alert(1)</script>",
+    createdAtMs: now(),
+    expiresAtMs: now() + 60_000,
+  };
+  anna!: PersonRecord;
+
+  static async open(): Promise<World> {
+    const world = new World();
+    world.anna = await world.person("anna");
+    pagesMount(world.parts())(world.app);
+    return world;
+  }
+
+  async person(userName: string): Promise<PersonRecord> {
+    const userId = newId("usr");
+    const email = `${userName}@example.org`;
+    await this.stores.people.create({ userId, userName, email, passwordHash: PASSWORD, nowMs: now() });
+    const { businessId } = await this.stores.people.business("shop", now());
+    await this.stores.people.join(businessId, userId, "owner", now());
+    const person = await this.stores.people.find(userId);
+    if (!person) throw new Error("missing");
+    return person;
+  }
+
+  parts(): Parameters<typeof pagesMount>[0] {
+    const refuse = () => new ComputeError("unauthenticated", "Wrong email or password.");
+    const { people, visits } = this.stores;
+    const byPassword = async (email: string, password: string) => {
+      const person = await people.findByEmail(email);
+      if (person?.passwordHash !== password) throw refuse();
+      return person;
+    };
+    return {
+      visits,
+      people,
+      methods: {
+        hasMail: true,
+        byPassword,
+        requestCode: async () => undefined,
+        byCode: (email, code) => byPassword(email, code === "123456" ? PASSWORD : ""),
+        passkeyChallenge: async () => ({ challengeId: "c1", options: {} }),
+        byPasskey: async () => this.anna,
+      },
+      settings: {
+        hashPassword: async (next) => {
+          if (next.length >= 8) return next;
+          throw new ComputeError("invalid_request", "This password is too short.");
+        },
+        setPassword: async (userId, current, next) => {
+          const person = await people.find(userId);
+          if (person?.passwordHash !== current) throw refuse();
+          await people.setPassword(userId, next, now());
+        },
+        passkeyOptions: async () => ({ challengeId: "c1", options: {} }),
+        addPasskey: async () => undefined,
+        passkeys: async () => [],
+        removePasskey: async () => true,
+      },
+      invitations: {
+        find: async (token) =>
+          token === "good"
+            ? { businessName: "lab", role: "viewer", email: undefined, invitedBy: "anna" }
+            : undefined,
+        accept: async (_token, userId) => this.granted.push(userId) > 0,
+      },
+      authorizations: {
+        read: (query) => {
+          if (query.get("client_id") !== "known")
+            throw new ComputeError("invalid_request", "Unknown client.");
+          if (query.get("code_challenge") === null) throw new RedirectedError(new URL(`${REDIRECT}?error=x`));
+          return {
+            client: { clientId: "known", name: "Known", accepts: () => true },
+            redirectUri: REDIRECT,
+            codeChallenge: "",
+            scope: [],
+            state: undefined,
+            nonce: undefined,
+            prompt: query.get("prompt")?.split(" ") ?? [],
+          } satisfies AuthorizationRequest;
+        },
+        allow: async (_request, by) => {
+          this.granted.push(by);
+          return new URL(`${REDIRECT}?code=1`);
+        },
+        deny: (_request, _origin, error = "access_denied") => new URL(`${REDIRECT}?error=${error}`),
+      },
+      devices: {
+        find: async (code) => (code.toUpperCase() === this.device?.userCode ? this.device : undefined),
+        allow: async (_code, by) => this.granted.push(by) > 0,
+        deny: async () => true,
+      },
+      formKey: new Uint8Array(32).fill(7),
+      life: DEFAULT_SESSION_LIFE,
+      originOf: () => this.origin,
+      log: { info: () => undefined, warn: () => undefined, error: console.error },
+      now,
+    };
+  }
+}
+
+/** A browser: keeps the cookie, and sends the hidden fields of a form. */
+class Browser {
+  cookie = "";
+  setCookie = "";
+
+  constructor(private readonly world: World) {}
+
+  async get(path: string): Promise<Response> {
+    return this.keep(await this.world.app.request(`${ORIGIN}${path}`, { headers: { cookie: this.cookie } }));
+  }
+
+  async post(path: string, fields: Record<string, string>, headers = {}): Promise<Response> {
+    const body = new URLSearchParams(fields);
+    const request = { method: "POST", body, headers: { cookie: this.cookie, origin: ORIGIN, ...headers } };
+    return this.keep(await this.world.app.request(`${ORIGIN}${path}`, request));
+  }
+
+  /** Fills in the form on a page. */
+  async submit(page: string, path: string, fields: Record<string, string>): Promise<Response> {
+    const form = formOf(await (await this.get(page)).text());
+    return this.post(path, { form, ...fields });
+  }
+
+  async signIn(next = "/account"): Promise<Response> {
+    const fields = { email: "anna@example.org", password: PASSWORD, way: "password", next };
+    return this.submit("/sign-in", "/sign-in", fields);
+  }
+
+  private keep(response: Response): Response {
+    for (const set of response.headers.getSetCookie()) {
+      this.setCookie = set;
+      this.cookie = set.split(";", 1)[0] ?? "";
+    }
+    return response;
+  }
+}
+
+function formOf(page: string): string {
+  return /name="form" value="([^"]+)"/.exec(page)?.[1] ?? "";
+}
+
+let world: World;
+beforeAll(async () => {
+  world = await World.open();
+});
+afterAll(() => world.stores.close());
+
+const AUTHORIZE = "/oauth/authorize?client_id=known&code_challenge=x";
+
+describe("a sign-in", () => {
+  test("gives the browser a new secret, in a cookie for this host that no script can read", async () => {
+    const browser = new Browser(world);
+    await browser.get("/sign-in");
+    const before = browser.setCookie;
+    const answer = await browser.signIn();
+    expect([answer.status, answer.headers.get("location")]).toEqual([303, "/account"]);
+    expect(browser.setCookie).toMatch(
+      /^__Host-tanvrit-443=[\w-]{43}; Max-Age=\d+; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    );
+    expect(browser.setCookie.slice(0, 60)).not.toBe(before.slice(0, 60));
+    expect(await (await browser.get("/account")).text()).toContain("anna@example.org");
+  });
+
+  test("with wrong words shows the form again with the address, and signs nobody in", async () => {
+    const browser = new Browser(world);
+    const fields = { email: "anna@example.org", password: "wrong", way: "password" };
+    const answer = await browser.submit("/sign-in", "/sign-in", fields);
+    expect(answer.status).toBe(401);
+    const page = await answer.text();
+    expect(page).toContain("Wrong email or password.");
+    expect(page).toContain('value="anna@example.org"');
+    expect(page).not.toContain('wrong"');
+    expect((await browser.get("/account")).headers.get("location")).toStartWith("/sign-in?");
+  });
+
+  test("leads back to a page of this server, and to nothing else", async () => {
+    const places = {
+      "/device?user_code=BCDF-GHJK": "/device?user_code=BCDF-GHJK",
+      "//evil.example/": "/account",
+      "/\\evil.example/": "/account",
+      "/..//evil.example/": "/account",
+      "https://evil.example/": "/account",
+      "javascript:alert(1)": "/account",
+      "/\t/evil.example": "/account",
+      "": "/account",
+    };
+    for (const [next, place] of Object.entries(places)) {
+      expect((await new Browser(world).signIn(next)).headers.get("location")).toBe(place);
+    }
+  });
+
+  test("by a code from a mail says the same to everybody", async () => {
+    const browser = new Browser(world);
+    const known = await browser.submit("/sign-in", "/sign-in", { email: "anna@example.org", way: "code" });
+    const unknown = await browser.submit("/sign-in", "/sign-in", {
+      email: "nobody@example.org",
+      way: "code",
+    });
+    const text = await known.text();
+    expect((await unknown.text()).replaceAll("nobody@", "anna@")).toBe(text);
+    const code = { form: formOf(text), email: "anna@example.org", code: "123 456", next: "/device" };
+    expect((await browser.post("/sign-in/code", code)).headers.get("location")).toBe("/device");
+  });
+
+  test("ends with the sign-out, also for somebody who kept the cookie", async () => {
+    const [browser, thief] = [new Browser(world), new Browser(world)];
+    await browser.signIn();
+    thief.cookie = browser.cookie;
+    expect((await thief.get("/account")).status).toBe(200);
+    expect((await browser.submit("/sign-out", "/sign-out", {})).status).toBe(303);
+    expect((await thief.get("/account")).status).toBe(303);
+    expect((await browser.get("/account")).status).toBe(303);
+  });
+});
+
+test("a form is taken only from the browser that it was made for, and from a page of this server", async () => {
+  const [anna, other] = [new Browser(world), new Browser(world)];
+  await anna.signIn();
+  const theirs = formOf(await (await other.get("/sign-in")).text());
+  for (const form of ["", "x", theirs]) {
+    expect((await anna.post("/account/password", { form, password: "hunter22222" })).status).toBe(403);
+  }
+  const own = formOf(await (await anna.get("/account")).text());
+  const foreign = await anna.post("/sign-out", { form: own }, { origin: "https://app.example.org" });
+  expect(foreign.status).toBe(403);
+  const plain = await anna.post("/sign-out", { form: own }, { "content-type": "text/plain" });
+  expect(plain.status).toBe(415);
+  expect((await anna.get("/account")).status).toBe(200);
+});
+
+test("a new password signs the other browsers out, and asks for the current one", async () => {
+  const [here, there] = [new Browser(world), new Browser(world)];
+  await here.signIn();
+  await there.signIn();
+  const wrong = await here.submit("/account", "/account/password", {
+    current: "no",
+    password: "other horse",
+  });
+  expect(wrong.status).toBe(401);
+  expect((await there.get("/account")).status).toBe(200);
+  const fields = { current: PASSWORD, password: PASSWORD };
+  expect((await here.submit("/account", "/account/password", fields)).status).toBe(303);
+  expect((await there.get("/account")).status).toBe(303);
+  expect((await here.get("/account")).status).toBe(200);
+});
+
+describe("a program", () => {
+  test("that is wrong is refused before anybody signs in for it", async () => {
+    const browser = new Browser(world);
+    expect((await browser.get("/oauth/authorize?client_id=other")).status).toBe(400);
+    const back = await browser.get("/oauth/authorize?client_id=known");
+    expect(back.headers.get("location")).toBe(`${REDIRECT}?error=x`);
+    const silent = await browser.get(`${AUTHORIZE}&prompt=none`);
+    expect(silent.headers.get("location")).toBe(`${REDIRECT}?error=login_required`);
+    const signIn = await browser.get(AUTHORIZE);
+    expect(signIn.headers.get("location")).toBe(`/sign-in?next=${encodeURIComponent(AUTHORIZE)}`);
+  });
+
+  test("is let in by a person in a business of theirs; the policy lets the form lead to it", async () => {
+    const browser = new Browser(world);
+    await browser.signIn();
+    const page = await browser.get(AUTHORIZE);
+    expect(page.headers.get("content-security-policy")).toContain(
+      "form-action 'self' http://127.0.0.1:4711;",
+    );
+    const form = formOf(await page.text());
+    const { businessId } = await world.stores.people.business("shop", now());
+    const request = AUTHORIZE.split("?")[1] ?? "";
+    const ask = (answer: string, business: string) =>
+      browser.post("/oauth/authorize", { form, request, answer, business });
+    expect((await ask("deny", businessId)).headers.get("location")).toBe(`${REDIRECT}?error=access_denied`);
+    expect((await ask("allow", newId("biz"))).status).toBe(403);
+    expect((await ask("allow", businessId)).headers.get("location")).toBe(`${REDIRECT}?code=1`);
+    expect(world.granted.at(-1)).toEqual({ userId: world.anna.userId, businessId });
+  });
+});
+
+test("a device is let in by its code, and what it says of itself is only text", async () => {
+  const browser = new Browser(world);
+  expect((await browser.get("/device?user_code=bcdf-ghjk")).status).toBe(303);
+  await browser.signIn();
+  expect((await browser.get("/device?user_code=XXXX-XXXX")).status).toBe(404);
+  const page = await (await browser.get("/device?user_code=bcdf-ghjk")).text();
+  expect(page).toContain("BCDF-GHJK");
+  expect(page).toContain("192.0.2.7");
+  expect(page).not.toContain("<script>alert");
+  const { businessId } = await world.stores.people.business("shop", now());
+  const fields = { form: formOf(page), user_code: "BCDF-GHJK", answer: "allow", business: businessId };
+  expect(await (await browser.post("/device", fields)).text()).toContain("is signed in");
+});
+
+test("the first owner is made by a link that is valid once, and that a mistake does not use up", async () => {
+  await using fresh = freshServer();
+  const expiresAtMs = now() + 60_000;
+  await fresh.stores.visits.makeLink({
+    tokenHash: hashOf("t"),
+    purpose: "setup",
+    userId: undefined,
+    expiresAtMs,
+  });
+  const browser = new Browser(fresh);
+  const fields = { user: "anna", email: "Anna@Example.org", password: "correct horse", business: "shop" };
+  expect((await browser.get("/open/t")).status).toBe(404);
+  const weak = await browser.submit("/setup/t", "/setup/t", { ...fields, password: "short" });
+  expect([weak.status, (await weak.text()).includes("too short")]).toEqual([400, true]);
+  expect((await browser.submit("/setup/t", "/setup/t", fields)).status).toBe(303);
+  expect(await (await browser.get("/account")).text()).toContain("shop, as owner");
+  expect((await browser.get("/setup/t")).status).toBe(404);
+  expect(await fresh.stores.people.findByEmail("anna@example.org")).toMatchObject({ userName: "anna" });
+});
+
+test("a link for one's own browser is valid once, and only after a press of its button", async () => {
+  const expiresAtMs = now() + 60_000;
+  const { userId } = world.anna;
+  await world.stores.visits.makeLink({ tokenHash: hashOf("o"), purpose: "open", userId, expiresAtMs });
+  const [browser, other] = [new Browser(world), new Browser(world)];
+  for (let i = 0; i < 2; i++) expect((await browser.get("/open/o")).status).toBe(200);
+  const form = formOf(await (await other.get("/open/o")).text());
+  expect((await browser.submit("/open/o", "/open/o", {})).headers.get("location")).toBe("/account");
+  expect((await other.post("/open/o", { form })).status).toBe(404);
+  expect((await other.get("/account")).status).toBe(303);
+});
+
+test("somebody who is invited joins as somebody new, or as who they are", async () => {
+  const browser = new Browser(world);
+  expect((await browser.get("/invitation/bad")).status).toBe(404);
+  const fields = { user: "ben", email: "ben@example.org", password: "correct horse" };
+  const taken = await browser.submit("/invitation/good", "/invitation/good", { ...fields, user: "anna" });
+  expect([taken.status, await taken.text()]).toEqual([409, expect.stringContaining("called anna already")]);
+  expect((await browser.submit("/invitation/good", "/invitation/good", fields)).status).toBe(303);
+  const ben = await world.stores.people.findByEmail("ben@example.org");
+  expect(world.granted.at(-1)).toBe(ben?.userId);
+  await browser.submit("/invitation/good", "/invitation/good", {});
+  expect(world.granted.at(-1)).toBe(ben?.userId);
+});
+
+test("links on other sites lead to pages, not to the API", () => {
+  const pages = [
+    "/sign-in",
+    "/sign-in/code",
+    "/oauth/authorize",
+    "/device",
+    "/setup/x",
+    "/invitation/x",
+    "/account",
+  ];
+  expect(pages.filter((path) => !isPage(path))).toEqual([]);
+  const others = ["/", "/oauth/token", "/api/compute/jobs/list", "/devices", "/healthz", "/accountx"];
+  expect(others.filter(isPage)).toEqual([]);
+});
+
+/** A server with nobody on it. */
+function freshServer(): World & AsyncDisposable {
+  const fresh = new World();
+  pagesMount(fresh.parts())(fresh.app);
+  return Object.assign(fresh, { [Symbol.asyncDispose]: () => fresh.stores.close() });
+}
