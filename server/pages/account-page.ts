@@ -1,21 +1,18 @@
 import { html } from "hono/html";
 import { ComputeError } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
 import type { PersonStore } from "../auth/person-store.ts";
-import { audit } from "../http/audit.ts";
 import type { PasskeyFacts, SignInSettings } from "../people/contract.ts";
 import { formError, isSignedIn, type PageKit } from "./kit.ts";
 import { type Html, showPage } from "./layout.ts";
 import { emailOf } from "./person-fields.ts";
 import type { BrowserSession, VisitStore } from "./visit-store.ts";
-import { fromOf, type PageContext, type SignedIn } from "./visits.ts";
+import type { PageContext, SignedIn } from "./visits.ts";
 
 export interface AccountParts {
   kit: PageKit;
   people: PersonStore;
   settings: SignInSettings;
   visits: VisitStore;
-  log: Logger;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -31,9 +28,7 @@ const MAX_SESSIONS = 50;
 
 /** `/account`: one's own password, passkeys, and the browsers in which one is signed in. */
 export function mountAccount(parts: AccountParts): void {
-  const { kit, people, settings, visits, log } = parts;
-  const noted = (c: PageContext, visit: SignedIn, event: string, of = {}) =>
-    audit(log, event, { user: visit.person.userName, from: fromOf(c).address }, of);
+  const { kit, people, settings, visits } = parts;
 
   kit.getSignedIn("/account", (c, visit) => {
     const done = DONE.get(c.req.query("done") ?? "");
@@ -51,14 +46,14 @@ export function mountAccount(parts: AccountParts): void {
     }
     // Who knew the old password may be signed in with it.
     await visits.endOthers(userId, visit.session.sessionId);
-    noted(c, visit, "password set");
+    await kit.record(c, visit.person, { event: "password set" });
     return c.redirect("/account?done=password", 303);
   });
 
   kit.postSignedIn("/account/passkeys/remove", async (c, visit, fields) => {
     const passkeyId = fields.get("passkey") ?? "";
     if (await settings.removePasskey(visit.person.userId, passkeyId)) {
-      noted(c, visit, "passkey removed", { passkeyId });
+      await kit.record(c, visit.person, { event: "passkey removed", of: { passkeyId } });
     }
     return c.redirect("/account?done=passkey-removed", 303);
   });
@@ -71,14 +66,15 @@ export function mountAccount(parts: AccountParts): void {
     const by = signedIn(visit);
     const passkey = { challengeId: String(challengeId), response, name: String(name), origin: kit.origin(c) };
     await settings.addPasskey(by.person.userId, passkey);
-    noted(c, by, "passkey added");
+    await kit.record(c, by.person, { event: "passkey added", of: { name: passkey.name } });
     return { location: "/account?done=passkey-added" };
   });
 
   kit.postSignedIn("/account/sessions/end", async (c, visit, fields) => {
     const sessionId = fields.get("session") ?? "";
-    if (await visits.end(visit.person.userId, sessionId))
-      noted(c, visit, "browser signed out", { sessionId });
+    if (await visits.end(visit.person.userId, sessionId)) {
+      await kit.record(c, visit.person, { event: "browser signed out", of: { sessionId } });
+    }
     return c.redirect("/account?done=session", 303);
   });
 }

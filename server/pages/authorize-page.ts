@@ -1,8 +1,6 @@
 import { html } from "hono/html";
-import type { Logger } from "../../shared/logger.ts";
 import { isLoopbackUrl } from "../../shared/url.ts";
 import type { PersonStore } from "../auth/person-store.ts";
-import { audit } from "../http/audit.ts";
 import {
   type AuthorizationRequest,
   type Authorizations,
@@ -12,17 +10,16 @@ import {
 import { businessesOf, businessField, granteeOf } from "./choose-business.ts";
 import { isSignedIn, type PageKit, toSignIn } from "./kit.ts";
 import { showPage, sourceOf } from "./layout.ts";
-import { fromOf, type PageContext, type SignedIn } from "./visits.ts";
+import type { PageContext, SignedIn } from "./visits.ts";
 
 export interface AuthorizeParts {
   kit: PageKit;
   people: PersonStore;
   authorizations: Authorizations;
-  log: Logger;
 }
 
 /** `/oauth/authorize`: a person lets a program act as them in one of their businesses (RFC 6749 §4.1). */
-export function mountAuthorize({ kit, people, authorizations, log }: AuthorizeParts): void {
+export function mountAuthorize({ kit, people, authorizations }: AuthorizeParts): void {
   const read = (query: string, origin: string): AuthorizationRequest | URL => {
     try {
       return authorizations.read(new URLSearchParams(query), origin);
@@ -76,15 +73,14 @@ ${businessField(memberships)}
     if (!isSignedIn(visit)) return c.redirect(signInAgain(query), 303);
     const request = read(query, origin);
     if (request instanceof URL) return c.redirect(request.href, 303);
-    const by = { user: visit.person.userName, from: fromOf(c).address };
-    const what = { client: request.client.clientId };
+    const of = { client: request.client.clientId };
     if (fields.get("answer") !== "allow") {
-      audit(log, "program refused", by, what);
+      await kit.record(c, visit.person, { event: "program refused", of });
       return c.redirect(authorizations.deny(request, origin).href, 303);
     }
     const grantee = await granteeOf(people, visit, fields);
     const location = await authorizations.allow(request, grantee, origin);
-    audit(log, "program let in", { ...by, business: grantee.businessId }, what);
+    await kit.record(c, visit.person, { event: "program let in", of }, grantee.businessId);
     return c.redirect(location.href, 303);
   });
 }

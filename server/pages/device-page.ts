@@ -1,25 +1,22 @@
 import { html } from "hono/html";
 import { ComputeError } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
 import type { PersonStore } from "../auth/person-store.ts";
-import { audit } from "../http/audit.ts";
 import { type Devices, oauthPaths, type WaitingDevice } from "../oauth/contract.ts";
 import { businessesOf, businessField, granteeOf } from "./choose-business.ts";
 import type { PageKit } from "./kit.ts";
 import { showPage } from "./layout.ts";
-import { fromOf, type PageContext, type SignedIn } from "./visits.ts";
+import type { PageContext, SignedIn } from "./visits.ts";
 
 export interface DeviceParts {
   kit: PageKit;
   people: PersonStore;
   devices: Devices;
-  log: Logger;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 /** `/device`: a person types the code that a device shows, sees who asks, and lets it in (RFC 8628 §3.3). */
-export function mountDevice({ kit, people, devices, log, now }: DeviceParts): void {
+export function mountDevice({ kit, people, devices, now }: DeviceParts): void {
   kit.getSignedIn(oauthPaths.device, async (c, visit) => {
     const given = c.req.query("user_code")?.trim();
     if (given === undefined || given === "") return showTyping(c, given);
@@ -53,15 +50,14 @@ ${businessField(memberships)}
     const code = fields.get("user_code") ?? "";
     const isAllowed = fields.get("answer") === "allow";
     const device = await devices.find(code);
-    const by = { user: visit.person.userName, from: fromOf(c).address };
-    const what = { client: device?.clientName, device: device?.from };
+    const of = { client: device?.clientName, device: device?.from };
     if (!isAllowed) {
-      if (await devices.deny(code)) audit(log, "device refused", by, what);
+      if (await devices.deny(code)) await kit.record(c, visit.person, { event: "device refused", of });
       return showEnd(c, "Device refused", "The device was not let in. You can close this window.");
     }
     const grantee = await granteeOf(people, visit, fields);
     if (!(await devices.allow(code, grantee))) throw new ComputeError("not_found", UNKNOWN);
-    audit(log, "device let in", { ...by, business: grantee.businessId }, what);
+    await kit.record(c, visit.person, { event: "device let in", of }, grantee.businessId);
     return showEnd(
       c,
       "Device let in",

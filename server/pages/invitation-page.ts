@@ -1,27 +1,24 @@
 import { html } from "hono/html";
 import { ComputeError } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
 import type { PersonRecord, PersonStore } from "../auth/person-store.ts";
-import { audit } from "../http/audit.ts";
 import type { InvitationFacts, Invitations, SignInSettings } from "../people/contract.ts";
 import { formError, isSignedIn, type PageKit } from "./kit.ts";
 import { showPage } from "./layout.ts";
 import { newPersonOf, personFields } from "./person-fields.ts";
-import { fromOf, type PageContext, type Visit } from "./visits.ts";
+import type { PageContext, Visit } from "./visits.ts";
 
 export interface InvitationParts {
   kit: PageKit;
   people: PersonStore;
   settings: SignInSettings;
   invitations: Invitations;
-  log: Logger;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 /** `/invitation/TOKEN`: somebody who was invited joins a business, as who they are already or as somebody new. */
 export function mountInvitation(parts: InvitationParts): void {
-  const { kit, invitations, log } = parts;
+  const { kit, invitations } = parts;
 
   const known = async (c: PageContext) => {
     const token = c.req.param("token") ?? "";
@@ -47,8 +44,8 @@ export function mountInvitation(parts: InvitationParts): void {
     }
     if (!(await invitations.accept(token, person.userId))) await known(c);
     if (!isSignedIn(visit)) await kit.visits.signIn(c, person, visit);
-    const by = { user: person.userName, from: fromOf(c).address };
-    audit(log, "invitation accepted", by, { business: facts.businessName, role: facts.role });
+    const of = { business: facts.businessName, role: facts.role };
+    await kit.record(c, person, { event: "invitation accepted", of });
     return c.redirect("/account", 303);
   });
 

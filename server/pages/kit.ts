@@ -1,13 +1,15 @@
 import { html } from "hono/html";
+import type { AuditEvent, RecordAudit } from "../../shared/audit.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Logger } from "../../shared/logger.ts";
+import type { PersonRecord, PersonStore } from "../auth/person-store.ts";
 import type { App } from "../http/app.ts";
 import type { Bodies } from "../http/bodies.ts";
 import { parseBody, refuseEncoding } from "../http/body.ts";
 import { isServerFault, problemResponse } from "../http/problem.ts";
 import { type Html, showError } from "./layout.ts";
-import type { PageContext, SignedIn, Visit, Visits } from "./visits.ts";
+import { fromOf, type PageContext, type SignedIn, type Visit, type Visits } from "./visits.ts";
 
 type Answer = Response | Promise<Response>;
 type Fields = URLSearchParams;
@@ -18,6 +20,9 @@ const FORM_TYPE = "application/x-www-form-urlencoded";
 export interface KitParts {
   visits: Visits;
   bodies: Bodies;
+  people: PersonStore;
+  /** Writes into the audit log. */
+  record: RecordAudit;
   originOf(request: Request): string;
   log: Logger;
 }
@@ -96,6 +101,26 @@ export class PageKit {
 
   origin(c: PageContext): string {
     return this.parts.originOf(c.req.raw);
+  }
+
+  /**
+   * Writes down what a person did on a page.
+   *
+   * @param businessId absent: it concerns the person, and so every business of theirs.
+   */
+  async record(
+    c: PageContext,
+    { userId, userName }: PersonRecord,
+    what: Pick<AuditEvent, "event" | "of">,
+    businessId?: string,
+  ): Promise<void> {
+    const { people, record } = this.parts;
+    const event = { ...what, actor: { kind: "user", userId, userName }, from: fromOf(c).address } as const;
+    const all =
+      businessId === undefined
+        ? (await people.memberships(userId)).map((membership) => membership.businessId)
+        : [businessId];
+    await Promise.all((all.length === 0 ? [undefined] : all).map((one) => record(one, event)));
   }
 
   private async fields(c: PageContext, visit: Visit): Promise<Fields> {

@@ -1,28 +1,25 @@
 import { html } from "hono/html";
 import { ComputeError } from "../../shared/errors.ts";
-import type { Logger } from "../../shared/logger.ts";
 import type { PersonStore } from "../auth/person-store.ts";
-import { audit } from "../http/audit.ts";
 import type { SignInSettings } from "../people/contract.ts";
 import { formError, type PageKit } from "./kit.ts";
 import { showPage } from "./layout.ts";
 import { nameOf, newPersonOf, personFields } from "./person-fields.ts";
 import type { LinkPurpose, OneTimeLink, VisitStore } from "./visit-store.ts";
-import { fromOf, hashOf, type PageContext, type Visit } from "./visits.ts";
+import { hashOf, type PageContext, type Visit } from "./visits.ts";
 
 export interface LinkParts {
   kit: PageKit;
   people: PersonStore;
   settings: SignInSettings;
   visits: VisitStore;
-  log: Logger;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 /** Pages behind links that are valid once: `/setup/TOKEN` makes the first owner, `/open/TOKEN` opens a signed-in browser. */
 export function mountLinks(parts: LinkParts): void {
-  const { kit, people, visits, log, now } = parts;
+  const { kit, people, visits, now } = parts;
 
   const known = async (c: PageContext, purpose: LinkPurpose): Promise<OneTimeLink> => {
     const link = await visits.link(hashOf(c.req.param("token") ?? ""), now());
@@ -52,7 +49,7 @@ export function mountLinks(parts: LinkParts): void {
     const person = taken && (await people.find(taken.userId ?? ""));
     if (!person) throw gone("open");
     await kit.visits.signIn(c, person, visit);
-    audit(log, "signed in", { user: person.userName, from: fromOf(c).address }, { way: "link" });
+    await kit.record(c, person, { event: "signed in", of: { way: "link" } });
     return c.redirect("/account", 303);
   });
 
@@ -70,8 +67,7 @@ export function mountLinks(parts: LinkParts): void {
       const { businessId } = await people.business(businessName, now());
       await people.join(businessId, person.userId, "owner", now());
       await kit.visits.signIn(c, person, visit);
-      const by = { user: person.userName, business: businessName, from: fromOf(c).address };
-      audit(log, "first owner made", by);
+      await kit.record(c, person, { event: "first owner made", of: { business: businessName } });
       return c.redirect("/account", 303);
     } catch (error) {
       // A mistake in the form must not cost the only way in.

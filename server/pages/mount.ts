@@ -1,3 +1,4 @@
+import type { RecordAudit } from "../../shared/audit.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { PersonStore } from "../auth/person-store.ts";
 import type { SessionLife } from "../auth/tokens.ts";
@@ -30,6 +31,8 @@ export interface PagesParts {
   life: SessionLife;
   /** The origin under which the browser knows this server. */
   originOf(request: Request): string;
+  /** Writes into the audit log. */
+  record: RecordAudit;
   log: Logger;
   /** Epoch milliseconds. */
   now: () => number;
@@ -45,12 +48,7 @@ export function isPage(path: string): boolean {
 /** The pages for people. They need neither the portal nor, except for passkeys, a script. */
 export function pagesMount(parts: PagesParts): Mount {
   return (app) => {
-    const kit = new PageKit(app, {
-      visits: new Visits(parts),
-      bodies: new Bodies(),
-      originOf: parts.originOf,
-      log: parts.log,
-    });
+    const kit = new PageKit(app, { ...parts, visits: new Visits(parts), bodies: new Bodies() });
     mountAssets(app);
     mountSignIn({ ...parts, kit });
     mountAuthorize({ ...parts, kit });

@@ -1,7 +1,5 @@
 import { html } from "hono/html";
-import type { Logger } from "../../shared/logger.ts";
 import type { PersonRecord } from "../auth/person-store.ts";
-import { audit } from "../http/audit.ts";
 import type { SignInMethods } from "../people/contract.ts";
 import { formError, isSignedIn, type PageKit } from "./kit.ts";
 import { type Html, showPage } from "./layout.ts";
@@ -10,7 +8,6 @@ import { fromOf, type PageContext, type Visit } from "./visits.ts";
 export interface SignInParts {
   kit: PageKit;
   methods: SignInMethods;
-  log: Logger;
 }
 
 interface Entered {
@@ -21,11 +18,10 @@ interface Entered {
 }
 
 /** `/sign-in`: by password, by a code that comes by mail, or by a passkey. `/sign-out` ends it. */
-export function mountSignIn({ kit, methods, log }: SignInParts): void {
+export function mountSignIn({ kit, methods }: SignInParts): void {
   const signIn = async (c: PageContext, visit: Visit, person: PersonRecord, way: string) => {
-    const { session } = await kit.visits.signIn(c, person, visit);
-    const { address: from } = fromOf(c);
-    audit(log, "signed in", { user: person.userName, sessionId: session.sessionId, from }, { way });
+    await kit.visits.signIn(c, person, visit);
+    await kit.record(c, person, { event: "signed in", of: { way } });
   };
 
   kit.get("/sign-in", (c, visit) => {
@@ -74,7 +70,7 @@ export function mountSignIn({ kit, methods, log }: SignInParts): void {
 
   kit.post("/sign-out", async (c, visit) => {
     await kit.visits.signOut(c, visit);
-    if (visit.person) audit(log, "signed out", { user: visit.person.userName, from: fromOf(c).address });
+    if (visit.person) await kit.record(c, visit.person, { event: "signed out" });
     return c.redirect("/sign-out", 303);
   });
 }
