@@ -2,6 +2,7 @@ import { html } from "hono/html";
 import { ComputeError } from "../../shared/errors.ts";
 import type { PersonStore } from "../auth/person-store.ts";
 import type { PasskeyFacts, SignInSettings } from "../people/contract.ts";
+import { browserName } from "./browser-name.ts";
 import { formError, isSignedIn, type PageKit } from "./kit.ts";
 import { type Html, showPage } from "./layout.ts";
 import { emailOf } from "./person-fields.ts";
@@ -133,7 +134,7 @@ function passwordSection({ person: { email, passwordHash } }: SignedIn, field: H
 <h2>Password</h2>
 <form method="post" action="/account/password">
 ${field}
-${email === undefined ? html`<label for="email">Email, with which you sign in</label><input id="email" name="email" type="email" autocomplete="username" required maxlength="254">` : html`<input type="hidden" autocomplete="username" value="${email}">`}
+${email === undefined ? html`<label for="email">Email, with which you sign in</label><input id="email" name="email" type="email" autocomplete="username" required maxlength="254">` : html`<input type="text" autocomplete="username" value="${email}" readonly hidden>`}
 ${has ? html`<label for="current">Current password</label><input id="current" name="current" type="password" autocomplete="current-password" required maxlength="1024">` : ""}
 <label for="password">New password</label>
 <input id="password" name="password" type="password" autocomplete="new-password" required minlength="8" maxlength="1024">
@@ -167,7 +168,7 @@ function sessionSection(visit: SignedIn, field: Html, sessions: readonly Browser
 <ul class="rows">
 ${sessions.map(({ sessionId, agent, from, createdAtMs, usedAtMs }) => {
   const isThis = sessionId === visit.session.sessionId;
-  const what = agent ?? "A browser";
+  const what = browserName(agent);
   return html`<li><div>${what}<br><span class="quiet">${from ?? "unknown address"}, since ${dayOf(createdAtMs)}, used ${dayOf(usedAtMs)}</span></div>
 ${
   isThis

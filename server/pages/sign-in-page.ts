@@ -87,9 +87,10 @@ function showSignIn(
 ${kit.formField(visit)}
 <input type="hidden" name="next" value="${next}">
 <label for="email">Email</label>
-<input id="email" name="email" type="email" autocomplete="username" required autofocus maxlength="254" value="${email}">
+<input id="email" name="email" type="email" autocomplete="username" required maxlength="254" value="${email}" ${email === "" ? "autofocus" : ""}>
 <label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required maxlength="1024">
+<input id="password" name="password" type="password" autocomplete="current-password" required maxlength="1024"
+ ${email === "" ? "" : "autofocus"}>
 <button class="main" name="way" value="password">Sign in</button>
 ${methods.hasMail ? html`<button name="way" value="code" formnovalidate>Email me a code instead</button>` : ""}
 </form>
