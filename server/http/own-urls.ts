@@ -47,6 +47,21 @@ export class OwnUrls {
     return this.publicUrls[0];
   }
 
+  /** The origin under which the browser knows this server: through a proxy, that of the public URL. */
+  originOf(request: Request): string {
+    const { host, origin } = new URL(request.url);
+    return this.publicOrigins().find((one) => new URL(one).host === host) ?? origin;
+  }
+
+  /** Whether a page of this origin is the server's own. A proxy may not have passed on the name that the browser used. */
+  isOwnOrigin(origin: string, request: Request): boolean {
+    return origin === this.originOf(request) || this.publicOrigins().includes(origin);
+  }
+
+  private publicOrigins(): string[] {
+    return this.publicUrls.map((url) => new URL(url).origin);
+  }
+
   /**
    * The server's own URL that this URL stands for, or undefined if it is not ours. `localhost` stands for our address, and
    * `http:` for `https:` if the server speaks TLS.

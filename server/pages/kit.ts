@@ -7,6 +7,7 @@ import type { PersonRecord, PersonStore } from "../auth/person-store.ts";
 import type { App } from "../http/app.ts";
 import type { Bodies } from "../http/bodies.ts";
 import { parseBody, refuseEncoding } from "../http/body.ts";
+import type { OwnUrls } from "../http/own-urls.ts";
 import { isServerFault, problemResponse } from "../http/problem.ts";
 import { type Html, showError } from "./layout.ts";
 import { fromOf, type PageContext, type SignedIn, type Visit, type Visits } from "./visits.ts";
@@ -23,7 +24,7 @@ export interface KitParts {
   people: PersonStore;
   /** Writes into the audit log. */
   record: RecordAudit;
-  originOf(request: Request): string;
+  urls: Pick<OwnUrls, "originOf">;
   log: Logger;
 }
 
@@ -91,7 +92,7 @@ export class PageKit {
 
   /** Where to go after a sign-in: a page of this server, or the account. */
   placeAfter(c: PageContext, wanted: string | null | undefined): string {
-    const origin = this.parts.originOf(c.req.raw);
+    const origin = this.parts.urls.originOf(c.req.raw);
     if (!wanted?.startsWith("/") || !URL.canParse(wanted, origin)) return "/account";
     const url = new URL(wanted, origin);
     // A path that begins with two slashes would be another host.
@@ -100,7 +101,7 @@ export class PageKit {
   }
 
   origin(c: PageContext): string {
-    return this.parts.originOf(c.req.raw);
+    return this.parts.urls.originOf(c.req.raw);
   }
 
   /**

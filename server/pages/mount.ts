@@ -4,6 +4,7 @@ import type { PersonStore } from "../auth/person-store.ts";
 import type { SessionLife } from "../auth/tokens.ts";
 import type { Mount } from "../http/app.ts";
 import { Bodies } from "../http/bodies.ts";
+import type { OwnUrls } from "../http/own-urls.ts";
 import { type Authorizations, type Devices, oauthPaths } from "../oauth/contract.ts";
 import type { Invitations, SignInMethods, SignInSettings } from "../people/contract.ts";
 import { mountAccount } from "./account-page.ts";
@@ -29,8 +30,7 @@ export interface PagesParts {
   formKey: Uint8Array;
   /** How long a browser stays signed in. */
   life: SessionLife;
-  /** The origin under which the browser knows this server. */
-  originOf(request: Request): string;
+  urls: Pick<OwnUrls, "originOf" | "isOwnOrigin">;
   /** Writes into the audit log. */
   record: RecordAudit;
   log: Logger;

@@ -120,7 +120,7 @@ class World {
       },
       formKey: new Uint8Array(32).fill(7),
       life: DEFAULT_SESSION_LIFE,
-      originOf: () => this.origin,
+      urls: { originOf: () => this.origin, isOwnOrigin: (origin) => origin === this.origin },
       record: async () => undefined,
       log: { info: () => undefined, warn: () => undefined, error: console.error },
       now,

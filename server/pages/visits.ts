@@ -6,6 +6,7 @@ import { newId } from "../../shared/ids.ts";
 import type { PersonRecord, PersonStore } from "../auth/person-store.ts";
 import type { SessionLife } from "../auth/tokens.ts";
 import type { PeerInfo } from "../http/app.ts";
+import type { OwnUrls } from "../http/own-urls.ts";
 import type { From } from "../people/contract.ts";
 import type { BrowserSession, VisitStore } from "./visit-store.ts";
 
@@ -29,8 +30,7 @@ export interface VisitsParts {
   /** Signs the tokens of forms; all servers of a store share it. */
   formKey: Uint8Array;
   life: SessionLife;
-  /** The origin under which the browser knows this server. */
-  originOf(request: Request): string;
+  urls: Pick<OwnUrls, "originOf" | "isOwnOrigin">;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -67,7 +67,7 @@ export class Visits {
     const expected = Buffer.from(this.formToken(visit));
     const given = Buffer.from(formToken);
     const isOurs = given.length === expected.length && timingSafeEqual(given, expected);
-    if (isOurs && (origin === undefined || origin === this.parts.originOf(c.req.raw))) return;
+    if (isOurs && (origin === undefined || this.parts.urls.isOwnOrigin(origin, c.req.raw))) return;
     throw new ComputeError(
       "forbidden",
       "This form is too old, or it comes from another page. Go back, load the page again, and repeat it.",
@@ -128,7 +128,7 @@ export class Visits {
 
   /** Servers on several ports of a machine share its cookies, so each has a name of its own. */
   private cookieName(c: PageContext): string {
-    const { port, protocol } = new URL(this.parts.originOf(c.req.raw));
+    const { port, protocol } = new URL(this.parts.urls.originOf(c.req.raw));
     return `tanvrit-${port || (protocol === "https:" ? "443" : "80")}`;
   }
 
@@ -137,7 +137,7 @@ export class Visits {
   }
 
   private isSecure(c: PageContext): boolean {
-    return this.parts.originOf(c.req.raw).startsWith("https:");
+    return this.parts.urls.originOf(c.req.raw).startsWith("https:");
   }
 }
 

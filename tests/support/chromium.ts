@@ -1,0 +1,88 @@
+import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+const STEP_LIMIT_MS = 20_000;
+
+function programOf(): string | null {
+  return NAMES.map((name) => Bun.which(name)).find((path) => path !== null) ?? null;
+}
+
+/** What is missing for tests in a browser, and how to get it. */
+export function missingChromium(): string | undefined {
+  return programOf() === null ? "Chromium is missing (apt-get install chromium)" : undefined;
+}
+
+/** A real Chromium. Every window of it is a browser of its own, which knows nothing of the others. */
+export class Chromium implements AsyncDisposable {
+  private constructor(private readonly browser: Awaited<ReturnType<typeof chromium.launch>>) {}
+
+  static async start(): Promise<Chromium> {
+    const executablePath = programOf();
+    if (executablePath === null) throw new Error(missingChromium());
+    // The sandbox needs rights that containers and root do not have.
+    return new Chromium(await chromium.launch({ executablePath, args: ["--no-sandbox"] }));
+  }
+
+  async window(options: BrowserContextOptions = {}): Promise<Window> {
+    const context = await this.browser.newContext(options);
+    context.setDefaultTimeout(STEP_LIMIT_MS);
+    return new Window(context, await context.newPage());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.browser.close();
+  }
+}
+
+/** A window of a browser, and what its pages complained about. */
+export class Window implements AsyncDisposable {
+  /** Errors of scripts, and what a content policy refused. */
+  readonly complaints: string[] = [];
+
+  constructor(
+    private readonly context: BrowserContext,
+    readonly page: Page,
+  ) {
+    page.on("pageerror", (error) => void this.complaints.push(error.message));
+    page.on("console", (message) => {
+      // The browser also reports each answer with an error status, which the page shows anyway.
+      if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
+        this.complaints.push(message.text());
+    });
+  }
+
+  /** Gives the window a device that makes and uses passkeys, and that always says yes. */
+  async plugInPasskeys(): Promise<void> {
+    const session = await this.context.newCDPSession(this.page);
+    await session.send("WebAuthn.enable");
+    await session.send("WebAuthn.addVirtualAuthenticator", {
+      options: {
+        protocol: "ctap2",
+        transport: "internal",
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+      },
+    });
+  }
+
+  /** Fills in the fields with these labels, and presses the button. */
+  async fill(fields: Readonly<Record<string, string>>, button: string): Promise<void> {
+    for (const [label, value] of Object.entries(fields)) await this.page.getByLabel(label).fill(value);
+    await this.press(button);
+  }
+
+  async press(button: string): Promise<void> {
+    await this.page.getByRole("button", { name: button, exact: true }).click();
+  }
+
+  /** The text of the page, once this is in it. */
+  async shows(text: string | RegExp): Promise<string> {
+    await this.page.getByText(text).first().waitFor();
+    return this.page.locator("body").innerText();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.context.close();
+  }
+}
