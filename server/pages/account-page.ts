@@ -5,7 +5,6 @@ import type { PasskeyFacts, SignInSettings } from "../people/contract.ts";
 import { browserName } from "./browser-name.ts";
 import { formError, isSignedIn, type PageKit } from "./kit.ts";
 import { type Html, showPage } from "./layout.ts";
-import { emailOf } from "./person-fields.ts";
 import type { BrowserSession, VisitStore } from "./visit-store.ts";
 import type { PageContext, SignedIn } from "./visits.ts";
 
@@ -29,7 +28,7 @@ const MAX_SESSIONS = 50;
 
 /** `/account`: one's own password, passkeys, and the browsers in which one is signed in. */
 export function mountAccount(parts: AccountParts): void {
-  const { kit, people, settings, visits } = parts;
+  const { kit, settings, visits } = parts;
 
   kit.getSignedIn("/account", (c, visit) => {
     const done = DONE.get(c.req.query("done") ?? "");
@@ -40,7 +39,7 @@ export function mountAccount(parts: AccountParts): void {
     const { userId, passwordHash, email } = visit.person;
     try {
       const current = passwordHash === undefined ? undefined : (fields.get("current") ?? "");
-      if (email === undefined) await takeEmail(people, settings, userId, fields);
+      if (email === undefined) await settings.setEmail(userId, current, fields.get("email") ?? "");
       await settings.setPassword(userId, current, fields.get("password") ?? "");
     } catch (error) {
       return showAccount(c, parts, visit, formError(error));
@@ -86,19 +85,6 @@ const DONE = new Map([
   ["passkey-removed", "The passkey is removed."],
   ["session", "That browser is signed out."],
 ]);
-
-async function takeEmail(
-  people: PersonStore,
-  settings: SignInSettings,
-  userId: string,
-  fields: URLSearchParams,
-): Promise<void> {
-  const email = emailOf(fields.get("email"));
-  // Refuses a weak password before the address is set.
-  await settings.hashPassword(fields.get("password") ?? "");
-  if (await people.setEmail(userId, email)) return;
-  throw new ComputeError("conflict", "Somebody else on this server has this email address.");
-}
 
 function signedIn(visit: Parameters<typeof isSignedIn>[0]): SignedIn {
   if (isSignedIn(visit)) return visit;

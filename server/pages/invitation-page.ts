@@ -1,25 +1,20 @@
 import { html } from "hono/html";
 import { ComputeError } from "../../shared/errors.ts";
-import type { PersonRecord, PersonStore } from "../auth/person-store.ts";
+import type { PersonRecord } from "../auth/person-store.ts";
 import type { InvitationFacts, Invitations, SignInSettings } from "../people/contract.ts";
 import { formError, isSignedIn, type PageKit } from "./kit.ts";
 import { showPage } from "./layout.ts";
-import { newPersonOf, personFields } from "./person-fields.ts";
+import { personFields, signUpOf } from "./person-fields.ts";
 import type { PageContext, Visit } from "./visits.ts";
 
 export interface InvitationParts {
   kit: PageKit;
-  people: PersonStore;
   settings: SignInSettings;
   invitations: Invitations;
-  /** Epoch milliseconds. */
-  now: () => number;
 }
 
 /** `/invitation/TOKEN`: somebody who was invited joins a business, as who they are already or as somebody new. */
-export function mountInvitation(parts: InvitationParts): void {
-  const { kit, invitations } = parts;
-
+export function mountInvitation({ kit, invitations, settings }: InvitationParts): void {
   const known = async (c: PageContext) => {
     const token = c.req.param("token") ?? "";
     const facts = await invitations.find(token);
@@ -37,7 +32,7 @@ export function mountInvitation(parts: InvitationParts): void {
     let person: PersonRecord;
     try {
       if (isSignedIn(visit)) person = visit.person;
-      else person = await newPersonOf(withEmail(fields, facts), parts);
+      else person = await settings.signUp(signUpOf(withEmail(fields, facts)));
     } catch (error) {
       const entered = { user: fields.get("user") ?? "", email: fields.get("email") ?? "" };
       return show(c, visit, { token, facts }, { ...formError(error), ...entered });

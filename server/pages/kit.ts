@@ -168,7 +168,14 @@ export function toSignIn(c: PageContext): Response {
 
 /** The message of an error that the form on a page can be repeated after; throws any other. */
 export function formError(error: unknown): { status: number; error: string; retryAfterSeconds?: number } {
-  const repeatable = ["unauthenticated", "invalid_request", "rate_limited", "unavailable", "conflict"];
+  const repeatable = [
+    "unauthenticated",
+    "invalid_request",
+    "forbidden",
+    "rate_limited",
+    "unavailable",
+    "conflict",
+  ];
   if (!(error instanceof ComputeError) || !repeatable.includes(error.code)) throw error;
   const { retryAfterSeconds } = error;
   return {

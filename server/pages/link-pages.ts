@@ -4,7 +4,7 @@ import type { PersonStore } from "../auth/person-store.ts";
 import type { SignInSettings } from "../people/contract.ts";
 import { formError, type PageKit } from "./kit.ts";
 import { showPage } from "./layout.ts";
-import { nameOf, newPersonOf, personFields } from "./person-fields.ts";
+import { nameOf, personFields, signUpOf } from "./person-fields.ts";
 import type { LinkPurpose, OneTimeLink, VisitStore } from "./visit-store.ts";
 import { hashOf, type PageContext, type Visit } from "./visits.ts";
 
@@ -18,9 +18,7 @@ export interface LinkParts {
 }
 
 /** Pages behind links that are valid once: `/setup/TOKEN` makes the first owner, `/open/TOKEN` opens a signed-in browser. */
-export function mountLinks(parts: LinkParts): void {
-  const { kit, people, visits, now } = parts;
-
+export function mountLinks({ kit, people, settings, visits, now }: LinkParts): void {
   const known = async (c: PageContext, purpose: LinkPurpose): Promise<OneTimeLink> => {
     const link = await visits.link(hashOf(c.req.param("token") ?? ""), now());
     if (link?.purpose === purpose) return link;
@@ -29,7 +27,7 @@ export function mountLinks(parts: LinkParts): void {
   const setupLink = async (c: PageContext) => {
     const link = await known(c, "setup");
     // Another link, or another server, was faster.
-    if (await people.anyoneHasPassword()) throw gone("setup");
+    if (await settings.anyoneCanSignIn()) throw gone("setup");
     return link;
   };
 
@@ -63,7 +61,7 @@ export function mountLinks(parts: LinkParts): void {
     if (!(await visits.takeLink(link.tokenHash, now()))) throw gone("setup");
     try {
       const businessName = nameOf(fields.get("business"), "The name of the business");
-      const person = await newPersonOf(fields, parts);
+      const person = await settings.signUp(signUpOf(fields));
       const { businessId } = await people.business(businessName, now());
       await people.join(businessId, person.userId, "owner", now());
       await kit.visits.signIn(c, person, visit);
@@ -71,7 +69,7 @@ export function mountLinks(parts: LinkParts): void {
       return c.redirect("/account", 303);
     } catch (error) {
       // A mistake in the form must not cost the only way in.
-      if (!(await people.anyoneHasPassword())) await visits.makeLink(link);
+      if (!(await settings.anyoneCanSignIn())) await visits.makeLink(link);
       const entered = Object.fromEntries(
         ["user", "email", "business"].map((name) => [name, fields.get(name) ?? ""]),
       );

@@ -71,10 +71,16 @@ class World {
         byPasskey: async () => this.anna,
       },
       settings: {
-        hashPassword: async (next) => {
-          if (next.length >= 8) return next;
-          throw new ComputeError("invalid_request", "This password is too short.");
+        signUp: async ({ userName, email, password = "" }) => {
+          if (password.length < 8) throw new ComputeError("invalid_request", "The password is too short.");
+          const facts = { userId: newId("usr"), userName, email: email.toLowerCase() };
+          const outcome = await people.create({ ...facts, passwordHash: password, nowMs: now() });
+          if (outcome !== "created") throw new ComputeError("conflict", `Taken: ${outcome}.`);
+          return { ...facts, passwordHash: password, createdAtMs: now() };
         },
+        anyoneCanSignIn: () => people.anyoneHasPassword(),
+        account: async () => ({ person: this.anna, passkeys: [] }),
+        setEmail: async (userId, _current, email) => void (await people.setEmail(userId, email)),
         setPassword: async (userId, current, next) => {
           const person = await people.find(userId);
           if (person?.passwordHash !== current) throw refuse();
@@ -356,7 +362,7 @@ test("somebody who is invited joins as somebody new, or as who they are", async 
   expect((await browser.get("/invitation/bad")).status).toBe(404);
   const fields = { user: "ben", email: "ben@example.org", password: "correct horse" };
   const taken = await browser.submit("/invitation/good", "/invitation/good", { ...fields, user: "anna" });
-  expect([taken.status, await taken.text()]).toEqual([409, expect.stringContaining("called anna already")]);
+  expect([taken.status, await taken.text()]).toEqual([409, expect.stringContaining("name-taken")]);
   expect((await browser.submit("/invitation/good", "/invitation/good", fields)).status).toBe(303);
   const ben = await world.stores.people.findByEmail("ben@example.org");
   expect(world.granted.at(-1)).toBe(ben?.userId);

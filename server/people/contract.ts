@@ -25,13 +25,31 @@ export interface SignInMethods {
   readonly hasMail: boolean;
 }
 
-/** What a signed-in person can change about how they sign in. */
+/** A person who is new on this server. */
+export interface SignUp {
+  /** Another person may have it; then the person gets it with a number at its end. */
+  userName: string;
+  email: string;
+  /** Absent: the person adds a passkey next. */
+  password?: string;
+}
+
+/** What people set about how they sign in. */
 export interface SignInSettings {
-  /** For `PersonStore.create`. Throws `invalid_request` if the password is too weak, and `unavailable` if too many wait. */
-  hashPassword(next: string): Promise<string>;
-  /** Throws `unauthenticated` if the person has a password and `current` is not it, and `invalid_request` if `next` is too weak. */
+  /** Throws `invalid_request` if a field is wrong or the password too weak, and `conflict` if somebody has the address. */
+  signUp(person: SignUp): Promise<PersonRecord>;
+  /** Whether anybody on this server can sign in from another machine: the first owner has set a password or a passkey. */
+  anyoneCanSignIn(): Promise<boolean>;
+  account(userId: string): Promise<{ person: PersonRecord; passkeys: readonly PasskeyFacts[] }>;
+  /**
+   * Throws `forbidden` if the person has a password and `current` is not it, `rate_limited` after too many wrong ones, and
+   * `invalid_request` if `next` is too weak.
+   */
   setPassword(userId: string, current: string | undefined, next: string): Promise<void>;
+  /** Throws like `setPassword`, and `conflict` if somebody else has the address. */
+  setEmail(userId: string, current: string | undefined, email: string): Promise<void>;
   passkeyOptions(userId: string, origin: string): Promise<{ challengeId: string; options: object }>;
+  /** Throws `invalid_request` if the browser's answer is not right, and `conflict` if somebody has the passkey. */
   addPasskey(
     userId: string,
     passkey: { challengeId: string; response: unknown; name: string; origin: string },
