@@ -123,7 +123,7 @@ ${field}
 ${email === undefined ? html`<label for="email">Email, with which you sign in</label><input id="email" name="email" type="email" autocomplete="username" required maxlength="254">` : html`<input type="text" autocomplete="username" value="${email}" readonly hidden>`}
 ${has ? html`<label for="current">Current password</label><input id="current" name="current" type="password" autocomplete="current-password" required maxlength="1024">` : ""}
 <label for="password">New password</label>
-<input id="password" name="password" type="password" autocomplete="new-password" required minlength="8" maxlength="1024">
+<input id="password" name="password" type="password" autocomplete="new-password" required minlength="10" maxlength="1024">
 <button>${has ? "Change the password" : "Set a password"}</button>
 </form>`;
 }

@@ -14,7 +14,7 @@ export function personFields(entered: { user?: string; email?: string; isEmailFi
 <label for="email">Email</label>
 <input id="email" name="email" type="email" autocomplete="username" required maxlength="254" value="${address}" ${isEmailFixed ? "readonly" : ""}>
 <label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="new-password" required minlength="8" maxlength="1024">`;
+<input id="password" name="password" type="password" autocomplete="new-password" required minlength="10" maxlength="1024">`;
 }
 
 /** The person whom the fields describe. Throws `invalid_request` if one is wrong. */
