@@ -123,6 +123,30 @@ export class ComputeClient {
     }
   }
 
+  /**
+   * Sends a request without credentials to a path of the server that no row of the endpoint table describes, such as those
+   * of OAuth. Resolves with the whole answer, whatever its status.
+   */
+  async ask(path: string, init: RequestInit, options: CallOptions = {}): Promise<Response> {
+    const limit = new TimeLimit(options.timeoutMs ?? CALL_LIMIT_MS, options.signal);
+    let end: EndRequest | undefined;
+    let isStillThere = false;
+    try {
+      end = await this.begin(undefined, limit.signal);
+      const response = await this.reading(limit.signal, () =>
+        this.fetch(this.url + path, () => ({ ...COMMON_INIT, ...init, signal: limit.signal })),
+      );
+      const { status, headers } = response;
+      if (status >= 300 && status < 400) throw this.redirected(response);
+      const body = await this.reading(limit.signal, () => response.text());
+      isStillThere = !closes(response);
+      return new Response(body, { status, headers });
+    } finally {
+      end?.(isStillThere);
+      limit.clear();
+    }
+  }
+
   /** Whether a wait may outlive this client's token; see `prepareToWait`. */
   get mustPrepareToWait(): boolean {
     return this.credentials?.prepareToWait !== undefined;
@@ -247,7 +271,7 @@ export class ComputeClient {
   }
 
   /** Proves the server before anything else is sent. Returns the function to call when the request is over. */
-  private async begin(id: EndpointId, signal: AbortSignal): Promise<EndRequest | undefined> {
+  private async begin(id: EndpointId | undefined, signal: AbortSignal): Promise<EndRequest | undefined> {
     if (!this.proof || id === "server.identity") return undefined;
     // Other requests may wait for the same proof, so aborting this request does not abort the proof.
     const begun = this.proof.begin((input) =>
@@ -275,7 +299,7 @@ export class ComputeClient {
       if (body !== undefined) headers["content-type"] = "application/json";
       const init = () => ({ ...COMMON_INIT, method, headers, signal, body: body ?? stream?.() });
       const response = await this.reading(signal, () =>
-        this.proof ? this.proof.fetch(this.url + path, init) : fetch(this.url + path, init()),
+        this.fetch(this.url + path, init),
       );
       if (response.ok) return response;
       if (response.status >= 300 && response.status < 400) throw this.redirected(response);
@@ -283,6 +307,10 @@ export class ComputeClient {
       const mayRenew = error.code === "token_expired" || error.code === "unauthenticated";
       if (attempt > 1 || !mayRenew || !(await this.credentials?.renew?.(error))) throw error;
     }
+  }
+
+  private fetch(url: string, init: () => RequestInit): Promise<Response> {
+    return this.proof ? this.proof.fetch(url, init) : fetch(url, init());
   }
 
   /** Runs one step of the exchange with the server and turns a failure into the error it means. */

@@ -1,10 +1,9 @@
 import { join } from "node:path";
-import { ComputeClient } from "../../sdk/client.ts";
 import { ComputeError } from "../../sdk/errors.ts";
+import type { TokenSet } from "../../shared/auth.ts";
 import { type Env, homeIfAny } from "../../shared/config/home.ts";
 import {
   accountLists,
-  type LocalAnswer,
   type LocalRequest,
   type LocalServer,
   listedServers,
@@ -14,21 +13,17 @@ import {
 import { isLoopbackUrl } from "../../shared/url.ts";
 import { ask, type Place, placeOf } from "../connection/local-socket.ts";
 import { CliError } from "../exit/failure.ts";
-
-export type SignedIn = Extract<LocalAnswer, { ok: true }>;
-
-const PROBE_LIMIT_MS = 2_000;
-const TOKEN_TODO = "set TANVRIT_TOKEN to the output of tanvrit-compute auth print-token there";
+import type { SignIn } from "./sign-in.ts";
 
 /**
  * Signs in to a server of this account on this machine through its socket: the kernel tells each end which account the
- * other end runs as. Without a URL, it is the server of the data directory. Throws CliError or ComputeError if there is
- * none.
+ * other end runs as. Without a URL, it is the server of the data directory. undefined: no server of this account is at the
+ * URL. Throws CliError or ComputeError if it cannot be or must not be looked for elsewhere.
  */
 export async function signInHere(
   env: Env,
-  wanted: { url: string | undefined; dataDir: string | undefined; business: string; user: string },
-): Promise<SignedIn> {
+  wanted: { url: string | undefined; dataDir: string | undefined; business: string; user: () => string },
+): Promise<(SignIn & { tokens: TokenSet }) | undefined> {
   const { dataDir, business, user } = wanted;
   const place = dataDir === undefined ? ownPlace(env) : placeOf(dataDir);
   const found = place.lists.flatMap((list) => listedServers(list, place.owner)).map(({ server }) => server);
@@ -37,14 +32,19 @@ export async function signInHere(
   for (const server of found.filter((one) => isAt(one, url))) {
     const answer = await ask(
       server.socket,
-      { url, business, user } satisfies LocalRequest,
+      { url, business, user: user() } satisfies LocalRequest,
       place.owner,
       localAnswer,
     );
-    if (answer?.ok) return answer;
+    if (answer?.ok) {
+      const { url, serverKey, pin, tokens } = answer;
+      return { way: "same machine", url, serverKey, pin, tokens };
+    }
     if (answer) throw new ComputeError(answer.code, answer.why);
   }
-  throw await whyNone(url, found);
+  if (dataDir !== undefined) throw nothingIn(dataDir);
+  refuseNear(url, found);
+  return undefined;
 }
 
 function ownPlace(env: Env): Place {
@@ -70,29 +70,11 @@ function nothingIn(dataDir: string | undefined): CliError {
   });
 }
 
-async function whyNone(url: string, found: readonly LocalServer[]): Promise<Error> {
+/** An address of this machine that is not the one of this account's server, but has its port, may be another account's. */
+function refuseNear(url: string, found: readonly LocalServer[]): void {
   const { port } = new URL(url);
   const near = found.flatMap(({ urls }) => urls).find((own) => new URL(own).port === port);
-  if (near !== undefined && near !== url && isLoopbackUrl(url)) {
-    const why = `your server with port ${port} is at ${near}; ${url} may be another account's`;
-    return new CliError("not_signed_in", why, { todo: `Sign in with --url ${near}` });
-  }
-  if (!isLoopbackUrl(url)) {
-    return new CliError(
-      "not_signed_in",
-      `${url} is another machine, and only same-machine sign-in exists so far`,
-      {
-        todo: `Sign in on that machine, and here ${TOKEN_TODO}`,
-      },
-    );
-  }
-  // If nothing answers at all, report that first.
-  await new ComputeClient({ url })
-    .call("auth.whoami", {}, { timeoutMs: PROBE_LIMIT_MS })
-    .catch((error: unknown) => {
-      if (!(error instanceof ComputeError)) throw error;
-    });
-  return new CliError("not_signed_in", `what answers at ${url} is not a server of your account`, {
-    todo: `Sign in as the account that runs it; as root, name its directory with --data-dir; or ${TOKEN_TODO}`,
-  });
+  if (near === undefined || near === url || !isLoopbackUrl(url)) return;
+  const why = `your server with port ${port} is at ${near}; ${url} may be another account's`;
+  throw new CliError("not_signed_in", why, { todo: `Sign in with --url ${near}` });
 }

@@ -3,17 +3,21 @@ import { join } from "node:path";
 import { z } from "zod";
 import { accountName } from "../../shared/auth.ts";
 import type { Env } from "../../shared/config/home.ts";
-import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { defineOptions, flagOption, type OptionValues, optionText } from "../../shared/config/options.ts";
 import { own } from "../../shared/own.ts";
+import { isLoopbackUrl } from "../../shared/url.ts";
 import { defineCommand } from "../command/command.ts";
 import { clientOptions } from "../connection/connection-options.ts";
+import { meetServer } from "../connection/meet-server.ts";
 import { givenToken } from "../credentials/given.ts";
 import { openCredentialStore } from "../credentials/open.ts";
+import { inSessionTurn } from "../credentials/session-turn.ts";
 import { type CredentialStore, CredentialStoreError, type StoredSession } from "../credentials/store.ts";
 import { CliError } from "../exit/failure.ts";
 import { systemUserName } from "../input/user-name.ts";
 import type { Output } from "../output/output.ts";
 import {
+  chooseWorkspace,
   DEFAULT_URL,
   DEFAULT_WORKSPACE,
   loadWorkspaces,
@@ -22,22 +26,28 @@ import {
   type Workspace,
 } from "../workspace/workspaces.ts";
 import { signInHere } from "./local-server.ts";
+import type { SignIn } from "./sign-in.ts";
+
+const DEFAULT_BUSINESS = "local";
 
 const options = defineOptions({
+  browser: flagOption("Sign in with the browser on this machine"),
+  device: flagOption("Sign in with a code, in a browser on any machine"),
+  "token-stdin": flagOption("Sign in with an access token or an API key from standard input"),
   ...clientOptions,
   business: {
     kind: "value",
     placeholder: "NAME",
-    schema: accountName.default("local"),
-    defaultText: "local",
-    help: "The business to sign in to; created if it does not exist",
+    schema: accountName.optional(),
+    defaultText: "local on the server's machine, else the one chosen in the browser",
+    help: "The business to sign in to; on the server's machine it is created if it does not exist",
   },
   user: {
     kind: "value",
     placeholder: "NAME",
     schema: accountName.optional(),
     defaultText: "your name on this machine",
-    help: "Your name in that business",
+    help: "Your name in that business, if you sign in on the server's machine",
   },
   "data-dir": {
     kind: "value",
@@ -55,41 +65,50 @@ const options = defineOptions({
     help: "Where to keep the tokens: keychain, or a file that only you can read",
   },
 });
+type Options = OptionValues<typeof options>;
 
 export const command = defineCommand({
   options,
   examples: [
     { line: "auth login --workspace local", does: "Sign in to the server on this machine" },
     {
-      line: "auth login --workspace test --url http://127.0.0.1:7171",
-      does: "Sign in to another server, under a workspace name of its own",
+      line: "auth login --workspace work --url https://compute.example:7070",
+      does: "Sign in to a server elsewhere, in the browser",
+    },
+    {
+      line: "auth login --device",
+      does: "Without a browser on this machine: type a code in the browser of another one",
+    },
+    {
+      line: "auth login --token-stdin --url https://compute.example:7070",
+      does: "In a script, with an API key from a pipe",
     },
   ],
-  details: `A server on this machine that runs as you needs no password. It listens on a socket in its data directory that
-is yours alone, and each side asks the system which account the other side runs as. Root may sign in to any server that
-it names with --data-dir. For a server elsewhere, set TANVRIT_TOKEN to the output of auth print-token there.`,
+  details: `A server on this machine that runs as you needs no password: it listens on a socket in its data directory that is
+yours alone, and each side asks the system which account the other side runs as. Root may sign in to any server that it
+names with --data-dir. To any other server you sign in with the browser, or with a code if this machine has no display.
+The session is renewed silently until auth logout ends it.`,
   async run({ options, env, output }) {
     const config = await loadWorkspaces(env);
     const name = options.workspace ?? config.current ?? DEFAULT_WORKSPACE;
     const before = own(config.workspaces, name);
-    const dataDir = options["data-dir"];
-    const given = options.url ?? (dataDir === undefined ? (before?.url ?? DEFAULT_URL) : undefined);
-    const { url, serverKey, pin, tokens } = await signInHere(env, {
-      url: given === undefined ? undefined : plainUrl(given),
-      dataDir,
-      business: options.business,
-      user: options.user ?? localUserName(),
+    const signIn = await signInAsAsked(options, env, output, name, before);
+    const { url, serverKey, pin, tokens, way } = signIn;
+    const insecureHttp = url.startsWith("http:") && !isLoopbackUrl(url) ? true : undefined;
+    const session = { ...tokens, url, way, signedInAt: new Date().toISOString() };
+    const stored = await inSessionTurn(env, name, async () => {
+      const store = await keep(env, output, name, session, options["credential-store"]);
+      await updateWorkspaces(env, (latest) => ({
+        current: latest.current ?? name,
+        workspaces: {
+          ...latest.workspaces,
+          [name]: { url, credentialStore: store.kind, identity: tokens.identity, serverKey, pin, insecureHttp },
+        },
+      }));
+      return store;
     });
-    const stored = await keep(env, output, name, { ...tokens, url }, options["credential-store"]);
-    await updateWorkspaces(env, (latest) => ({
-      current: latest.current ?? name,
-      workspaces: {
-        ...latest.workspaces,
-        [name]: { url, credentialStore: stored.kind, identity: tokens.identity, serverKey, pin },
-      },
-    }));
     await removeOld(env, output, name, before?.credentialStore, stored.kind);
-    await sayNewKey(output, before, { url, serverKey });
+    if (way === "same machine") await sayNewKey(output, before, { url, serverKey });
     const { identity } = tokens;
     await output.note(
       `Signed in to workspace ${name} (${url}) as ${identity.userName}, ${identity.role} of ${identity.businessName}. ` +
@@ -97,18 +116,66 @@ it names with --data-dir. For a server elsewhere, set TANVRIT_TOKEN to the outpu
     );
     const token = givenToken(env);
     if (token) await output.note(`${token.variable} is set: commands use it, not this sign-in.`);
-    if (options.json) {
-      await output.json({ workspace: name, url, identity, credentialStore: stored.kind });
-    }
+    if (options.json)
+      await output.json({ workspace: name, url, identity, way, credentialStore: stored.kind });
     return 0;
   },
 });
+
+/** In the way that the options name; else on this machine if the server is this account's, else in a browser. */
+async function signInAsAsked(
+  options: Options,
+  env: Env,
+  output: Output,
+  name: string,
+  before: Workspace | undefined,
+): Promise<SignIn> {
+  const asked = askedWay(options);
+  const { "data-dir": dataDir, business = DEFAULT_BUSINESS } = options;
+  const isByDirectory = options.url === undefined && dataDir !== undefined;
+  const url = isByDirectory ? undefined : plainUrl(options.url ?? before?.url ?? DEFAULT_URL);
+  if (asked === undefined || url === undefined) {
+    const user = () => options.user ?? localUserName();
+    const here = await signInHere(env, { url, dataDir, business, user });
+    if (here) return here;
+  }
+  if (options.user !== undefined) {
+    throw new CliError("usage", "--user names a person only on the server's own machine", {
+      todo: "Without it, you sign in as the person that you are in the browser",
+    });
+  }
+  const { fingerprint, "insecure-http": insecureHttp } = options;
+  const given = { workspace: name, url, fingerprint, "insecure-http": insecureHttp };
+  const workspace = await meetServer(output, await chooseWorkspace(env, given), options);
+  if (asked === "token") {
+    const { signInWithToken } = await import("./sign-in-with-token.ts");
+    return signInWithToken(output, workspace);
+  }
+  const { signInElsewhere } = await import("./sign-in-elsewhere.ts");
+  return signInElsewhere(env, output, workspace, asked);
+}
+
+function askedWay(options: Options): "browser" | "device" | "token" | undefined {
+  const ways = (["browser", "device", "token-stdin"] as const).filter((way) => options[way]);
+  const [way, second] = ways;
+  if (second !== undefined) {
+    throw new CliError("usage", `--${way} and --${second} cannot be used together`, {
+      todo: "Use only one of them",
+    });
+  }
+  if (way !== undefined && options["data-dir"] !== undefined && options.url === undefined) {
+    throw new CliError("usage", `--${way} needs --url, not --data-dir`, {
+      todo: "Name the server with --url",
+    });
+  }
+  return way === "token-stdin" ? "token" : way;
+}
 
 /** A server with a different key than before was set up again, or is a different server. */
 async function sayNewKey(
   output: Output,
   before: Workspace | undefined,
-  { url, serverKey }: { url: string; serverKey: string },
+  { url, serverKey }: Pick<SignIn, "url" | "serverKey">,
 ): Promise<void> {
   if (before?.url !== url || before.serverKey === serverKey) return;
   const what =

@@ -1,10 +1,14 @@
 import { z } from "zod";
 import { tokenSet } from "../../shared/auth.ts";
+import { timestamp } from "../../shared/execution.ts";
 
 /** A session's tokens, or a token or an API key that was given at the sign-in, and the URL of their server: they are sent to no other. */
-export const storedSession = tokenSet
-  .partial({ accessTokenExpiresAt: true, refreshToken: true })
-  .extend({ url: z.string() });
+export const storedSession = tokenSet.partial({ accessTokenExpiresAt: true, refreshToken: true }).extend({
+  url: z.string(),
+  /** How and when the person signed in, for `auth status`. */
+  way: z.string().optional(),
+  signedInAt: timestamp.optional(),
+});
 export type StoredSession = z.infer<typeof storedSession>;
 
 /**

@@ -50,6 +50,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["input", "output"],
     ["command"],
     ["api", "completion", "quickstart", "workspace"],
+    ["oauth"],
     ["credentials"],
     ["connection"],
     ["files"],

@@ -70,7 +70,9 @@ export class Api {
   /** Signs in from the same machine, as the command line does. */
   async signIn(business: string, user = "tester"): Promise<TokenSet> {
     const url = this.url.replace(/\/$/, "");
-    return (await signInHere({}, { url, dataDir: undefined, business, user })).tokens;
+    const signIn = await signInHere({}, { url, dataDir: undefined, business, user: () => user });
+    if (!signIn) throw new Error(`no server of this account is at ${url}`);
+    return signIn.tokens;
   }
 
   /** Signs in, and returns the credentials that `call` takes. */

@@ -1,0 +1,53 @@
+import { ComputeClient } from "../../sdk/client.ts";
+import { ServerProof } from "../../sdk/server-proof.ts";
+import type { Env } from "../../shared/config/home.ts";
+import { isLoopbackUrl } from "../../shared/url.ts";
+import type { AuthorizationServer, GrantedTokens } from "../oauth/authorization-server.ts";
+import { hasDisplay } from "../oauth/open-browser.ts";
+import type { Output } from "../output/output.ts";
+import type { ChosenWorkspace } from "../workspace/workspaces.ts";
+import type { SignIn } from "./sign-in.ts";
+
+/** Signs in to a server that this account does not run, in a browser. */
+export async function signInElsewhere(
+  env: Env,
+  output: Output,
+  workspace: ChosenWorkspace,
+  asked: "browser" | "device" | undefined,
+): Promise<SignIn> {
+  const { url } = workspace;
+  const proof = workspace.proof ?? firstProof(workspace);
+  const way = asked ?? (hasDisplay(env) ? "browser" : "device");
+  const { AuthorizationServer } = await import("../oauth/authorization-server.ts");
+  const server = await AuthorizationServer.find(new ComputeClient({ url, proof }));
+  if (asked === undefined && isLoopbackUrl(url)) {
+    await output.note(
+      `No server of your account is at ${url}. Go on only if you know whose server answers there.`,
+    );
+  }
+  const granted = await grantOf(way, server, env, output);
+  return { way, url, serverKey: proof.key, pin: proof.pin, tokens: await withIdentity(url, proof, granted) };
+}
+
+/** Learns the key of a server that is met for the first time. */
+export function firstProof({ url, known }: ChosenWorkspace): ServerProof {
+  const todo =
+    "If the server was set up again, sign in under another name with --workspace; otherwise find out what listens there";
+  return new ServerProof({ url, key: known?.url === url ? known.serverKey : undefined, todo });
+}
+
+async function grantOf(
+  way: "browser" | "device",
+  server: AuthorizationServer,
+  env: Env,
+  output: Output,
+): Promise<GrantedTokens> {
+  if (way === "device") return (await import("../oauth/by-device.ts")).signInByDevice(server, output);
+  return (await import("../oauth/by-browser.ts")).signInByBrowser(server, env, output);
+}
+
+async function withIdentity(url: string, proof: ServerProof, tokens: GrantedTokens) {
+  const headers = { authorization: `Bearer ${tokens.accessToken}` };
+  const client = new ComputeClient({ url, proof, credentials: { headers: () => headers } });
+  return { ...tokens, identity: await client.call("auth.whoami", {}) };
+}
