@@ -101,6 +101,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./auth/status.ts"),
   },
   {
+    path: "auth switch",
+    summary: "Change to another business, or list them",
+    load: () => import("./auth/switch.ts"),
+  },
+  {
     path: "auth print-token",
     summary: "Print an access token for other tools",
     load: () => import("./auth/print-token.ts"),

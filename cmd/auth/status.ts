@@ -1,5 +1,6 @@
 import { ComputeClient } from "../../sdk/client.ts";
-import { UnreachableError } from "../../sdk/errors.ts";
+import { ComputeError, UnreachableError } from "../../sdk/errors.ts";
+import type { EndpointOutput } from "../../shared/endpoints/index.ts";
 import { defineCommand } from "../command/command.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { givenToken } from "../credentials/given.ts";
@@ -13,35 +14,51 @@ export const command = defineCommand({
   examples: [
     { line: "auth status || tanvrit-compute auth login", does: "Sign in unless somebody is signed in" },
   ],
-  details: "Exits with 77 when nobody is signed in or the session has ended.",
+  details: `Shows what is known even if nobody is signed in or the server is away. Exits with 0 only if the server accepts the
+sign-in, with 77 if nobody is signed in or the session has ended, and with 69 if the server cannot be reached.`,
   async run({ options, env, output }) {
     const workspace = await chooseWorkspace(env, options);
+    const { name, url, proof, known } = workspace;
     const credentials = credentialsOf(env, workspace);
-    const client = new ComputeClient({ url: workspace.url, proof: workspace.proof, credentials });
-    const session = credentials instanceof SessionCredentials ? await credentials.load() : undefined;
-    let unreachable: UnreachableError | undefined;
-    const whoami = await client.call("auth.whoami", {}).catch((error: unknown) => {
-      if (!(error instanceof UnreachableError)) throw error;
-      unreachable = error;
-      // Only the server knows whose token TANVRIT_TOKEN is.
-      return session && workspace.known?.identity;
-    });
-    const store = workspace.known?.credentialStore;
-    const status = {
-      workspace: workspace.name,
-      url: workspace.url,
-      user: whoami?.userName,
-      userId: whoami?.userId,
-      role: whoami?.role,
-      business: whoami?.businessName,
-      sessionId: whoami?.sessionId,
-      accessTokenExpiresAt: session?.accessTokenExpiresAt,
-      credentials:
-        session && store ? (await openCredentialStore(store, env)).place : givenToken(env)?.variable,
+    const client = new ComputeClient({ url, proof, credentials });
+    let problem: Error | undefined;
+    const failed = (error: Error) => {
+      problem = error;
+      return undefined;
     };
-    if (options.json) await output.json({ ...status, serverReachable: unreachable === undefined });
+    const session =
+      credentials instanceof SessionCredentials ? await credentials.load().catch(failed) : undefined;
+    const whoami = problem ? undefined : await client.call("auth.whoami", {}).catch(failed);
+    const isAway = problem instanceof UnreachableError;
+    // Only the server knows whose token a variable has.
+    const who: Partial<EndpointOutput<"auth.whoami">> | undefined =
+      whoami ?? (isAway ? session?.identity : undefined);
+    const store = session && known?.credentialStore;
+    const status = {
+      workspace: name,
+      url,
+      signedIn: whoami !== undefined || (isAway && session !== undefined),
+      user: who?.userName,
+      userId: who?.userId,
+      role: who?.role,
+      business: who?.businessName,
+      sessionId: who?.sessionId,
+      signedInBy: session?.way ?? givenToken(env)?.variable,
+      signedInAt: whoami?.signedInAt ?? session?.signedInAt,
+      sessionEndsAt: whoami?.sessionEndsAt,
+      accessTokenExpiresAt: session?.accessTokenExpiresAt,
+      credentials: store ? (await openCredentialStore(store, env)).place : givenToken(env)?.variable,
+    };
+    if (options.json) await output.json({ ...status, serverReachable: reachable(whoami, problem) });
     else await output.painted(formatFields(status, output.resultLook));
-    if (unreachable) throw unreachable;
+    if (problem) throw problem;
     return 0;
   },
 });
+
+/** undefined: the server was not asked. */
+function reachable(whoami: object | undefined, problem: Error | undefined): boolean | undefined {
+  if (problem instanceof UnreachableError) return false;
+  const isAnswer = problem instanceof ComputeError && problem.cause !== undefined;
+  return whoami !== undefined || isAnswer ? true : undefined;
+}

@@ -1,6 +1,7 @@
 import { ComputeClient, type Credentials } from "../../sdk/client.ts";
 import { ComputeError, UnreachableError } from "../../sdk/errors.ts";
 import { headersOf } from "../../sdk/token-credentials.ts";
+import type { TokenSet } from "../../shared/auth.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { type ChosenWorkspace, DEFAULT_URL } from "../workspace/workspaces.ts";
 import { GivenCredentials, givenToken } from "./given.ts";
@@ -70,6 +71,16 @@ export class SessionCredentials implements Credentials {
     return this.renewal;
   }
 
+  /** Replaces the stored session by what `change` makes of it, while no other process renews or replaces it. */
+  async replace(change: (stored: StoredSession) => Promise<TokenSet>): Promise<void> {
+    const { name } = this.workspace;
+    await inSessionTurn(this.env, name, async () => {
+      const stored = await this.load();
+      this.current = { ...stored, ...(await change(stored)) };
+      await this.store?.write(name, this.current);
+    });
+  }
+
   /** The session stored for this workspace. Throws NotSignedInError if there is none, or it is for another server. */
   async load(): Promise<StoredSession> {
     const { name, url, known } = this.workspace;
@@ -110,7 +121,7 @@ export class SessionCredentials implements Credentials {
     const client = new ComputeClient({ url, proof });
     try {
       const tokens = await client.call("auth.refresh", { refreshToken: stored.refreshToken });
-      this.current = { ...tokens, url: stored.url };
+      this.current = { ...stored, ...tokens };
     } catch (error) {
       if (!(error instanceof ComputeError) || error.status !== 401) throw error;
       const reason = error.message.replace(/ Sign in again\.$/, "");

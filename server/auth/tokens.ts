@@ -149,6 +149,24 @@ export class Tokens {
     }
   }
 
+  /**
+   * The session of the latest refresh token, which stays valid. Throws `unauthenticated`, or `session_ended` also if the
+   * token was renewed.
+   */
+  async sessionBehind(refreshToken: string): Promise<SessionRecord> {
+    const { sid, generation } = this.parse(refreshToken);
+    const session = await this.parts.sessions.find(sid);
+    const isLive = session?.revokedAtMs === undefined && session?.generation === generation;
+    if (!isLive || this.endOf(session) <= this.parts.now()) throw sessionEnded();
+    return session;
+  }
+
+  /** When the session ends if it is not renewed before. Epoch milliseconds. */
+  endOf({ createdAtMs, rotatedAtMs }: Pick<SessionRecord, "createdAtMs" | "rotatedAtMs">): number {
+    const { idleMs, maxMs } = this.parts.life;
+    return Math.min(createdAtMs + maxMs, rotatedAtMs + idleMs);
+  }
+
   /** A refresh token belongs to the client that it was issued to (RFC 6749 §6). */
   private async checkClient(sid: string, clientId: string): Promise<void> {
     const session = await this.parts.sessions.find(sid);

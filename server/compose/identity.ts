@@ -28,7 +28,7 @@ export async function composeIdentity(
   { stores, bus, log, record, now, onError }: PlaneBase,
   { urls, sessionLife, pruneArtifacts }: IdentityParts,
 ) {
-  const { sessions, nodes, jobs, retention, file } = stores;
+  const { sessions, people, nodes, jobs, retention, file } = stores;
   const keys = new NodeKeys(now, undefined, await sessions.secret("node-keys"));
   const apiKeys = new ApiKeys({
     store: stores.apiKeys,
@@ -83,7 +83,7 @@ export async function composeIdentity(
     authenticate,
     /** @param onSessionEnd removes what the session gave access to. */
     handlersWith: (onSessionEnd: (sessionId: string) => Promise<void>) => ({
-      ...authHandlers({ sessions, tokens, bus, onSessionEnd, now }),
+      ...authHandlers({ sessions, people, tokens, bus, record, onSessionEnd, now }),
       ...identityHandlers(serverKey, urls),
       ...ticketHandlers(tokens, hasJob),
       ...apiKeyHandlers(apiKeys),

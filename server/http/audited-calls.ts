@@ -23,6 +23,9 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "auth.refresh": "nothing",
   "auth.logout": { event: "signed out" },
   "auth.whoami": "nothing",
+  "auth.businesses": "nothing",
+  // The handler records it as a sign-in to the other business.
+  "auth.switch": "nothing",
 
   "jobs.submit": { event: "job submitted", output: ["jobId", "name"], isLater: true },
   "jobs.submit-batch": { event: "jobs submitted", isLater: true },

@@ -1,21 +1,31 @@
+import type { RecordAudit } from "../../shared/audit.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import { newId } from "../../shared/ids.ts";
+import type { PersonStore } from "../auth/person-store.ts";
 import type { SessionStore } from "../auth/session-store.ts";
-import type { Tokens } from "../auth/tokens.ts";
+import { CLI_CLIENT_ID, type Tokens } from "../auth/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 
-type AuthHandlers = Pick<Handlers, "auth.refresh" | "auth.logout" | "auth.whoami">;
+type AuthHandlers = Pick<
+  Handlers,
+  "auth.refresh" | "auth.logout" | "auth.whoami" | "auth.businesses" | "auth.switch"
+>;
 
 export interface AuthHandlerParts {
   sessions: SessionStore;
+  people: PersonStore;
   tokens: Tokens;
+  record: RecordAudit;
   bus: Bus;
   /** Called before a session ends, to remove what it gives access to. */
   onSessionEnd(sessionId: string): Promise<void>;
   now: () => number;
 }
 
-export function authHandlers({ sessions, tokens, bus, onSessionEnd, now }: AuthHandlerParts): AuthHandlers {
+export function authHandlers(parts: AuthHandlerParts): AuthHandlers {
+  const { sessions, people, tokens, bus, record, onSessionEnd, now } = parts;
   const endSession = async (sessionId: string) => {
     await onSessionEnd(sessionId);
     await sessions.revoke(sessionId, now());
@@ -27,9 +37,45 @@ export function authHandlers({ sessions, tokens, bus, onSessionEnd, now }: AuthH
       await endSession(userOf(context).sessionId);
       return {};
     },
-    "auth.whoami": (_input, context) => {
+    "auth.whoami": async (_input, context) => {
       const { userId, userName, businessId, businessName, role, sessionId } = userOf(context);
-      return { userId, userName, businessId, businessName, role, sessionId };
+      const session = await sessions.find(sessionId);
+      return {
+        ...{ userId, userName, businessId, businessName, role, sessionId },
+        ...(session && {
+          signedInAt: new Date(session.createdAtMs).toISOString(),
+          sessionEndsAt: new Date(tokens.endOf(session)).toISOString(),
+        }),
+      };
+    },
+    "auth.businesses": async (_input, context) => {
+      const { userId, businessId: current } = userOf(context);
+      const memberships = await people.memberships(userId);
+      return {
+        businesses: memberships.map(({ businessId, businessName, role }) => ({
+          businessId,
+          businessName,
+          role,
+          isCurrent: businessId === current,
+        })),
+      };
+    },
+    "auth.switch": async ({ refreshToken, business }, { from }) => {
+      const { userId, userName, clientId = CLI_CLIENT_ID } = await tokens.sessionBehind(refreshToken);
+      const wanted = (await people.memberships(userId)).find(
+        ({ businessId, businessName }) => businessName === business || businessId === business,
+      );
+      const sessionId = newId("ses");
+      const opened =
+        wanted &&
+        (await sessions.open({ sessionId, userId, businessId: wanted.businessId, clientId, nowMs: now() }));
+      if (!opened) throw new ComputeError("not_found", `You belong to no business called ${business}.`);
+      await record(opened.businessId, {
+        event: "signed in",
+        actor: { kind: "user", userId, userName, sessionId },
+        ...(from !== undefined && { from }),
+      });
+      return tokens.issue(opened);
     },
   };
 }

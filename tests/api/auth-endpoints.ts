@@ -41,6 +41,45 @@ export const authScenarios = {
 
   "auth.whoami": async ({ api }) => {
     const { accessToken: token, identity } = await api.signIn("somewhere", "anna");
-    expect(await api.call("auth.whoami", {}, { token })).toEqual(identity);
+    const { signedInAt = "", sessionEndsAt = "", ...who } = await api.call("auth.whoami", {}, { token });
+    expect(who).toEqual(identity);
+    expect(Date.parse(sessionEndsAt) - Date.parse(signedInAt)).toBe(30 * 24 * 3_600_000);
+  },
+
+  "auth.businesses": async ({ api }) => {
+    const { identity } = await api.signIn("alphas", "bea");
+    const { accessToken: token } = await api.signIn("betas", "bea");
+    await api.signIn("gammas", "somebody");
+    const { businesses } = await api.call("auth.businesses", {}, { token });
+    expect(businesses).toEqual([
+      { businessId: identity.businessId, businessName: "alphas", role: "owner", isCurrent: false },
+      { businessId: expect.any(String), businessName: "betas", role: "owner", isCurrent: true },
+    ]);
+  },
+
+  "auth.switch": async ({ api }) => {
+    const first = await api.signIn("alphas", "cleo");
+    const second = await api.signIn("betas", "cleo");
+    await api.signIn("gammas", "dora");
+    const { refreshToken } = second;
+    const switched = await api.call("auth.switch", { refreshToken, business: "alphas" });
+    expect(switched.identity).toMatchObject({ ...first.identity, sessionId: expect.any(String) });
+    expect(switched.identity.sessionId).not.toBe(first.identity.sessionId);
+    await api.call("auth.whoami", {}, { token: switched.accessToken });
+    // The session before stays, until its client ends it.
+    await api.call("auth.whoami", {}, { token: second.accessToken });
+    for (const business of ["gammas", "none"]) {
+      expect(await api.refused("auth.switch", { refreshToken, business })).toMatchObject({
+        code: "not_found",
+      });
+    }
+    const renewed = await api.call("auth.refresh", { refreshToken });
+    const old = await api.refused("auth.switch", { refreshToken, business: "alphas" });
+    expect(old.code).toBe("session_ended");
+    await api.call("auth.logout", {}, { token: renewed.accessToken });
+    const ended = { refreshToken: renewed.refreshToken, business: "alphas" };
+    expect((await api.refused("auth.switch", ended)).code).toBe("session_ended");
+    const forged = { refreshToken: `${refreshToken.slice(0, -43)}${"A".repeat(43)}`, business: "alphas" };
+    expect((await api.refused("auth.switch", forged)).code).toBe("unauthenticated");
   },
 } satisfies Partial<Scenarios>;
