@@ -298,9 +298,7 @@ export class ComputeClient {
       const headers = { ...(await this.credentials?.headers({ id, jobId: arrayId })), ...extra };
       if (body !== undefined) headers["content-type"] = "application/json";
       const init = () => ({ ...COMMON_INIT, method, headers, signal, body: body ?? stream?.() });
-      const response = await this.reading(signal, () =>
-        this.fetch(this.url + path, init),
-      );
+      const response = await this.reading(signal, () => this.fetch(this.url + path, init));
       if (response.ok) return response;
       if (response.status >= 300 && response.status < 400) throw this.redirected(response);
       const error = await this.problem(response, signal);

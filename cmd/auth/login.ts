@@ -102,7 +102,14 @@ The session is renewed silently until auth logout ends it.`,
         current: latest.current ?? name,
         workspaces: {
           ...latest.workspaces,
-          [name]: { url, credentialStore: store.kind, identity: tokens.identity, serverKey, pin, insecureHttp },
+          [name]: {
+            url,
+            credentialStore: store.kind,
+            identity: tokens.identity,
+            serverKey,
+            pin,
+            insecureHttp,
+          },
         },
       }));
       return store;
