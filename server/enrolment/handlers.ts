@@ -1,0 +1,51 @@
+import { type Enrolment, enrolmentId } from "../../shared/enrolment.ts";
+import type { SessionStore } from "../auth/session-store.ts";
+import { userOf } from "../http/callers.ts";
+import type { Handlers } from "../http/handler.ts";
+import { isoTime } from "../http/iso-time.ts";
+import { readPage } from "../http/page.ts";
+import type { EnrolmentService } from "./enrolment-service.ts";
+import type { EnrolmentRecord } from "./enrolment-store.ts";
+
+type EnrolmentHandlers = Pick<Handlers, "enrolments.create" | "enrolments.list" | "enrolments.revoke">;
+
+export function enrolmentHandlers(
+  service: EnrolmentService,
+  sessions: Pick<SessionStore, "findMember">,
+): EnrolmentHandlers {
+  const view = async (record: EnrolmentRecord): Promise<Enrolment> => {
+    const maker = await sessions.findMember(record.businessId, record.userId);
+    return {
+      enrolmentId: record.enrolmentId,
+      uses: record.maxUses,
+      used: record.used,
+      pool: record.pool,
+      labels: { ...record.labels },
+      createdAt: isoTime(record.createdAtMs),
+      createdBy: maker?.userName,
+      expiresAt: isoTime(record.expiresAtMs),
+      lastUsedAt: record.lastUsedAtMs === undefined ? undefined : isoTime(record.lastUsedAtMs),
+      revokedAt: record.revokedAtMs === undefined ? undefined : isoTime(record.revokedAtMs),
+    };
+  };
+  return {
+    "enrolments.create": async (input, context) => {
+      const { enrolment, token } = await service.create(userOf(context), input);
+      return { ...(await view(enrolment)), token };
+    },
+    "enrolments.list": async (page, context) => {
+      const { businessId } = userOf(context);
+      const { rows, nextCursor } = await readPage(
+        page,
+        enrolmentId,
+        (beforeId, limit) => service.list(businessId, beforeId, limit),
+        (record) => record.enrolmentId,
+      );
+      return { enrolments: await Promise.all(rows.map(view)), nextCursor };
+    },
+    "enrolments.revoke": async (input, context) => {
+      const { enrolment, endedNodes } = await service.revoke(userOf(context), input);
+      return { ...(await view(enrolment)), endedNodes };
+    },
+  };
+}
