@@ -48,6 +48,8 @@ export interface AgentOptions extends EndSignals {
   signIn?: SignIn | undefined;
   /** What the clients ask before they send anything; see NodeSessionParts. */
   proof?: ServerProof;
+  /** Speaks with an enrolment token; see RegistrationParts. */
+  enrolClient?: ComputeClient | undefined;
   /** Speaks as the node, and names this run of its agent in every call. */
   createNodeClient(nodeKey: string, runId: string): ComputeClient;
   /** Kept between runs; one agent at a time. */
@@ -206,6 +208,7 @@ export class AgentParts {
     return new NodeSession({
       userClient: options.client,
       createNodeClient: options.createNodeClient,
+      enrolClient: options.enrolClient,
       signIn: options.signIn,
       proof: options.proof,
       nodeFilePath: dirs.nodeFile,

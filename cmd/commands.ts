@@ -238,6 +238,21 @@ export const commands: readonly CommandEntry[] = [
     summary: "Remove a node that is gone for good",
     load: () => import("./node/delete.ts"),
   },
+  {
+    path: "node enroll",
+    summary: "Make a token with which machines register by themselves",
+    load: () => import("./node/enroll.ts"),
+  },
+  {
+    path: "node enroll list",
+    summary: "List enrolment tokens",
+    load: () => import("./node/enroll-list.ts"),
+  },
+  {
+    path: "node enroll revoke",
+    summary: "Let no more machines register with a token",
+    load: () => import("./node/enroll-revoke.ts"),
+  },
   { path: "node rotate-key", summary: "Give a node a new key", load: () => import("./node/rotate-key.ts") },
   {
     path: "schedule create",

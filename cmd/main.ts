@@ -84,7 +84,7 @@ type Out = InstanceType<typeof import("./output/output.ts").Output>;
 /** The command whose name begins the words; the longest name wins. */
 function findCommand(words: readonly string[]): { entry: CommandEntry | undefined; rest: readonly string[] } {
   const named = words[0] === "help" ? [...words.slice(1), "--help"] : words;
-  for (const length of [2, 1]) {
+  for (const length of [3, 2, 1]) {
     const path = named.slice(0, length).join(" ");
     const entry = commands.find((one) => one.path === path);
     if (entry) return { entry, rest: named.slice(length) };

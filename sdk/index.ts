@@ -3,6 +3,7 @@ import { Artifacts } from "./artifacts.ts";
 import { Audit } from "./audit.ts";
 import { ComputeClient, type Credentials } from "./client.ts";
 import { Credits } from "./credits.ts";
+import { Enrolments } from "./enrolments.ts";
 import { Executions } from "./executions.ts";
 import { Jobs } from "./jobs.ts";
 import { Nodes } from "./nodes.ts";
@@ -70,6 +71,7 @@ export type ComputeClientOptions = { url: string; proof?: ServerProof; fingerpri
 export interface Compute {
   jobs: Jobs;
   nodes: Nodes;
+  enrolments: Enrolments;
   templates: Templates;
   executions: Executions;
   schedules: Schedules;
@@ -97,6 +99,7 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
   return {
     jobs: new Jobs(client),
     nodes: new Nodes(client),
+    enrolments: new Enrolments(client),
     templates: new Templates(client),
     executions: new Executions(client),
     schedules: new Schedules(client),

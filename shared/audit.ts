@@ -1,15 +1,17 @@
 import { z } from "zod";
 import { timestamp } from "./execution.ts";
 
-/** Who did something: a person (with a token or an API key), a node, the server itself, or somebody who is not known. */
+/** Who did something: a person (with a token or an API key), a node, a machine that registers by itself, the server, or somebody who is not known. */
 export const auditActor = z.object({
-  kind: z.enum(["user", "node", "server", "anyone"]),
+  kind: z.enum(["user", "node", "enrolment", "server", "anyone"]),
   userId: z.string().optional(),
   userName: z.string().optional(),
   sessionId: z.string().optional(),
   /** The API key that the person used. */
   keyId: z.string().optional(),
   nodeId: z.string().optional(),
+  /** The enrolment token that a machine used. */
+  enrolmentId: z.string().optional(),
 });
 export type AuditActor = z.infer<typeof auditActor>;
 

@@ -12,18 +12,30 @@ const READ_BY_LIBRARIES = /^(DBUS_|XDG_|DISPLAY$|WAYLAND_DISPLAY$|XAUTHORITY$)/;
  *
  * @param environment the environment that this process was started with. The kernel keeps showing, even to root, only
  *   the variables that jobs see anyway and those that reach the user's session.
+ * @param secret an argument that the list of processes must not show, such as a token; it is blanked there.
  */
-export function keepProcessPrivate(environment: Readonly<Record<string, string | undefined>>): void {
+export function keepProcessPrivate(
+  environment: Readonly<Record<string, string | undefined>>,
+  secret?: string,
+): void {
   if (process.platform !== "linux") return;
   blankEnvironment(allowedEnvironment(environment));
+  if (secret !== undefined) blankArgument(secret);
   libc()?.becomeUndumpable();
+}
+
+/** Blanks a secret in the arguments that /proc/PID/cmdline shows to everyone. */
+function blankArgument(secret: string): void {
+  const block = blockAt(ARGUMENTS_START, ARGUMENTS_END);
+  for (let at = block?.indexOf(secret) ?? -1; block && at >= 0; at = block.indexOf(secret, at)) {
+    block.fill("*", at, at + Buffer.byteLength(secret));
+  }
 }
 
 /** Blanks the variables that /proc/PID/environ shows. The runtime has its own copy of all variables. */
 function blankEnvironment(shown: Readonly<Record<string, string>>): void {
-  const [start, end] = environmentPlace();
-  if (start === undefined || end === undefined || end <= start) return;
-  const block = Buffer.from(toArrayBuffer(start as Pointer, 0, end - start));
+  const block = blockAt(ENVIRONMENT_START, ENVIRONMENT_END);
+  if (!block) return;
   for (let at = 0; at < block.length; ) {
     const zero = block.indexOf(0, at);
     const next = zero === -1 ? block.length : zero + 1;
@@ -33,15 +45,19 @@ function blankEnvironment(shown: Readonly<Record<string, string>>): void {
   }
 }
 
-/** The start and end addresses of the environment in memory; undefined if the kernel does not tell. */
-function environmentPlace(): (number | undefined)[] {
+/** The bytes between two addresses that the kernel tells; undefined if it does not. Writing to them changes what it shows. */
+function blockAt(startField: number, endField: number): Buffer | undefined {
   const text = readFileSync("/proc/self/stat", "latin1");
   // The name is in parentheses and may contain any character. The first field after it is number three.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const places = [fields[ENVIRONMENT_START - 3], fields[ENVIRONMENT_END - 3]].map(Number);
-  return places.map((place) => (Number.isSafeInteger(place) && place > 0 ? place : undefined));
+  const [start = 0, end = 0] = [fields[startField - 3], fields[endField - 3]].map(Number);
+  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start <= 0 || end <= start)
+    return undefined;
+  return Buffer.from(toArrayBuffer(start as Pointer, 0, end - start));
 }
 
 /** Numbered as in proc(5). */
+const ARGUMENTS_START = 48;
+const ARGUMENTS_END = 49;
 const ENVIRONMENT_START = 50;
 const ENVIRONMENT_END = 51;

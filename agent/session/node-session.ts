@@ -272,7 +272,7 @@ export class NodeSession {
     const { signIn, log } = this.parts;
     const version = signIn?.version ?? 0;
     try {
-      await this.registration.byUser(signal);
+      await this.registerAnew(signal);
       if (this.ended) log.info("Somebody has signed in: this node takes jobs again.");
       this.ended = undefined;
     } catch (error) {
@@ -284,15 +284,33 @@ export class NodeSession {
     }
   }
 
+  /**
+   * A machine that was given an enrolment token becomes a node with it; its sign-in comes first if it is a node already,
+   * because that keeps the node. Throws what the server said about the last of these ways.
+   */
+  private async registerAnew(signal: AbortSignal): Promise<void> {
+    const { registration } = this;
+    const { enrolClient } = this.parts;
+    if (!enrolClient) return registration.byUser(signal);
+    if (registration.node) {
+      try {
+        return await registration.byUser(signal);
+      } catch (error) {
+        if (!isLostAccess(error)) throw error;
+      }
+    }
+    await registration.byEnrolment(enrolClient, signal);
+  }
+
   private endedBecause(error: ComputeError): SessionEndedError {
     const { registration, isRegistered } = this;
     const what = registration.node ? "This machine's session has ended" : "This machine cannot be registered";
     const elsewhere =
-      "If this is not the server's machine and account, set TANVRIT_TOKEN to the output of `tanvrit-compute auth print-token` there instead.";
+      "For a machine without a person, start it with --enroll and a token from `tanvrit-compute node enroll`.";
     const todo =
       this.parts.signIn && isRegistered
         ? "It takes no new jobs; those that run end as usual. Run `tanvrit-compute auth login`: this agent notices, and goes on."
-        : `Run \`tanvrit-compute auth login\`. ${elsewhere} Then start the agent again.`;
+        : `Run \`tanvrit-compute auth login\`, then start the agent again. ${elsewhere}`;
     return new SessionEndedError(`${what} (${textOf(error)}). ${todo}`, { cause: error });
   }
 }

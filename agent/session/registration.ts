@@ -11,6 +11,8 @@ import { isCode, isLostAccess } from "./errors.ts";
 export interface RegistrationParts {
   /** Speaks for the signed-in user: makes nodes, and registers a node again when its key is no longer valid. */
   userClient: ComputeClient;
+  /** Speaks with an enrolment token, which makes nodes without a user; absent: the agent was given none. */
+  enrolClient?: ComputeClient | undefined;
   createNodeClient(nodeKey: string, runId: string): ComputeClient;
   nodeFilePath: string;
   /** Proves that the URL leads to this node's server. The server key that it learns is kept. */
@@ -81,6 +83,13 @@ export class Registration {
       }
     }
     await this.register(userClient, {}, signal);
+  }
+
+  /** Registers a new node with the enrolment token; throws what the server says if it takes no more machines. */
+  async byEnrolment(client: ComputeClient, signal: AbortSignal): Promise<void> {
+    if (this.node)
+      this.parts.log.warn(`Node ${this.node.nodeId} has no access any more; enrolling as a new node.`);
+    await this.register(client, {}, signal);
   }
 
   /** From now on this agent is no node: its directory is a copy, and the node belongs to another agent. */

@@ -9,7 +9,8 @@ import { readNodeFile } from "../../agent/state/node-file.ts";
 import { statePaths } from "../../agent/state/state-dir.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { ComputeClient } from "../../sdk/client.ts";
-import { defineOptions, flagOption, optionNumber } from "../../shared/config/options.ts";
+import { defineOptions, flagOption, optionNumber, optionText } from "../../shared/config/options.ts";
+import { ENROLMENT_TOKEN_PREFIX } from "../../shared/enrolment.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { textLogger } from "../../shared/logger.ts";
 import { RUN_HEADER } from "../../shared/node.ts";
@@ -20,6 +21,7 @@ import { connectionOptions } from "../connection/connection-options.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
 import { stopSignals } from "../exit/stop-signals.ts";
+import { fileName, readTextFile } from "../input/read-file.ts";
 import { MachineSignIn } from "./machine-sign-in.ts";
 import { readProfile } from "./profile.ts";
 import { withoutCollectionTimer } from "./quiet-runtime.ts";
@@ -27,8 +29,28 @@ import { chooseAgentWorkspace, proofForAgent } from "./server-of-node.ts";
 import { readAgentFile } from "./settings.ts";
 import { agentStateDir } from "./state.ts";
 
+const GET_TOKEN = "Get one with tanvrit-compute node enroll";
+
+const enrolmentToken = optionText.refine((text) => text.startsWith(ENROLMENT_TOKEN_PREFIX), {
+  error: `must be a token from node enroll, which begins with ${ENROLMENT_TOKEN_PREFIX}`,
+});
+
 const options = defineOptions({
   ...agentOptions,
+  enroll: {
+    kind: "value",
+    placeholder: "TOKEN",
+    env: "TANVRIT_ENROLL_TOKEN",
+    schema: enrolmentToken.optional(),
+    help: "A token from node enroll, with which this machine registers if it is no node yet",
+  },
+  "enroll-file": {
+    kind: "value",
+    placeholder: "FILE",
+    env: "TANVRIT_ENROLL_TOKEN_FILE",
+    schema: optionText.min(1).optional(),
+    help: "A file with such a token; - is stdin",
+  },
   once: flagOption("Take one job, report it, and exit"),
   "max-jobs": {
     kind: "value",
@@ -59,10 +81,16 @@ export const command = defineCommand({
       line: "agent run --label disk=ssd --slots 4",
       does: "At most 4 jobs at once, with a label that jobs can ask for",
     },
+    {
+      line: "agent run --enroll-file token --url https://compute.example.org:7070",
+      does: "On a machine without a person, with a token from node enroll",
+    },
     { line: "agent run --replace", does: "After an upgrade: its jobs continue under the new program" },
     { line: "agent run --max-jobs 10 --idle-exit 300", does: "On a machine that exists only for a while" },
   ],
   details:
+    "With --enroll the machine registers without a person, once: from then on it has a key of its own, in the agent's\n" +
+    "directory, and needs the token no more. Other accounts of the machine do not see the token in the list of processes.\n" +
     "After SIGTERM or Ctrl-C it takes no new jobs and ends when its jobs have ended; a second signal cancels them. If\n" +
     "anything else ends it, its jobs keep running, and the next agent run here takes them over.\n" +
     "A change of agent.yaml applies to jobs from then on; SIGHUP also looks again for GPUs and Docker.\n" +
@@ -71,7 +99,8 @@ export const command = defineCommand({
   readConfig: readAgentFile,
   async run({ options, config, configPath, readAgain, env, output }) {
     if (agentFile.parse(config ?? {}).idleSuspendSeconds !== undefined) withoutCollectionTimer(env);
-    keepProcessPrivate(env);
+    const token = await enrolmentTokenOf(options);
+    keepProcessPrivate(env, token);
     raiseOpenFiles();
     const workspace = await chooseAgentWorkspace(env, options);
     const maxJobs = maxJobsOf(options);
@@ -88,16 +117,16 @@ export const command = defineCommand({
     const proof = proofForAgent(workspace, stateDir, log);
     const signals = stopSignals();
     if (options.replace) await takeThePlace(stateDir, log);
+    const clientWith = (headers: Record<string, string>) =>
+      new ComputeClient({ url, proof, credentials: { headers: () => headers } });
     const watching = new AbortController();
     const signIn = new MachineSignIn(env, { ...workspace, proof }, watching.signal);
     const end = await runAgent({
       client: new ComputeClient({ url, proof, credentials: signIn }),
+      enrolClient: token === undefined ? undefined : clientWith({ "x-api-key": token }),
       // An agent that exists only for a while must not wait for a person.
       signIn: maxJobs === undefined ? signIn : undefined,
-      createNodeClient: (nodeKey, runId) => {
-        const headers = { "x-api-key": nodeKey, [RUN_HEADER]: runId };
-        return new ComputeClient({ url, proof, credentials: { headers: () => headers } });
-      },
+      createNodeClient: (nodeKey, runId) => clientWith({ "x-api-key": nodeKey, [RUN_HEADER]: runId }),
       proof,
       stateDir,
       profile,
@@ -116,6 +145,18 @@ export const command = defineCommand({
     return isForAWhile ? exitCodeOf(end) : exitCodes.ok;
   },
 });
+
+/** The token that this machine may register with; undefined: it was given none. */
+async function enrolmentTokenOf(given: {
+  enroll?: string;
+  "enroll-file"?: string;
+}): Promise<string | undefined> {
+  const { enroll, "enroll-file": file } = given;
+  if (enroll !== undefined || file === undefined) return enroll;
+  const parsed = enrolmentToken.safeParse((await readTextFile(file)).trim());
+  if (parsed.success) return parsed.data;
+  throw new CliError("bad_data", `${fileName(file)} holds no enrolment token`, { todo: GET_TOKEN });
+}
 
 /** Whether the node registered at this URL last. */
 function isRemembered(stateDir: string, url: string): boolean {

@@ -86,6 +86,18 @@ const attached = {
 const linkBase = "http://127.0.0.1:7070/api/compute/artifacts";
 const link = `business=${job.businessId}&expires=1769861700&signature=s9weLUCAIyKQKllzrcWGC6d2CelfpXGEc8-6CDmjN7c`;
 
+const enrolmentId = "enr_01m8k1bj2c8y3fq6w5v4t3s2r1";
+const enrolment = {
+  enrolmentId,
+  uses: 5,
+  used: 0,
+  pool: "farm",
+  labels: { rack: "4" },
+  createdAt: "2026-01-31T12:00:00.000Z",
+  createdBy: "ada",
+  expiresAt: "2026-01-31T13:00:00.000Z",
+};
+
 /** Bodies and answers that show more than the smallest ones. All others are made from the schemas. */
 export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unknown }>> = {
   "jobs.submit": {
@@ -113,6 +125,15 @@ export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unk
   "jobs.dry-run": { body: { command: ["python3", "/srv/train.py"], resources: { gpuCount: 1 } } },
   "jobs.submit-batch": {
     body: { jobs: [{ command: ["echo", "1"] }, { command: ["echo", "2"], idempotencyKey: "second" }] },
+  },
+  "enrolments.create": {
+    body: { ttlSeconds: 3_600, uses: 5, pool: "farm", labels: { rack: "4" } },
+    answer: { ...enrolment, token: "tnve_…" },
+  },
+  "enrolments.list": { answer: { enrolments: [enrolment] } },
+  "enrolments.revoke": {
+    body: { enrolmentId, nodes: true },
+    answer: { ...enrolment, used: 1, revokedAt: "2026-01-31T12:30:00.000Z", endedNodes: [nodeId] },
   },
   "nodes.poll": {
     answer: { status: "ACTIVE", cancel: [], abandon: [], now: "2026-01-31T12:00:00.000Z", assignments: [] },

@@ -49,11 +49,15 @@ function fish(commands: readonly CommandWords[]): string {
     return `complete -c ${PROGRAM} -f -n __fish_use_subcommand -a ${first} -d ${quoted(alone?.summary ?? "")}`;
   });
   for (const { path, summary, options } of commands) {
-    const [first = "", second] = path.split(" ");
+    const [first = "", second, third] = path.split(" ");
     const others = (seconds(commands).get(first) ?? []).join(" ");
     const inFirst = `__fish_seen_subcommand_from ${first}`;
-    const here = second === undefined ? inFirst : `${inFirst}; and __fish_seen_subcommand_from ${second}`;
-    if (second !== undefined) {
+    const inSecond = `${inFirst}; and __fish_seen_subcommand_from ${second}`;
+    const inThird = `${inSecond}; and __fish_seen_subcommand_from ${third}`;
+    const here = second === undefined ? inFirst : third === undefined ? inSecond : inThird;
+    if (third !== undefined) {
+      lines.push(`complete -c ${PROGRAM} -f -n ${quoted(inSecond)} -a ${third} -d ${quoted(summary)}`);
+    } else if (second !== undefined) {
       const before = `${inFirst}; and not __fish_seen_subcommand_from ${others}`;
       lines.push(`complete -c ${PROGRAM} -f -n ${quoted(before)} -a ${second} -d ${quoted(summary)}`);
     }
@@ -73,7 +77,9 @@ function firsts(commands: readonly CommandWords[]): string[] {
 function seconds(commands: readonly CommandWords[]): Map<string, string[]> {
   const pairs = commands.map(({ path }) => path.split(" ")).filter(([, second]) => second !== undefined);
   const groups = Map.groupBy(pairs, ([first]) => first ?? "");
-  return new Map([...groups].map(([first, group]) => [first, group.map(([, second]) => second ?? "")]));
+  return new Map(
+    [...groups].map(([first, group]) => [first, [...new Set(group.map(([, second]) => second ?? ""))]]),
+  );
 }
 
 function quoted(text: string): string {

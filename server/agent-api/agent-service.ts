@@ -1,6 +1,6 @@
 import type { Identity } from "../../shared/auth.ts";
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
-import { grantsFor, withinGrants } from "../../shared/grants.ts";
+import { grantsFor, type NodeGrants, withinGrants } from "../../shared/grants.ts";
 import { newId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Logger } from "../../shared/logger.ts";
@@ -8,13 +8,17 @@ import type { AgentRun, NodeCondition, NodeDescription, NodeOrders } from "../..
 import { sessionEnded } from "../auth/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { EnrolmentService } from "../enrolment/enrolment-service.ts";
+import type { EnrolmentRecord } from "../enrolment/enrolment-store.ts";
+import { enrolled, offersOf } from "../enrolment/offers.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { Assigned, ExecutionStore, LiveExecution } from "../execution/execution-store.ts";
-import type { NodeIdentity } from "../http/handler.ts";
+import type { EnrolmentIdentity, NodeIdentity } from "../http/handler.ts";
 import { type Claim, claimNode, inWords, keyRefused, refuseUnlessSpeaker } from "../node/claim.ts";
 import { freeName } from "../node/namesakes.ts";
 import { type KeyIssuer, notFound } from "../node/node-service.ts";
 import {
+  isEnrolled,
   isSameCondition,
   type NodeChange,
   type NodeRecord,
@@ -54,12 +58,17 @@ export function isSignOfLife(by: NodeIdentity, condition: NodeCondition, nowMs: 
   return condition.suspended || isSilent || !isSameCondition(by.condition, condition);
 }
 
+/** Who registers a node with a new key, and what the node then offers. */
+type Registrar = Pick<Identity, "businessId" | "userId" | "sessionId"> &
+  Pick<NodeRecord, "description" | "ungranted"> & { grants: NodeGrants };
+
 export interface AgentServiceParts {
   nodes: NodeStore;
   executions: ExecutionStore;
   executionService: ExecutionService;
   dispatcher: Dispatcher;
   keys: KeyIssuer;
+  enrolments: Pick<EnrolmentService, "use" | "find">;
   bus: Bus;
   log: Logger;
   now: () => number;
@@ -93,8 +102,34 @@ export class AgentService {
    * A user registers a new node, or takes over an existing one with a new key: the one that `input` names, or the one that
    * was created with this idempotency key.
    */
-  async registerByUser(
+  registerByUser(
     by: Identity,
+    input: ParsedInput<"nodes.register">,
+    idempotencyKey?: string,
+  ): Promise<{ node: NodeRecord; nodeKey: string }> {
+    const grants = grantsFor(input.description);
+    return this.registerNew({ ...by, grants, description: input.description }, input, idempotencyKey);
+  }
+
+  /**
+   * A machine registers a new node with an enrolment token, once per idempotency key. The token's pool and labels are the
+   * node's from now on; what else the agent announces waits for a grant.
+   */
+  async registerByEnrolment(
+    by: EnrolmentIdentity,
+    input: ParsedInput<"nodes.register">,
+    idempotencyKey: string = crypto.randomUUID(),
+  ): Promise<{ node: NodeRecord; nodeKey: string }> {
+    if (input.nodeId) throw notFound(input.nodeId);
+    const enrolment = await this.parts.enrolments.use(by, idempotencyKey);
+    const { businessId, userId, enrolmentId } = by;
+    const { grants, ...offers } = offersOf(enrolment, input.description);
+    const registrar = { businessId, userId, sessionId: enrolmentId, grants, ...offers };
+    return this.registerNew(registrar, input, idempotencyKey);
+  }
+
+  private async registerNew(
+    by: Registrar,
     input: ParsedInput<"nodes.register">,
     idempotencyKey?: string,
   ): Promise<{ node: NodeRecord; nodeKey: string }> {
@@ -104,20 +139,20 @@ export class AgentService {
     const changed = {
       userId: by.userId,
       sessionId: by.sessionId,
-      description: input.description,
+      description: by.description,
       offline: false,
       accessEnded: false,
       keyHash: hash,
       lastHeartbeatAtMs: now(),
       run: input.run,
-      grants: grantsFor(input.description),
-      ungranted: undefined,
+      grants: by.grants,
+      ungranted: by.ungranted,
     };
     if (input.nodeId)
       return { node: await this.take(by.businessId, nodeId, () => changed, input), nodeKey: key };
     const node: NodeRecord = {
       ...changed,
-      description: await this.named(by.businessId, input, input.description, undefined),
+      description: await this.named(by.businessId, input, by.description, undefined),
       nodeId,
       businessId: by.businessId,
       draining: false,
@@ -126,18 +161,25 @@ export class AgentService {
     };
     const inserted = await nodes.insert(node, idempotencyKey);
     if (inserted.nodeId === nodeId) return { node, nodeKey: key };
-    return this.registerByUser(by, { ...input, nodeId: inserted.nodeId });
+    return this.registerNew(by, { ...input, nodeId: inserted.nodeId });
   }
 
   /** An agent that was restarted registers its node again. */
   async registerByNode(by: NodeIdentity, input: ParsedInput<"nodes.register">): Promise<NodeRecord> {
     if (input.nodeId && input.nodeId !== by.nodeId) throw notFound(input.nodeId);
     const changed = { offline: false, lastHeartbeatAtMs: this.parts.now() };
+    const enrolment = await this.enrolmentOf(by);
+    const announced = enrolment ? enrolled(input.description, enrolment) : input.description;
     const within = ({ grants, description }: NodeRecord) => {
       const granted = grants ?? grantsFor(description);
-      return { ...changed, grants: granted, ...withinGrants(input.description, granted, description.pool) };
+      return { ...changed, grants: granted, ...withinGrants(announced, granted, description.pool) };
     };
     return this.take(by.businessId, by.nodeId, within, input);
+  }
+
+  private async enrolmentOf(by: NodeIdentity): Promise<EnrolmentRecord | undefined> {
+    const node = await this.parts.nodes.find(by.businessId, by.nodeId);
+    return node && isEnrolled(node) ? this.parts.enrolments.find(node.sessionId) : undefined;
   }
 
   private async named(

@@ -44,6 +44,14 @@ export function agentHandlers(parts: AgentHandlerParts): AgentHandlers {
         const { node, nodeKey } = await service.registerByUser(context.caller, input, context.idempotencyKey);
         return { ...times, nodeKey, ...(await registered(parts, node)) };
       }
+      if (context.caller.kind === "enrolment") {
+        const { node, nodeKey } = await service.registerByEnrolment(
+          context.caller,
+          input,
+          context.idempotencyKey,
+        );
+        return { ...times, nodeKey, ...(await registered(parts, node)) };
+      }
       return { ...times, ...(await registered(parts, await service.registerByNode(nodeOf(context), input))) };
     },
     "nodes.heartbeat": (input, context) => service.heartbeat(nodeOf(context), input),

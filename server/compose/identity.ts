@@ -7,6 +7,7 @@ import { KeySecrets } from "../auth/key-secrets.ts";
 import { NodeKeys } from "../auth/node-keys.ts";
 import { ServerKey } from "../auth/server-key.ts";
 import { type SessionLife, Tokens } from "../auth/tokens.ts";
+import { EnrolmentService } from "../enrolment/enrolment-service.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import { Maintenance, type MaintenanceParts } from "../retention/maintenance.ts";
 import { resealAll } from "../secret/reseal.ts";
@@ -64,7 +65,10 @@ export async function composeIdentity(
     log,
     now,
   });
-  const authenticator = new Authenticator({ tokens, keys, apiKeys, sessions, nodes });
+  const ownMark = await sessions.secret("enrolment-tokens");
+  const secrets = new KeySecrets({ now, ownMark, owner: "enrolment token", hasOlder: false });
+  const enrolments = new EnrolmentService({ enrolments: stores.enrolments, sessions, secrets, now });
+  const authenticator = new Authenticator({ tokens, keys, apiKeys, sessions, nodes, enrolments });
   const authenticate = async (headers: Headers, endpoint: Endpoint) => {
     try {
       return await authenticator.authenticate(headers, endpoint);
@@ -79,6 +83,7 @@ export async function composeIdentity(
   return {
     keys,
     apiKeys,
+    enrolments,
     localSignIn,
     authenticate,
     /** @param onSessionEnd removes what the session gave access to. */

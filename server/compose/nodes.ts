@@ -2,6 +2,8 @@ import { AgentService } from "../agent-api/agent-service.ts";
 import { agentHandlers } from "../agent-api/handlers.ts";
 import { JobInputsService } from "../agent-api/job-inputs.ts";
 import type { NodeKeys } from "../auth/node-keys.ts";
+import type { EnrolmentService } from "../enrolment/enrolment-service.ts";
+import { enrolmentHandlers } from "../enrolment/handlers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { nodeHandlers } from "../node/handlers.ts";
 import { NodeService } from "../node/node-service.ts";
@@ -13,6 +15,7 @@ import type { composeExecutions } from "./jobs.ts";
 
 export interface NodeComposition {
   keys: NodeKeys;
+  enrolments: EnrolmentService;
   executions: ReturnType<typeof composeExecutions>;
   secrets: SecretService;
   attendance: Attendance;
@@ -24,7 +27,7 @@ export interface NodeComposition {
 /** Answers agents, and does what people ask of nodes. */
 export function composeNodes({ stores, bus, ownership, log, now }: PlaneBase, parts: NodeComposition) {
   const { nodes, executions, sessions } = stores;
-  const { keys, attendance, pushLogs, pushEvents, logLimits } = parts;
+  const { keys, enrolments, attendance, pushLogs, pushEvents, logLimits } = parts;
   const executionService = parts.executions.service;
   const service = new NodeService({ nodes, keys, bus, now });
   const agentService = new AgentService({
@@ -33,6 +36,7 @@ export function composeNodes({ stores, bus, ownership, log, now }: PlaneBase, pa
     executionService,
     dispatcher: parts.executions.dispatcher,
     keys,
+    enrolments,
     bus,
     log,
     now,
@@ -41,6 +45,11 @@ export function composeNodes({ stores, bus, ownership, log, now }: PlaneBase, pa
   return {
     service,
     handlers: {
+      ...enrolmentHandlers({
+        service: enrolments,
+        sessions,
+        endAccess: (enrolmentId) => service.endAccess(enrolmentId),
+      }),
       ...nodeHandlers({ ownership, nodes, executions, sessions, service }),
       ...agentHandlers({
         ownership,

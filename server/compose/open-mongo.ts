@@ -9,6 +9,7 @@ import { GridFsBlobs } from "../blob/gridfs-blobs.ts";
 import { creditSteps } from "../credit/credit-documents.mongo.ts";
 import { MongoCreditStore } from "../credit/credit-store.mongo.ts";
 import { MongoAssignStore } from "../dispatch/assign-store.mongo.ts";
+import { enrolmentSteps, MongoEnrolmentStore } from "../enrolment/enrolment-store.mongo.ts";
 import { MongoExecutionStore } from "../execution/execution-store.mongo.ts";
 import { MongoIntegrityStore } from "../integrity/integrity-store.mongo.ts";
 import { flowSteps, MongoJobFlowStore } from "../job/flow-store.mongo.ts";
@@ -49,6 +50,7 @@ export const mongoSteps = [
   ...secretSteps,
   ...artifactSteps,
   ...workflowSteps,
+  ...enrolmentSteps,
   ...auditSteps,
   ...apiKeySteps,
 ];
@@ -65,6 +67,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     jobs: new MongoJobStore(store),
     flow: new MongoJobFlowStore(store),
     nodes: new MongoNodeStore(store),
+    enrolments: new MongoEnrolmentStore(store),
     executions: new MongoExecutionStore(store),
     assignments: new MongoAssignStore(store),
     sessions: new MongoSessionStore(store, seal),

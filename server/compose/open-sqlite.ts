@@ -9,6 +9,7 @@ import { Seal } from "../auth/seal.ts";
 import { authMigrations, SqliteSessionStore } from "../auth/session-store.sqlite.ts";
 import { creditMigrations, SqliteCreditStore } from "../credit/credit-store.sqlite.ts";
 import { SqliteAssignStore } from "../dispatch/assign-store.sqlite.ts";
+import { enrolmentMigrations, SqliteEnrolmentStore } from "../enrolment/enrolment-store.sqlite.ts";
 import { executionMigrations, SqliteExecutionStore } from "../execution/execution-store.sqlite.ts";
 import { SqliteIntegrityStore } from "../integrity/integrity-store.sqlite.ts";
 import { flowMigrations, SqliteJobFlowStore } from "../job/flow-store.sqlite.ts";
@@ -55,6 +56,7 @@ export const sqliteMigrations = [
   ...secretMigrations,
   ...artifactMigrations,
   ...workflowMigrations,
+  ...enrolmentMigrations,
   ...auditMigrations,
   ...apiKeyMigrations,
 ];
@@ -69,6 +71,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     jobs: new SqliteJobStore(store),
     flow: new SqliteJobFlowStore(store),
     nodes: new SqliteNodeStore(store),
+    enrolments: new SqliteEnrolmentStore(store),
     executions: new SqliteExecutionStore(store),
     assignments: new SqliteAssignStore(store),
     sessions: new SqliteSessionStore(store, seal),

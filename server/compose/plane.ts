@@ -134,6 +134,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   const logs = composeLogs(base, jobs.watch);
   const nodes = composeNodes(base, {
     keys: identity.keys,
+    enrolments: identity.enrolments,
     executions,
     secrets: secrets.service,
     attendance,
@@ -189,7 +190,7 @@ function handlersOf(features: Features) {
   const { identity, credits, executions, jobs, logs, nodes, templates, schedules, retention, secrets } =
     features;
   return {
-    ...identity.handlersWith((sessionId) => nodes.service.endAccess(sessionId)),
+    ...identity.handlersWith(async (sessionId) => void (await nodes.service.endAccess(sessionId))),
     ...jobs.handlers,
     ...executions.handlers,
     ...nodes.handlers,

@@ -8,6 +8,7 @@ import type { SessionStore } from "../auth/session-store.ts";
 import type { BlobStore } from "../blob/blob-store.ts";
 import type { CreditStore } from "../credit/credit-store.ts";
 import type { AssignStore } from "../dispatch/assign-store.ts";
+import type { EnrolmentStore } from "../enrolment/enrolment-store.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
 import type { IntegrityStore } from "../integrity/integrity-store.ts";
 import type { JobFlowStore } from "../job/flow-store.ts";
@@ -31,6 +32,7 @@ export interface Stores {
   jobs: JobStore;
   flow: JobFlowStore;
   nodes: NodeStore;
+  enrolments: EnrolmentStore;
   executions: ExecutionStore;
   assignments: AssignStore;
   sessions: SessionStore;

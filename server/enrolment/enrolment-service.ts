@@ -15,8 +15,6 @@ export interface EnrolmentServiceParts {
   enrolments: EnrolmentStore;
   sessions: Pick<SessionStore, "findMember">;
   secrets: KeySecrets;
-  /** Ends the access of the nodes that registered with this enrolment. */
-  endAccess(enrolmentId: string): Promise<string[]>;
   now: () => number;
 }
 
@@ -92,17 +90,12 @@ export class EnrolmentService {
     return this.parts.enrolments.list(businessId, beforeId, limit);
   }
 
-  /** Also ends the access of its nodes, if asked to; resolves with their ids. Throws `not_found`. */
-  async revoke(
-    by: Identity,
-    { enrolmentId, nodes }: ParsedInput<"enrolments.revoke">,
-  ): Promise<{ enrolment: EnrolmentRecord; endedNodes: string[] }> {
-    const { enrolments, endAccess, now } = this.parts;
-    const enrolment = await enrolments.revoke(by.businessId, enrolmentId, now());
-    if (!enrolment) {
-      throw new ComputeError("not_found", `There is no enrolment ${enrolmentId} in this business.`);
-    }
-    return { enrolment, endedNodes: nodes ? await endAccess(enrolmentId) : [] };
+  /** From now on no machine registers with the token. Throws `not_found`. */
+  async revoke(businessId: string, enrolmentId: string): Promise<EnrolmentRecord> {
+    const { enrolments, now } = this.parts;
+    const enrolment = await enrolments.revoke(businessId, enrolmentId, now());
+    if (enrolment) return enrolment;
+    throw new ComputeError("not_found", `There is no enrolment ${enrolmentId} in this business.`);
   }
 
   private async mayEnrol({ businessId, userId }: EnrolmentRecord): Promise<boolean> {

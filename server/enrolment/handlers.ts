@@ -9,10 +9,18 @@ import type { EnrolmentRecord } from "./enrolment-store.ts";
 
 type EnrolmentHandlers = Pick<Handlers, "enrolments.create" | "enrolments.list" | "enrolments.revoke">;
 
-export function enrolmentHandlers(
-  service: EnrolmentService,
-  sessions: Pick<SessionStore, "findMember">,
-): EnrolmentHandlers {
+export interface EnrolmentHandlerParts {
+  service: EnrolmentService;
+  sessions: Pick<SessionStore, "findMember">;
+  /** Ends the access of the nodes that registered with an enrolment; resolves with their ids. */
+  endAccess(enrolmentId: string): Promise<string[]>;
+}
+
+export function enrolmentHandlers({
+  service,
+  sessions,
+  endAccess,
+}: EnrolmentHandlerParts): EnrolmentHandlers {
   const view = async (record: EnrolmentRecord): Promise<Enrolment> => {
     const maker = await sessions.findMember(record.businessId, record.userId);
     return {
@@ -43,9 +51,9 @@ export function enrolmentHandlers(
       );
       return { enrolments: await Promise.all(rows.map(view)), nextCursor };
     },
-    "enrolments.revoke": async (input, context) => {
-      const { enrolment, endedNodes } = await service.revoke(userOf(context), input);
-      return { ...(await view(enrolment)), endedNodes };
+    "enrolments.revoke": async ({ enrolmentId, nodes }, context) => {
+      const enrolment = await service.revoke(userOf(context).businessId, enrolmentId);
+      return { ...(await view(enrolment)), endedNodes: nodes ? await endAccess(enrolmentId) : [] };
     },
   };
 }

@@ -235,6 +235,7 @@ function isStop({ stopping }: AppParts, error: unknown): boolean {
 
 function ownerOf(caller: Caller): string | undefined {
   if (caller.kind === "anyone") return undefined;
+  if (caller.kind === "enrolment") return caller.enrolmentId;
   return caller.kind === "node" ? caller.nodeId : caller.userId;
 }
 

@@ -43,6 +43,8 @@ function actorOf(caller: Caller): AuditActor {
       };
     case "node":
       return { kind: "node", nodeId: caller.nodeId };
+    case "enrolment":
+      return { kind: "enrolment", userId: caller.userId, enrolmentId: caller.enrolmentId };
     default:
       return { kind: "anyone" };
   }

@@ -84,6 +84,13 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "nodes.rotate-key": { event: "node key replaced", output: ["nodeId"] },
   "nodes.delete": { event: "node deleted", input: ["nodeId"] },
 
+  "enrolments.create": {
+    event: "enrolment token made",
+    output: ["enrolmentId", "uses", "pool", "labels", "expiresAt"],
+  },
+  "enrolments.list": "nothing",
+  "enrolments.revoke": { event: "enrolment token revoked", output: ["enrolmentId", "endedNodes"] },
+
   "credits.balance": "nothing",
   "credits.ledger": "nothing",
   "credits.prices": "nothing",

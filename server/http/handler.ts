@@ -28,8 +28,20 @@ export interface NodeIdentity {
 /** A person, or a program with an API key of theirs. */
 export type User = { kind: "user"; apiKey?: KeyUse } & Access;
 
+/** A machine that shows an enrolment token: it may register one node. */
+export interface EnrolmentIdentity {
+  enrolmentId: string;
+  businessId: string;
+  /** The person who made the token, to whom the node will belong. */
+  userId: string;
+}
+
 /** The caller, already checked against the endpoint's `callers`; handlers only pick the fields that they need. */
-export type Caller = { kind: "anyone" } | User | ({ kind: "node" } & NodeIdentity);
+export type Caller =
+  | { kind: "anyone" }
+  | User
+  | ({ kind: "node" } & NodeIdentity)
+  | ({ kind: "enrolment" } & EnrolmentIdentity);
 
 export interface RequestContext {
   caller: Caller;

@@ -142,6 +142,26 @@ export const movedTables: readonly MovedTable[] = [
     ],
   },
   {
+    table: "compute_enrolments",
+    key: ["enrolment_id"],
+    columns: [
+      "enrolment_id",
+      "business_id",
+      "user_id",
+      "secret_hash",
+      "max_uses",
+      "used",
+      "use_keys",
+      "pool",
+      "labels",
+      "created_at",
+      "expires_at",
+      "last_used_at",
+      "revoked_at",
+    ],
+    documents: (row) => [plain(row, { json: ["use_keys", "labels"] })],
+  },
+  {
     table: "compute_jobs",
     key: ["job_id"],
     columns: [

@@ -78,11 +78,16 @@ export class NodeService {
     return key;
   }
 
-  /** Ends the access of nodes whose session is over: they get no more jobs, and their waiting polls end. */
-  async endAccess(sessionId: string): Promise<void> {
-    for (const node of await this.parts.nodes.endAccess(sessionId)) {
+  /**
+   * Ends the access of nodes whose session or enrolment is over: they get no more jobs, and their waiting polls end.
+   * Resolves with their ids.
+   */
+  async endAccess(sessionId: string): Promise<string[]> {
+    const ended = await this.parts.nodes.endAccess(sessionId);
+    for (const node of ended) {
       this.parts.bus.publish("node", { nodeId: node.nodeId, businessId: node.businessId });
     }
+    return ended.map(({ nodeId }) => nodeId);
   }
 
   private async update(businessId: string, nodeId: string, change: Parameters<NodeStore["update"]>[2]) {

@@ -7,14 +7,17 @@ export interface NodeRecord {
   nodeId: string;
   businessId: string;
   userId: string;
-  /** The user session it was registered with. When the session ends, so does the node's access. */
+  /**
+   * The user session or the enrolment that it was registered with. The node's access ends with the session, and also when
+   * a person ends the access of the enrolment's nodes.
+   */
   sessionId: string;
   description: NodeDescription;
   /** A person asked for it to get no new jobs. */
   draining: boolean;
   /** It left, or it was silent for too long and what it ran is given up. */
   offline: boolean;
-  /** Its session has ended: it gets no new jobs, but may finish what it runs. */
+  /** Its session or enrolment has ended: it gets no new jobs, but may finish what it runs. */
   accessEnded: boolean;
   /** The condition that its agent last reported. */
   condition: NodeCondition;
@@ -39,6 +42,11 @@ export interface Speaker {
 
 export function speakerOf({ keyHash, run }: Pick<NodeRecord, "keyHash" | "run">): Speaker {
   return { keyHash, runId: run?.runId };
+}
+
+/** Whether the node was registered with an enrolment token, so that no session of a person holds its access. */
+export function isEnrolled({ sessionId }: Pick<NodeRecord, "sessionId">): boolean {
+  return sessionId.startsWith("enr_");
 }
 
 export function isSpeaker(node: Pick<NodeRecord, "keyHash" | "run" | "removedAtMs">, by: Speaker): boolean {
@@ -134,7 +142,7 @@ export interface NodeStore extends KeepsTimes {
   leave(businessId: string, nodeId: string, by: Speaker): Promise<boolean>;
   /** Removes the node if it is offline: it is in no list any more, and nobody speaks for it. Resolves with whether it did. */
   remove(businessId: string, nodeId: string, nowMs: number): Promise<boolean>;
-  /** Sets `accessEnded` on every node that was registered with this session. Resolves with those nodes. */
+  /** Sets `accessEnded` on every node that was registered with this session or enrolment. Resolves with those nodes. */
   endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]>;
   /** Marks nodes offline if their last heartbeat is older. Resolves with the oldest heartbeat of the other nodes. */
   markStale(heartbeatBeforeMs: number): Promise<{ oldestHeartbeatAtMs: number | undefined }>;

@@ -6,9 +6,9 @@ import { NodeKeys } from "../auth/node-keys.ts";
 import type { SessionStore } from "../auth/session-store.ts";
 import { sessionEnded, type Tokens } from "../auth/tokens.ts";
 import { onlyForWaiting } from "../http/check-ticket.ts";
-import type { Caller } from "../http/handler.ts";
+import type { Caller, EnrolmentIdentity } from "../http/handler.ts";
 import { keyRefused, refuseUnlessSpeaker } from "../node/claim.ts";
-import { type NodeStore, speakerOf } from "../node/node-store.ts";
+import { isEnrolled, type NodeStore, speakerOf } from "../node/node-store.ts";
 
 export interface AuthenticatorParts {
   tokens: Tokens;
@@ -16,6 +16,8 @@ export interface AuthenticatorParts {
   apiKeys: ApiKeys;
   sessions: SessionStore;
   nodes: NodeStore;
+  /** Resolves with undefined for a text that is no enrolment token. */
+  enrolments: { authenticate(token: string): Promise<EnrolmentIdentity | undefined> };
 }
 
 /** Identifies the caller from the headers of a request. */
@@ -45,7 +47,10 @@ export class Authenticator {
   private async callerOf(headers: Headers, endpoint: Endpoint): Promise<Caller | undefined> {
     const key = headers.get("x-api-key");
     if (key && ApiKeys.parse(key)) return this.parts.apiKeys.authenticate(key);
-    if (key) return this.nodeOf(key, headers, endpoint);
+    if (key) {
+      const enrolment = await this.parts.enrolments.authenticate(key);
+      return enrolment ? { kind: "enrolment", ...enrolment } : this.nodeOf(key, headers, endpoint);
+    }
     const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
     return bearer ? this.userOf(bearer) : undefined;
   }
@@ -65,7 +70,7 @@ export class Authenticator {
       kind: "node",
       nodeId: node.nodeId,
       businessId: node.businessId,
-      sessionEnded: !(await sessions.isLive(node.sessionId)),
+      sessionEnded: isEnrolled(node) ? node.accessEnded : !(await sessions.isLive(node.sessionId)),
       ...by,
       lastHeardAtMs: node.lastHeartbeatAtMs,
       condition: node.condition,

@@ -4,6 +4,7 @@ import { artifactEndpoints } from "./artifact.ts";
 import { auditEndpoints } from "./audit.ts";
 import { authEndpoints } from "./auth.ts";
 import { creditEndpoints } from "./credit.ts";
+import { enrolmentEndpoints } from "./enrolment.ts";
 import { executionEndpoints } from "./execution.ts";
 import { jobEndpoints } from "./job.ts";
 import { manyJobsEndpoints } from "./many-jobs.ts";
@@ -21,6 +22,7 @@ export const endpoints = {
   ...manyJobsEndpoints,
   ...executionEndpoints,
   ...nodeEndpoints,
+  ...enrolmentEndpoints,
   ...creditEndpoints,
   ...scheduleEndpoints,
   ...templateEndpoints,

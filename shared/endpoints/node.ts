@@ -27,11 +27,11 @@ export const nodeEndpoints = defineEndpoints({
   "nodes.register": {
     method: "POST",
     path: "/api/compute/nodes/register",
-    callers: ["user", "node"],
+    callers: ["user", "node", "enrolment"],
     right: "nodes.register",
     othersRight: "nodes.change-others",
     summary:
-      "Register a node. A user creates a node, once per Idempotency-Key, or takes over nodeId with a new key, and grants everything it announces. A node key updates its own node within its grants.",
+      "Register a node. A user creates a node, once per Idempotency-Key, or takes over nodeId with a new key, and grants everything it announces. A node key updates its own node within its grants. An enrolment token creates a node, once per Idempotency-Key, and grants what the token says.",
     input: z.strictObject({
       nodeId: nodeId.optional(),
       description: nodeDescription,
@@ -49,7 +49,7 @@ export const nodeEndpoints = defineEndpoints({
       node,
       /** Other online nodes of the business that report the same machine. */
       onSameMachine: z.array(node.pick({ nodeId: true, name: true, owner: true })),
-      /** Only for a call by a user; shown only once. */
+      /** Only for a call by a user or an enrolment; shown only once. */
       nodeKey: nodeKey.optional(),
       heartbeatSeconds: z.number(),
       /** Without a heartbeat for this long the node is OFFLINE and its executions are lost. */

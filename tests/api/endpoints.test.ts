@@ -8,6 +8,7 @@ import { artifactScenarios } from "./artifact-endpoints.ts";
 import { auditScenarios } from "./audit-endpoints.ts";
 import { authScenarios } from "./auth-endpoints.ts";
 import { creditScenarios } from "./credit-endpoints.ts";
+import { enrolmentScenarios } from "./enrolment-endpoints.ts";
 import { jobScenarios } from "./job-endpoints.ts";
 import { manyJobsScenarios } from "./many-jobs-endpoints.ts";
 import { nodeScenarios } from "./node-endpoints.ts";
@@ -22,6 +23,7 @@ const scenarios: Scenarios = {
   ...auditScenarios,
   ...authScenarios,
   ...creditScenarios,
+  ...enrolmentScenarios,
   ...jobScenarios,
   ...manyJobsScenarios,
   ...nodeScenarios,

@@ -18,6 +18,7 @@ let mine: {
   template: string;
   artifactId: string;
   apiKeyId: string;
+  enrolmentId: string;
 };
 let theirs: { user: As; node: PlayedNode };
 
@@ -29,7 +30,9 @@ beforeAll(async () => {
   const { templateId } = await api.call("templates.create", { name: "mine", job: TEMPLATE_JOB }, user);
   const { artifactId } = await sendArtifact(api, user, { "mine.txt": "mine" });
   const { apiKeyId } = await api.call("api-keys.create", { name: "mine" }, user);
-  mine = { user, template: templateId, artifactId, apiKeyId, ...(await runningJob({ api, user })) };
+  const { enrolmentId } = await api.call("enrolments.create", {}, user);
+  const ids = { template: templateId, artifactId, apiKeyId, enrolmentId };
+  mine = { user, ...ids, ...(await runningJob({ api, user })) };
   const other = await api.user("theirs", "bert");
   theirs = { user: other, node: await PlayedNode.register(api, other) };
 });
@@ -60,6 +63,7 @@ test("an id of another business is answered like an id that does not exist", asy
     ["nodes.grant", { nodeId, pool: "stolen" }],
     ["nodes.delete", { nodeId }],
     ["nodes.rotate-key", { nodeId }],
+    ["enrolments.revoke", { enrolmentId: mine.enrolmentId, nodes: true }],
     ["nodes.register", { ...describeNode(), nodeId }],
     ["api-keys.revoke", { apiKeyId }],
   ];
@@ -102,6 +106,7 @@ test("a list contains nothing of another business", async () => {
   expect((await api.call("api-keys.list", { all: true }, theirs.user)).apiKeys).toEqual([]);
   const byName = await api.refused("templates.retrieve", { template: "mine" }, theirs.user);
   expect(byName.code).toBe("not_found");
+  expect((await api.call("enrolments.list", {}, theirs.user)).enrolments).toEqual([]);
   const nodes = (await api.call("nodes.list", {}, theirs.user)).nodes.map((node) => node.nodeId);
   expect(nodes).toEqual([theirs.node.nodeId]);
 });
@@ -183,7 +188,8 @@ function endpointsTakingAnId(): EndpointId[] {
       "template" in shape ||
       "jobId" in shape ||
       "nodeId" in shape ||
-      "executionId" in shape
+      "executionId" in shape ||
+      "enrolmentId" in shape
     );
   });
 }

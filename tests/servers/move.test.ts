@@ -206,6 +206,7 @@ async function addOneOfEverything(api: Api, as: As, jobId: string): Promise<void
   await api.call("templates.edit", { template: "mine", job: { command: "false" } }, as);
   const valueBase64 = Buffer.from("hello world").toString("base64");
   await api.call("secrets.set", { name: "token", valueBase64 }, as);
+  await api.call("enrolments.create", { pool: "farm", labels: { disk: "ssd" } }, as);
   const { userId } = await api.call("auth.whoami", {}, as);
   await api.call("credits.grant", { user: userId, amountMicroUsd: 5_000_000_000, reason: "thanks" }, as);
 }
@@ -224,6 +225,7 @@ async function everything(api: Api, as: As) {
     versions: await api.call("templates.versions", { template: "mine" }, as),
     balance: await api.call("credits.balance", {}, as),
     secrets: (await api.call("secrets.list", {}, as)).secrets,
+    enrolments: (await api.call("enrolments.list", {}, as)).enrolments,
     ledger: (await api.call("credits.ledger", {}, as)).entries,
   };
 }

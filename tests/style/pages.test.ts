@@ -134,7 +134,7 @@ async function whyRefused(call: string): Promise<string | undefined> {
   const words = wordsOf(call).slice(1);
   // The longest name wins: `server check` is not `server`.
   const named = (count: number) => commands.find(({ path }) => path === words.slice(0, count).join(" "));
-  const entry = named(2) ?? named(1);
+  const entry = named(3) ?? named(2) ?? named(1);
   if (!entry) return "no command";
   const { command } = await entry.load();
   try {

@@ -35,7 +35,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["auth"],
     ["audit", "bus"],
     ["blob", "http", "tls"],
-    ["oauth", "people"],
+    ["enrolment", "oauth", "people"],
     ["api-key", "pages", "workflow"],
     ["job", "log", "secret"],
     ["artifact", "node", "retention", "schedule", "template"],

@@ -5,6 +5,8 @@ import { NodeKeys } from "../../server/auth/node-keys.ts";
 import { authMigrations, SqliteSessionStore } from "../../server/auth/session-store.sqlite.ts";
 import type { SessionRecord } from "../../server/auth/session-store.ts";
 import { Tokens } from "../../server/auth/tokens.ts";
+import { EnrolmentService } from "../../server/enrolment/enrolment-service.ts";
+import { enrolmentMigrations, SqliteEnrolmentStore } from "../../server/enrolment/enrolment-store.sqlite.ts";
 import { nodeMigrations, SqliteNodeStore } from "../../server/node/node-store.sqlite.ts";
 import type { NodeRecord } from "../../server/node/node-store.ts";
 import { Authenticator } from "../../server/sign-in/authenticator.ts";
@@ -22,6 +24,7 @@ export class AuthWorld implements AsyncDisposable {
   readonly nodes: SqliteNodeStore;
   readonly apiKeyStore: SqliteApiKeyStore;
   readonly keys = new NodeKeys(this.now);
+  readonly enrolments: EnrolmentService;
 
   private constructor(
     readonly scratch: Scratch,
@@ -30,13 +33,29 @@ export class AuthWorld implements AsyncDisposable {
     this.sessions = new SqliteSessionStore(sqlite);
     this.nodes = new SqliteNodeStore(sqlite);
     this.apiKeyStore = new SqliteApiKeyStore(sqlite);
+    this.enrolments = new EnrolmentService({
+      enrolments: new SqliteEnrolmentStore(sqlite),
+      sessions: this.sessions,
+      secrets: new KeySecrets({
+        now: this.now,
+        ownMark: new Uint8Array(32),
+        owner: "enrolment token",
+        hasOlder: false,
+      }),
+      now: this.now,
+    });
   }
 
   static async open(): Promise<AuthWorld> {
     const scratch = await makeScratch();
     return new AuthWorld(
       scratch,
-      new SqliteStore(scratch.join("store.db"), [...authMigrations, ...nodeMigrations, ...apiKeyMigrations]),
+      new SqliteStore(scratch.join("store.db"), [
+        ...authMigrations,
+        ...nodeMigrations,
+        ...enrolmentMigrations,
+        ...apiKeyMigrations,
+      ]),
     );
   }
 
@@ -69,6 +88,7 @@ export class AuthWorld implements AsyncDisposable {
       apiKeys: await this.apiKeys(),
       sessions: this.sessions,
       nodes: this.nodes,
+      enrolments: this.enrolments,
     });
   }
 
