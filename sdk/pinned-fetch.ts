@@ -6,6 +6,9 @@ import { seeCertificate } from "./see-certificate.ts";
 /** Several servers behind one URL may have a certificate each, all with the same key. */
 const MAX_CERTIFICATES = 16;
 
+/** A pin, or only its fingerprint. */
+export type KnownPin = Pick<ServerPin, "fingerprint"> & Partial<ServerPin>;
+
 /**
  * `fetch` for a server that is known by the key of its certificate. The TLS handshake checks the certificate, so nothing
  * is sent to another server. A certificate that was renewed with the same key is recognized.
@@ -18,11 +21,13 @@ export class PinnedFetch {
   /**
    * @param known a whole pin, or only its fingerprint; the certificate is then looked at before the first request.
    * @param todo what a person can do if another server answers: a sentence without its full stop.
+   * @param latest asked when the server has another key: the pin that is known by then.
    */
   constructor(
     private readonly url: string,
-    private readonly known: Pick<ServerPin, "fingerprint"> & Partial<ServerPin>,
+    private known: KnownPin,
     private readonly todo: string,
+    private readonly latest?: () => ServerPin | undefined,
   ) {
     const { fingerprint, certificate, name } = known;
     this.pins = certificate && name ? [{ fingerprint, certificate, name }] : [];
@@ -64,6 +69,12 @@ export class PinnedFetch {
   private async lookOnce(): Promise<boolean> {
     const { pin } = await seeCertificate(this.url);
     if (pin.fingerprint !== this.known.fingerprint) {
+      const latest = this.latest?.();
+      if (latest?.fingerprint === pin.fingerprint) {
+        this.known = latest;
+        this.pins = [pin];
+        return true;
+      }
       const why = `the key of its certificate is ${pin.fingerprint}, but the key known here is ${this.known.fingerprint}`;
       throw new OtherServerError(this.url, why, this.todo);
     }

@@ -3,7 +3,7 @@ import { ComputeError } from "../shared/errors.ts";
 import type { ServerPin } from "../shared/server-pin.ts";
 import { proofText } from "../shared/server-proof.ts";
 import { isTemporary, OtherServerError } from "./errors.ts";
-import { PinnedFetch } from "./pinned-fetch.ts";
+import { type KnownPin, PinnedFetch } from "./pinned-fetch.ts";
 
 const NONCE_BYTES = 32;
 /** This long after the last answer, with no request under way, another program may have replaced the server. */
@@ -15,7 +15,9 @@ export interface ServerProofOptions {
   /** The server's public key, learnt at the sign-in; undefined: the first key that is proven is learnt. */
   key: string | undefined;
   /** For an https URL: the certificate whose key the server must have; absent: authorities vouch for the server. */
-  pin?: (Pick<ServerPin, "fingerprint"> & Partial<ServerPin>) | undefined;
+  pin?: KnownPin | undefined;
+  /** Asked when the server's certificate has another key: the pin that is known by then. */
+  latestPin?: () => ServerPin | undefined;
   /** What a person can do if another server answers: a sentence without its full stop. */
   todo: string;
   /** Called once if no key is known yet and the server proves none for this URL; the server is then trusted without proof. */
@@ -48,8 +50,8 @@ export class ServerProof {
   constructor(private readonly options: ServerProofOptions) {
     this.key = options.key;
     this.isNeeded = options.url.startsWith("http:");
-    const { url, pin, todo } = options;
-    this.pinned = this.isNeeded || !pin ? undefined : new PinnedFetch(url, pin, todo);
+    const { url, pin, todo, latestPin } = options;
+    this.pinned = this.isNeeded || !pin ? undefined : new PinnedFetch(url, pin, todo, latestPin);
   }
 
   /** Whether the server is recognized by the key of its certificate, and by nothing else. */

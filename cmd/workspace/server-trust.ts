@@ -1,3 +1,4 @@
+import type { KnownPin } from "../../sdk/pinned-fetch.ts";
 import { ServerProof } from "../../sdk/server-proof.ts";
 import { type Env, homeIfAny } from "../../shared/config/home.ts";
 import type { ServerPin } from "../../shared/server-pin.ts";
@@ -42,10 +43,9 @@ export function proofOf(
   const todo = pin
     ? `If the server was set up again, compare that with what tanvrit-compute server fingerprint prints on its machine, and sign in again with ${login} --url ${url} --fingerprint SHA256:…; otherwise find out what listens there`
     : `If the server was set up again, sign in again with ${login}; otherwise find out what listens there`;
-  return new ServerProof({ url, key: ofUrl?.serverKey, pin, todo });
+  const latestPin = () => (given.fingerprint === undefined ? pinOfServerHere(env, url) : undefined);
+  return new ServerProof({ url, key: ofUrl?.serverKey, pin, latestPin, todo });
 }
-
-type KnownPin = Pick<ServerPin, "fingerprint"> & Partial<ServerPin>;
 
 function pinOf(
   env: Env,
@@ -62,7 +62,7 @@ function pinOf(
  * The certificate of a server of this account on this machine, which may be renewed with another key. The list of such
  * servers belongs to this account alone.
  */
-export function pinOfServerHere(env: Env, url: string): ServerPin | undefined {
+function pinOfServerHere(env: Env, url: string): ServerPin | undefined {
   if (!isLoopbackUrl(url)) return undefined;
   const uid = process.getuid?.();
   const servers = accountLists(homeIfAny(env)).flatMap((list) => listedServers(list, uid));

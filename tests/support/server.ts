@@ -76,7 +76,8 @@ async function launch(scratch: Scratch, port: number, env: Record<string, string
   const config = scratch.join(CONFIG_FILE);
   if (await Bun.file(config).exists()) args.push("--config", config);
   const running = new Running(scratch.path, args, env);
-  const [, url] = await running.said(/listening on (http:\/\/\S+)/);
-  if (!url) throw new Error("unreachable: the pattern has a group");
-  return { running, url };
+  const [, at = "", here] = await running.said(
+    /listening on (https?:\/\/\S+) \((?:every address of this machine; from here (\S+);)?/,
+  );
+  return { running, url: here ?? at };
 }
