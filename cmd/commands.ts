@@ -121,6 +121,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./api-key/list.ts"),
   },
   { path: "api-key revoke", summary: "End API keys", load: () => import("./api-key/revoke.ts") },
+  {
+    path: "auth password",
+    summary: "Set or change your password and your email address",
+    load: () => import("./auth/password.ts"),
+  },
   { path: "job submit", summary: "Submit a job and print its id", load: () => import("./job/submit.ts") },
   {
     path: "job run",

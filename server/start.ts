@@ -65,6 +65,7 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
     pricing: settings.pricing,
     retention: settings.retention,
     sessionLife: settings.sessionLife,
+    mail: settings.mail,
     log,
     now,
     stopping: stopping.signal,

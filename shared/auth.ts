@@ -31,3 +31,12 @@ export type TokenSet = z.infer<typeof tokenSet>;
 export const accountName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, {
   error: "must be 1 to 64 letters, digits and . _ @ -, beginning with a letter or digit",
 });
+
+/** An email address; lower case once it is parsed. */
+export const emailAddress = z
+  .email({ error: "must be an email address" })
+  .max(254, { error: "must be an email address" })
+  .toLowerCase();
+
+export const MIN_PASSWORD_CHARS = 10;
+export const MAX_PASSWORD_CHARS = 256;

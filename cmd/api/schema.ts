@@ -58,6 +58,7 @@ function exampleArray(schema: JsonSchema): unknown[] {
 
 function exampleText({ pattern, format, minLength = 0, maxLength = Infinity }: JsonSchema): string {
   if (format === "date-time") return TIME;
+  if (format === "email") return "anna@example.org";
   const fits = (text: string) =>
     (typeof pattern !== "string" || new RegExp(pattern, "u").test(text)) &&
     text.length >= Number(minLength) &&

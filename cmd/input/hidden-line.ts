@@ -35,6 +35,8 @@ export async function readHiddenLine(
     // Before the question is shown: the answer must not be shown.
     stdin.setRawMode(true);
     stdin.on("data", onData).on("end", onEnd);
+    // It stands still after an earlier question.
+    stdin.resume();
     await ask();
     await line.entered;
     await Bun.sleep(PASTE_MS);

@@ -84,6 +84,7 @@ export async function composeIdentity(
     keys,
     apiKeys,
     enrolments,
+    tokens,
     localSignIn,
     authenticate,
     /** @param onSessionEnd removes what the session gave access to. */

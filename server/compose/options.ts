@@ -7,6 +7,7 @@ import { accountLists } from "../../shared/sockets/local-server.ts";
 import type { SessionLife } from "../auth/tokens.ts";
 import { type Pricing, pricingOf } from "../credit/pricing.ts";
 import { plainName, readPlace } from "../http/own-names.ts";
+import { type MailSettings, mailFile, mailOptions, mailSettings } from "../mail/settings.ts";
 import {
   type RetentionSettings,
   retentionFile,
@@ -145,6 +146,7 @@ export const serverOptions = defineOptions({
     schema: z.boolean({ error: "must be true or false" }).default(false),
     help: "Share the port with other servers on this machine; the system spreads connections across them",
   },
+  ...mailOptions,
   ...retentionOptions,
 });
 
@@ -169,6 +171,8 @@ export interface ServerSettings {
   /** How long sessions can be renewed. */
   sessionLife: SessionLife;
   tls: TlsSettings;
+  /** Undefined: the server sends no mail. */
+  mail: MailSettings | undefined;
   /** URLs at which others reach this server. */
   publicUrls: readonly string[];
   /** Directories that list the servers of this account, for auth login. */
@@ -200,6 +204,7 @@ export function serverSettings(
       maxMs: values["session-max-days"] * DAY_MS,
     },
     tls: tlsSettings(values, plainName(values.host)),
+    mail: mailSettings(values),
     publicUrls: values["public-url"] === undefined ? [] : [values["public-url"]],
     signInLists: accountLists(homeIfAny(env)),
     pricing: pricingOf(file),
@@ -227,6 +232,7 @@ export const serverFile = z
     sessionMaxDays: z.number().optional(),
     pools: poolsSetting.optional(),
     prices: pricesSetting.optional(),
+    ...mailFile,
     ...retentionFile,
   })
   .superRefine(({ pools = {}, prices = {} }, context) => {

@@ -9,6 +9,7 @@ import { AccessWatch } from "../http/access-watch.ts";
 import { createApp } from "../http/app.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import { Ownership } from "../http/ownership.ts";
+import type { MailSettings } from "../mail/settings.ts";
 import { DEFAULT_RETENTION, type RetentionSettings } from "../retention/settings.ts";
 import type { LocalSignIn } from "../sign-in/local-sign-in.ts";
 import { Attendance } from "../tasks/attendance.ts";
@@ -43,6 +44,8 @@ export interface PlaneParts {
   pricing?: Pricing;
   /** How much of jobs and logs is kept, and for how long. */
   retention?: RetentionSettings;
+  /** How mail is sent; absent: it is not. */
+  mail?: MailSettings | undefined;
   /** How long sessions can be renewed. */
   sessionLife?: SessionLife;
   /** Epoch milliseconds. */
@@ -94,7 +97,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     logs.close();
     schedules.close();
     features.collector.close();
-    await handedOut;
+    await Promise.all([handedOut, features.people.close()]);
   };
   return { app, tasks, localSignIn: identity.localSignIn, close };
 }
@@ -119,7 +122,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   const { stores, now, onError } = base;
   const collector = composeCollector(base, settings);
   const identity = await composeIdentity(base, { urls, sessionLife, pruneArtifacts: collector.prune });
-  const people = composePeople(base);
+  const people = await composePeople(base, { tokens: identity.tokens, urls, mail: parts.mail });
   const credits = composeCredits({
     credits: stores.credits,
     executions: stores.executions,
@@ -191,6 +194,7 @@ function handlersOf(features: Features) {
     features;
   return {
     ...identity.handlersWith(async (sessionId) => void (await nodes.service.endAccess(sessionId))),
+    ...features.people.handlers,
     ...jobs.handlers,
     ...executions.handlers,
     ...nodes.handlers,

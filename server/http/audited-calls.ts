@@ -26,6 +26,11 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "auth.businesses": "nothing",
   // The handler records it as a sign-in to the other business.
   "auth.switch": "nothing",
+  "auth.request-otp": "nothing",
+  "auth.verify-otp": { event: "signed in" },
+  "auth.account": "nothing",
+  "auth.set-password": { event: "password changed" },
+  "auth.set-email": { event: "email address changed" },
 
   "jobs.submit": { event: "job submitted", output: ["jobId", "name"], isLater: true },
   "jobs.submit-batch": { event: "jobs submitted", isLater: true },

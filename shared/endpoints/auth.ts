@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { accountName, identity, role, tokenSet } from "../auth.ts";
+import { accountName, emailAddress, identity, MAX_PASSWORD_CHARS, role, tokenSet } from "../auth.ts";
 import { timestamp } from "../execution.ts";
 import { defineEndpoints } from "./endpoint.ts";
 
@@ -11,6 +11,10 @@ const ownBusiness = z.object({
   /** Whether the caller's access token is for it. */
   isCurrent: z.boolean(),
 });
+
+/** The server says itself what a good password is. */
+const password = z.string().max(4 * MAX_PASSWORD_CHARS);
+const currentPassword = password.optional();
 
 export const authEndpoints = defineEndpoints({
   "auth.refresh": {
@@ -73,5 +77,78 @@ export const authEndpoints = defineEndpoints({
     output: tokenSet,
     errors: ["not_found"],
     repeatable: false,
+  },
+  "auth.request-otp": {
+    method: "POST",
+    path: "/api/auth/request-otp",
+    callers: ["anyone"],
+    summary: "Send a code for one sign-in to this email address, if somebody on this server has it.",
+    input: z.strictObject({ email: emailAddress }),
+    output: z.object({}),
+    errors: [],
+    repeatable: false,
+  },
+  "auth.verify-otp": {
+    method: "POST",
+    path: "/api/auth/verify-otp",
+    callers: ["anyone"],
+    summary:
+      "Sign in with the code that came by mail. A person with several businesses names one, by its name or id.",
+    input: z.strictObject({
+      email: emailAddress,
+      code: z.string().max(32),
+      business: accountName.optional(),
+    }),
+    output: tokenSet,
+    errors: ["conflict"],
+    repeatable: false,
+  },
+  "auth.account": {
+    method: "POST",
+    path: "/api/compute/auth/account",
+    callers: ["user"],
+    right: "account",
+    summary: "How the user of this access token can sign in.",
+    input: z.strictObject({}),
+    output: z.object({
+      userId: z.string(),
+      userName: z.string(),
+      email: z.string().optional(),
+      hasPassword: z.boolean(),
+      passkeys: z.array(
+        z.object({
+          passkeyId: z.string(),
+          name: z.string(),
+          createdAt: timestamp,
+          lastUsedAt: timestamp.optional(),
+        }),
+      ),
+      /** Whether this server sends codes by mail. */
+      hasMail: z.boolean(),
+    }),
+    errors: [],
+    repeatable: true,
+  },
+  "auth.set-password": {
+    method: "POST",
+    path: "/api/compute/auth/set-password",
+    callers: ["user"],
+    right: "account",
+    summary: "Set or change one's own password. Somebody who has one gives that too.",
+    input: z.strictObject({ currentPassword, newPassword: password }),
+    output: z.object({}),
+    errors: [],
+    repeatable: false,
+  },
+  "auth.set-email": {
+    method: "POST",
+    path: "/api/compute/auth/set-email",
+    callers: ["user"],
+    right: "account",
+    summary: "Set or change one's own email address. Somebody who has a password gives that too.",
+    input: z.strictObject({ currentPassword, email: emailAddress }),
+    output: z.object({}),
+    errors: ["conflict"],
+    repeatable: true,
   },
 });

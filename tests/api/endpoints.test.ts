@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
+import { TestMail } from "../support/mail.ts";
 import { TestServer } from "../support/server.ts";
 import { apiKeyScenarios } from "./api-key-endpoints.ts";
 import { artifactScenarios } from "./artifact-endpoints.ts";
@@ -12,6 +13,7 @@ import { enrolmentScenarios } from "./enrolment-endpoints.ts";
 import { jobScenarios } from "./job-endpoints.ts";
 import { manyJobsScenarios } from "./many-jobs-endpoints.ts";
 import { nodeScenarios } from "./node-endpoints.ts";
+import { peopleScenarios } from "./people-endpoints.ts";
 import { scheduleScenarios } from "./schedule-endpoints.ts";
 import { secretScenarios } from "./secret-endpoints.ts";
 import type { Scenarios, Stage } from "./stage.ts";
@@ -27,13 +29,15 @@ const scenarios: Scenarios = {
   ...jobScenarios,
   ...manyJobsScenarios,
   ...nodeScenarios,
+  ...peopleScenarios,
   ...scheduleScenarios,
   ...secretScenarios,
   ...templateScenarios,
 };
 
-const { api } = forAllTests(await TestServer.start());
-const stage: Stage = { api, user: await api.user() };
+const mail = forAllTests(await TestMail.start());
+const { api } = forAllTests(await TestServer.start(mail.env));
+const stage: Stage = { api, user: await api.user(), mail };
 
 test("every endpoint has a scenario, and every scenario has an endpoint", () => {
   expect(Object.keys(scenarios).sort()).toEqual(Object.keys(endpoints).sort());

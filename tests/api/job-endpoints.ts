@@ -121,7 +121,7 @@ export const jobScenarios = {
 } satisfies Partial<Scenarios>;
 
 /** A job that a played node of its own has taken and started. */
-export async function runningJob({ api, user }: Stage) {
+export async function runningJob({ api, user }: Pick<Stage, "api" | "user">) {
   const label = crypto.randomUUID();
   const node = await PlayedNode.register(api, user, { labels: { only: label } });
   const { jobId } = await api.call("jobs.submit", { command: "true", labels: { only: label } }, user);

@@ -34,7 +34,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["throttle"],
     ["auth"],
     ["audit", "bus"],
-    ["blob", "http", "tls"],
+    ["blob", "http", "mail", "tls"],
     ["enrolment", "oauth", "people"],
     ["api-key", "pages", "workflow"],
     ["job", "log", "secret"],

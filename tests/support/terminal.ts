@@ -14,13 +14,13 @@ export interface Typed {
 export async function runInTerminal(
   home: string,
   args: string[],
-  options: { columns: number; env?: Record<string, string | undefined>; typed?: Typed },
+  options: { columns: number; env?: Record<string, string | undefined>; typed?: Typed | readonly Typed[] },
 ): Promise<{ exitCode: number; signal: NodeJS.Signals | number | null; shown: string; echoes: boolean }> {
   const decoder = new TextDecoder();
   let shown = "";
   const env: Record<string, string | undefined> = { ...programEnv(home), NO_COLOR: undefined, TERM: "xterm" };
   for (const name of ["COLUMNS", "FORCE_COLOR"]) env[name] = undefined;
-  let typed = options.typed;
+  const toType = [options.typed ?? []].flat();
   const closed = Promise.withResolvers<void>();
   const running = Bun.spawn([...program(), ...args], {
     cwd: home,
@@ -30,9 +30,10 @@ export async function runInTerminal(
       rows: 50,
       data: (terminal, bytes) => {
         shown += decoder.decode(bytes, { stream: true });
-        if (!typed || !shown.includes(typed.after)) return;
-        terminal.write(typed.keys);
-        typed = undefined;
+        const [next] = toType;
+        if (!next || !shown.includes(next.after)) return;
+        toType.shift();
+        terminal.write(next.keys);
       },
       exit: () => closed.resolve(),
     },
