@@ -96,9 +96,17 @@ export class Tokens {
     };
   }
 
-  /** A token that can only look at one job. It outlives an access token, but ends with the session. */
-  async issueTicket(by: Identity, jobId: string): Promise<{ token: string; expiresAt: string }> {
-    return this.sign(by, { jobId }, TICKET);
+  /**
+   * A token that can only look at one job. It outlives an access token, but ends with the session.
+   * @param untilMs when it ends at the latest, because what it is issued for ends then.
+   */
+  async issueTicket(
+    by: Identity,
+    jobId: string,
+    untilMs = Number.POSITIVE_INFINITY,
+  ): Promise<{ token: string; expiresAt: string }> {
+    const leftSeconds = Math.floor((untilMs - this.parts.now()) / 1_000);
+    return this.sign(by, { jobId }, { ...TICKET, seconds: Math.min(TICKET.seconds, leftSeconds) });
   }
 
   /** The access that an access token or a wait ticket gives. Throws `unauthenticated`, `token_expired` or `session_ended`. */

@@ -1,4 +1,5 @@
 import type { Identity } from "../../shared/auth.ts";
+import { counted } from "../../shared/counted.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { KeyUse, LimitState } from "../auth/key-limits.ts";
@@ -87,9 +88,9 @@ function admitted<Result>(apiKey: KeyUse, outcome: WithinLimits<Result>): Result
 }
 
 function reasonOf(apiKey: KeyUse, { policy, limit, remaining }: LimitState): string {
-  const per = policy === "jobs-per-hour" ? "jobs an hour" : "jobs at a time";
+  const per = policy === "jobs-per-hour" ? "an hour" : "at a time";
   const left = remaining === 0 ? "none is left" : `only ${remaining} ${remaining === 1 ? "is" : "are"} left`;
-  return `The API key ${nameOf(apiKey)} may make ${limit} ${per}, and ${left}. Nothing was submitted.`;
+  return `The API key ${nameOf(apiKey)} may make ${counted(limit, "job")} ${per}, and ${left}. Nothing was submitted.`;
 }
 
 function nameOf(apiKey: KeyUse | undefined): string {

@@ -11,13 +11,14 @@ export function ticketHandlers(
   return {
     "jobs.wait-tickets": async ({ jobIds }, context) => {
       const by = userOf(context);
+      const untilMs = by.apiKey ? by.accessUntilMs : undefined;
       for (const jobId of jobIds) {
         if (await hasJob(by.businessId, jobId)) continue;
         throw new ComputeError("not_found", `There is no job ${jobId} in this business.`);
       }
       const tickets = await Promise.all(
         jobIds.map(async (jobId) => {
-          const { token, expiresAt } = await tokens.issueTicket(by, jobId);
+          const { token, expiresAt } = await tokens.issueTicket(by, jobId, untilMs);
           return { jobId, ticket: token, expiresAt };
         }),
       );
