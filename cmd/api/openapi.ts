@@ -2,6 +2,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { commonErrors, type Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { errorCodes, problem } from "../../shared/errors.ts";
+import { keyMay } from "../../shared/roles.ts";
 import { answerExample, bodyExample } from "./page.ts";
 import { type JsonSchema, jsonSchema } from "./schema.ts";
 
@@ -31,6 +32,7 @@ export function openApi(): JsonSchema {
           scheme: "bearer",
           description: "A token that `tanvrit-compute auth print-token` prints.",
         },
+        apiKey: { type: "apiKey", in: "header", name: "X-API-Key", description: "An API key of a person." },
         node: { type: "apiKey", in: "header", name: "X-API-Key", description: "A node's key." },
         enrolment: { type: "apiKey", in: "header", name: "X-API-Key", description: "An enrolment token." },
       },
@@ -49,11 +51,18 @@ function operation(id: EndpointId, endpoint: Endpoint): JsonSchema {
     operationId: id,
     tags: [id.split(".")[0]],
     summary: endpoint.summary,
-    security: endpoint.callers.map((caller) => (caller === "anyone" ? {} : { [caller]: [] })),
+    security: securityOf(endpoint),
     ...(parameters.length > 0 && { parameters }),
     ...(endpoint.method !== "GET" && { requestBody: { required: true, content: body(id, endpoint, input) } }),
     responses: { "200": answer(id, endpoint), ...problems(endpoint) },
   };
+}
+
+/** What a caller sends, one of these. */
+function securityOf({ callers, right }: Endpoint): JsonSchema[] {
+  const own = callers.map((caller) => (caller === "anyone" ? {} : { [caller]: [] }));
+  const takesApiKey = callers.includes("user") && right !== undefined && keyMay(right, { readOnly: false });
+  return takesApiKey ? [...own, { apiKey: [] }] : own;
 }
 
 function takesJson({ method, takesBytes }: Endpoint): boolean {

@@ -12,7 +12,7 @@ const JOB = { command: "true", labels: { only: "nowhere" } };
 let owner: As;
 let count = 0;
 
-// Anew for each test, because some let time pass.
+// A new sign-in for each test, because some let time pass.
 beforeEach(async () => {
   owner = await api.user("shop", "anna");
 });
