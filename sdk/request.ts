@@ -40,16 +40,26 @@ export function requestOf(
 /** The error for a request that got no answer. */
 export function unreachable(url: string, cause: unknown): UnreachableError {
   const trouble = certificateTrouble(cause);
-  if (trouble === undefined) return new UnreachableError(url, whyUnreachable(cause), { cause });
+  if (trouble === undefined)
+    return new UnreachableError(url, whyUnreachable(cause), { cause, todo: todoOf(url, cause) });
   const todo =
     "If the server has a certificate of its own, sign in with tanvrit-compute auth login, which shows the certificate's fingerprint, or give it with --fingerprint (TANVRIT_FINGERPRINT)";
   return new UnreachableError(url, trouble, { cause, todo, temporary: false });
 }
 
+/** A server that speaks TLS closes a connection on which it gets plain HTTP. */
+function todoOf(url: string, cause: unknown): string | undefined {
+  const isClosed = CLOSED.includes(codeOf(cause) ?? "");
+  if (!isClosed || !url.startsWith("http:")) return undefined;
+  return `Check that the server is running there; if it speaks TLS now, sign in again with --url ${url.replace(/^http:/, "https:")}`;
+}
+
+const CLOSED = ["ECONNRESET", "ConnectionClosed"];
+
 function whyUnreachable(error: unknown): string {
   const code = codeOf(error);
   if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "the connection was refused";
-  if (code === "ECONNRESET" || code === "ConnectionClosed") return "the connection was closed early";
+  if (CLOSED.includes(code ?? "")) return "the connection was closed early";
   if (code === "ENOTFOUND") return "there is no such host";
   if (code === "EPROTO")
     return "it does not speak TLS there, or only a version that we do not support; check whether its URL should begin with http://";

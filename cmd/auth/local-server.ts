@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { ComputeError } from "../../sdk/errors.ts";
+import { seeCertificate } from "../../sdk/see-certificate.ts";
 import type { TokenSet } from "../../shared/auth.ts";
 import { type Env, homeIfAny } from "../../shared/config/home.ts";
+import type { ServerPin } from "../../shared/server-pin.ts";
 import {
   accountLists,
   type LocalRequest,
@@ -38,13 +40,21 @@ export async function signInHere(
     );
     if (answer?.ok) {
       const { url, serverKey, pin, tokens } = answer;
-      return { way: "same machine", url, serverKey, pin, tokens };
+      return { way: "same machine", url, serverKey, pin: pin && (await pinAt(url, pin)), tokens };
     }
     if (answer) throw new ComputeError(answer.code, answer.why);
   }
   if (dataDir !== undefined) throw nothingIn(dataDir);
   refuseNear(url, found);
   return undefined;
+}
+
+/** A proxy may show another certificate at the server's public URL; one that an authority signed needs no pin. */
+async function pinAt(url: string, pin: ServerPin): Promise<ServerPin | undefined> {
+  if (isLoopbackUrl(url)) return pin;
+  // If nothing can be seen, the first command says why.
+  const seen = await seeCertificate(url).catch(() => undefined);
+  return seen?.isSigned ? undefined : pin;
 }
 
 function ownPlace(env: Env): Place {

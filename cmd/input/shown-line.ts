@@ -15,7 +15,7 @@ export async function readShownLine(): Promise<string> {
     }
   };
   const onEnd = () => line.reject(new LeftError(CTRL_D_ENDS));
-  stdin.on("data", onData).on("end", onEnd);
+  stdin.on("data", onData).on("end", onEnd).resume();
   try {
     return (await line.promise).trim();
   } finally {

@@ -54,16 +54,15 @@ function pinOf(
   { fingerprint }: GivenTrust,
 ): KnownPin | undefined {
   if (!url.startsWith("https:")) return undefined;
-  if (fingerprint === undefined) return pinOfServerHere(env, url) ?? known?.pin;
+  if (fingerprint === undefined) return known?.pin ?? pinOfServerHere(env, url);
   return known?.pin?.fingerprint === fingerprint ? known.pin : { fingerprint };
 }
 
 /**
- * The certificate of a server of this account on this machine, which may be renewed with another key. The list of such
- * servers belongs to this account alone.
+ * The certificate of a server of this account on this machine, which may have got another key since the sign-in. The list of
+ * such servers belongs to this account alone.
  */
 function pinOfServerHere(env: Env, url: string): ServerPin | undefined {
-  if (!isLoopbackUrl(url)) return undefined;
   const uid = process.getuid?.();
   const servers = accountLists(homeIfAny(env)).flatMap((list) => listedServers(list, uid));
   return servers.find(({ server }) => server.urls.includes(url))?.server.pin;
