@@ -1,13 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { isIP } from "node:net";
-import {
-  type AuthenticationResponseJSON,
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from "@simplewebauthn/server";
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from "@simplewebauthn/server";
 import { z } from "zod";
 import { ComputeError } from "../../shared/errors.ts";
 import type { OneTimeStore } from "../auth/one-time-store.ts";
@@ -49,6 +42,7 @@ export class Passkeys {
 
   async challenge(origin: string): Promise<{ challengeId: string; options: object }> {
     const challenge = randomBytes(CHALLENGE_BYTES);
+    const { generateAuthenticationOptions } = await library();
     const options = await generateAuthenticationOptions({
       rpID: rpIdOf(origin),
       challenge,
@@ -82,6 +76,7 @@ export class Passkeys {
     const rpId = rpIdOf(origin);
     const own = await passkeys.ofPerson(person.userId);
     if (own.length >= MAX_PASSKEYS) throw tooMany();
+    const { generateRegistrationOptions } = await library();
     const options = await generateRegistrationOptions({
       rpName: SERVICE,
       rpID: rpId,
@@ -128,6 +123,7 @@ export class Passkeys {
   }
 
   private async counterAfter(passkey: PasskeyRecord, response: unknown, { challenge, origin }: MadeFor) {
+    const { verifyAuthenticationResponse } = await library();
     try {
       const { verified, authenticationInfo } = await verifyAuthenticationResponse({
         response: response as AuthenticationResponseJSON,
@@ -163,7 +159,14 @@ export class Passkeys {
   }
 }
 
+/** Loaded when somebody first uses a passkey: it is large. */
+async function library() {
+  await import("reflect-metadata"); // which the next one needs
+  return import("@simplewebauthn/server");
+}
+
 async function registered(response: unknown, { challenge, origin }: MadeFor) {
+  const { verifyRegistrationResponse } = await library();
   try {
     const { registrationInfo } = await verifyRegistrationResponse({
       response: response as RegistrationResponseJSON,
