@@ -293,6 +293,36 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./schedule/preview.ts"),
   },
   {
+    path: "member list",
+    summary: "List the people of the business",
+    load: () => import("./member/list.ts"),
+  },
+  {
+    path: "member invite",
+    summary: "Make a link with which somebody joins",
+    load: () => import("./member/invite.ts"),
+  },
+  {
+    path: "member invitations",
+    summary: "List the invitations that nobody has used yet",
+    load: () => import("./member/invitations.ts"),
+  },
+  {
+    path: "member revoke",
+    summary: "Make the link of an invitation useless",
+    load: () => import("./member/revoke.ts"),
+  },
+  {
+    path: "member role",
+    summary: "Give a person another role",
+    load: () => import("./member/role.ts"),
+  },
+  {
+    path: "member remove",
+    summary: "Remove a person from the business",
+    load: () => import("./member/remove.ts"),
+  },
+  {
     path: "secret set",
     summary: "Set a secret that jobs can use",
     load: () => import("./secret/set.ts"),

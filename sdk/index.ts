@@ -6,6 +6,7 @@ import { Credits } from "./credits.ts";
 import { Enrolments } from "./enrolments.ts";
 import { Executions } from "./executions.ts";
 import { Jobs } from "./jobs.ts";
+import { Members } from "./members.ts";
 import { Nodes } from "./nodes.ts";
 import { Schedules } from "./schedules.ts";
 import { Secrets } from "./secrets.ts";
@@ -23,6 +24,7 @@ export type { Execution } from "../shared/execution.ts";
 export type { Job } from "../shared/job.ts";
 export type { LogEvent, LogLine } from "../shared/log.ts";
 export type { JobManifestInput } from "../shared/manifest.ts";
+export type { Invitation, Member } from "../shared/member.ts";
 export type { Node } from "../shared/node.ts";
 export type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/schedule.ts";
 export type { SecretFacts } from "../shared/secret.ts";
@@ -80,6 +82,7 @@ export interface Compute {
   secrets: Secrets;
   audit: Audit;
   apiKeys: ApiKeys;
+  members: Members;
   /** Calls any endpoint by its id, once. */
   client: ComputeClient;
 }
@@ -108,6 +111,7 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
     secrets: new Secrets(client),
     audit: new Audit(client),
     apiKeys: new ApiKeys(client),
+    members: new Members(client),
     client,
   };
 }

@@ -86,6 +86,15 @@ const attached = {
 const linkBase = "http://127.0.0.1:7070/api/compute/artifacts";
 const link = `business=${job.businessId}&expires=1769861700&signature=s9weLUCAIyKQKllzrcWGC6d2CelfpXGEc8-6CDmjN7c`;
 
+const invitationId = "inv_01m8k1bj9c8y3fq6w5v4t3s2r1";
+const invitation = {
+  invitationId,
+  role: "member",
+  email: "ben@example.org",
+  invitedBy: "anna",
+  createdAt: "2026-01-31T12:00:00.000Z",
+  expiresAt: "2026-02-07T12:00:00.000Z",
+};
 const enrolmentId = "enr_01m8k1bj2c8y3fq6w5v4t3s2r1";
 const enrolment = {
   enrolmentId,
@@ -131,6 +140,12 @@ export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unk
     answer: { ...enrolment, token: "tnve_…" },
   },
   "enrolments.list": { answer: { enrolments: [enrolment] } },
+  "members.invite": {
+    body: { role: "member", email: "ben@example.org" },
+    answer: { ...invitation, url: "https://compute.example.org/invitation/Hq0…", mailed: true },
+  },
+  "members.invitations": { answer: { invitations: [invitation] } },
+  "members.revoke-invitation": { body: { invitationId }, answer: { invitationId } },
   "enrolments.revoke": {
     body: { enrolmentId, nodes: true },
     answer: { ...enrolment, used: 1, revokedAt: "2026-01-31T12:30:00.000Z", endedNodes: [nodeId] },

@@ -186,6 +186,14 @@ export class MongoSessionStore implements SessionStore {
     });
   }
 
+  liveOf(businessId: string, userId: string): Promise<string[]> {
+    const live = { user_id: userId, business_id: businessId, revoked_at: { $exists: false } };
+    return this.store.attempt(async () => {
+      const found = await this.sessions.find(live, { projection: { _id: 0, session_id: 1 } }).toArray();
+      return found.map((one) => one.session_id);
+    });
+  }
+
   find(sessionId: string): Promise<SessionRecord | undefined> {
     return this.store.attempt(() => this.read(sessionId));
   }

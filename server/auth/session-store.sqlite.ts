@@ -132,6 +132,12 @@ export class SqliteSessionStore implements SessionStore {
     return row?.role;
   }
 
+  async liveOf(businessId: string, userId: string): Promise<string[]> {
+    const sql = `SELECT session_id FROM compute_sessions
+      WHERE user_id = $userId AND business_id = $businessId AND revoked_at IS NULL`;
+    return this.store.all<{ session_id: string }>(sql, { businessId, userId }).map((row) => row.session_id);
+  }
+
   async find(sessionId: string): Promise<SessionRecord | undefined> {
     return this.read(sessionId);
   }

@@ -55,6 +55,8 @@ export interface SessionStore {
    * longer a member. Every request of a person asks this, so it reads only two rows by their keys.
    */
   liveRole(session: Pick<Identity, "sessionId" | "businessId" | "userId">): Promise<Role | undefined>;
+  /** The ids of the sessions of a person in a business that were not revoked. */
+  liveOf(businessId: string, userId: string): Promise<string[]>;
   /** The member of the business with this name, or else with this id. */
   findMember(businessId: string, nameOrId: string): Promise<Member | undefined>;
   /**

@@ -1,6 +1,7 @@
 import { apiKeySteps, MongoApiKeyStore } from "../api-key/api-key-store.mongo.ts";
 import { artifactSteps, MongoArtifactStore } from "../artifact/artifact-store.mongo.ts";
 import { auditSteps, MongoAuditStore } from "../audit/audit-store.mongo.ts";
+import { invitationSteps, MongoInvitationStore } from "../auth/invitation-store.mongo.ts";
 import { MongoOneTimeStore, oneTimeSteps } from "../auth/one-time-store.mongo.ts";
 import { MongoPersonStore, personSteps } from "../auth/person-store.mongo.ts";
 import type { Seal } from "../auth/seal.ts";
@@ -34,6 +35,7 @@ import type { Stores } from "./stores.ts";
 export const mongoSteps = [
   ...authSteps,
   ...personSteps,
+  ...invitationSteps,
   ...visitSteps,
   ...oneTimeSteps,
   ...passkeySteps,
@@ -73,6 +75,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     sessions: new MongoSessionStore(store, seal),
     apiKeys: new MongoApiKeyStore(store),
     people: new MongoPersonStore(store),
+    invitations: new MongoInvitationStore(store),
     visits: new MongoVisitStore(store),
     passkeys: new MongoPasskeyStore(store),
     oneTime: new MongoOneTimeStore(store),

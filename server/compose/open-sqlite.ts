@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { apiKeyMigrations, SqliteApiKeyStore } from "../api-key/api-key-store.sqlite.ts";
 import { artifactMigrations, SqliteArtifactStore } from "../artifact/artifact-store.sqlite.ts";
 import { auditMigrations, SqliteAuditStore } from "../audit/audit-store.sqlite.ts";
+import { invitationMigrations, SqliteInvitationStore } from "../auth/invitation-store.sqlite.ts";
 import { oneTimeMigrations, SqliteOneTimeStore } from "../auth/one-time-store.sqlite.ts";
 import { personMigrations, SqlitePersonStore } from "../auth/person-store.sqlite.ts";
 import { Seal } from "../auth/seal.ts";
@@ -40,6 +41,7 @@ import type { Stores } from "./stores.ts";
 export const sqliteMigrations = [
   ...authMigrations,
   ...personMigrations,
+  ...invitationMigrations,
   ...visitMigrations,
   ...oneTimeMigrations,
   ...passkeyMigrations,
@@ -77,6 +79,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     sessions: new SqliteSessionStore(store, seal),
     apiKeys: new SqliteApiKeyStore(store),
     people: new SqlitePersonStore(store),
+    invitations: new SqliteInvitationStore(store),
     visits: new SqliteVisitStore(store),
     passkeys: new SqlitePasskeyStore(store),
     oneTime: new SqliteOneTimeStore(store),

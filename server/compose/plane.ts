@@ -23,6 +23,7 @@ import { composeCredits, meteringTask } from "./credits.ts";
 import { composeIdentity } from "./identity.ts";
 import { composeExecutions, composeJobs } from "./jobs.ts";
 import { composeLogs } from "./logs.ts";
+import { composeMembers } from "./members.ts";
 import { composeNodes } from "./nodes.ts";
 import { composePeople } from "./people.ts";
 import { composeRetention } from "./retention.ts";
@@ -145,6 +146,11 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
     pushEvents: logs.pushEvents,
     logLimits: settings,
   });
+  const members = composeMembers(base, {
+    urls,
+    mailer: people.mailer,
+    endNodes: nodes.service.endAccess.bind(nodes.service),
+  });
   const templates = composeTemplates(base, jobs);
   const schedules = composeSchedules(base, {
     jobs: jobs.service,
@@ -162,6 +168,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
     executions,
     jobs,
     logs,
+    members,
     nodes,
     people,
     templates,
@@ -206,6 +213,7 @@ function handlersOf(features: Features) {
     ...features.artifacts.handlers,
     ...secrets.handlers,
     ...features.audit.handlers,
+    ...features.members.handlers,
   };
 }
 

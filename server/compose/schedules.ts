@@ -1,3 +1,4 @@
+import { may } from "../../shared/roles.ts";
 import type { ApiKeys } from "../api-key/api-keys.ts";
 import type { JobService } from "../job/job-service.ts";
 import { scheduleHandlers } from "../schedule/handlers.ts";
@@ -22,6 +23,8 @@ export function composeSchedules(
     jobs,
     renderTemplate: templates.render.bind(templates),
     keyUse: apiKeys.useLater.bind(apiKeys),
+    mayRun: async (businessId: string, userId: string) =>
+      may((await stores.people.membership(businessId, userId))?.role, "jobs.run"),
     bus,
     now,
     onError,

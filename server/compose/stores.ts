@@ -1,6 +1,7 @@
 import type { ApiKeyStore } from "../api-key/api-key-store.ts";
 import type { ArtifactStore } from "../artifact/artifact-store.ts";
 import type { AuditStore } from "../audit/audit-store.ts";
+import type { InvitationStore } from "../auth/invitation-store.ts";
 import type { OneTimeStore } from "../auth/one-time-store.ts";
 import type { PersonStore } from "../auth/person-store.ts";
 import type { Seal } from "../auth/seal.ts";
@@ -38,6 +39,7 @@ export interface Stores {
   sessions: SessionStore;
   apiKeys: ApiKeyStore;
   people: PersonStore;
+  invitations: InvitationStore;
   visits: VisitStore;
   passkeys: PasskeyStore;
   oneTime: OneTimeStore;

@@ -132,6 +132,12 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   },
   "api-keys.list": "nothing",
   "api-keys.revoke": { event: "API key ended", input: ["apiKeyId"] },
+  "members.list": "nothing",
+  "members.invite": { event: "person invited", input: ["role", "email"], output: ["invitationId"] },
+  "members.invitations": "nothing",
+  "members.revoke-invitation": { event: "invitation revoked", input: ["invitationId"] },
+  "members.change-role": { event: "role changed" },
+  "members.remove": { event: "person removed" },
 
   "secrets.set": { event: "secret set", input: ["name"], output: ["version"] },
   "secrets.list": "nothing",

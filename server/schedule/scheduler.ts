@@ -18,11 +18,15 @@ export interface SchedulerParts {
   renderTemplate: RenderTemplate;
   /** The API key that made a schedule or a fire. Throws `forbidden` if it has ended. */
   keyUse: (apiKeyId: string) => Promise<KeyUse>;
+  /** Whether this person may submit jobs in the business now. */
+  mayRun(businessId: string, userId: string): Promise<boolean>;
   bus: Bus;
   now: () => number;
   onError: (what: string, error: unknown) => void;
 }
 
+const OWNER_GONE =
+  "The person who made it may no longer run jobs in this business. Make the schedule again as somebody who may.";
 const AT_ONCE = 16;
 const PAGE_SIZE = 500;
 /** After this, the scheduler looks again at what failed, or waits for a job whose end it may not have heard of. */
@@ -189,6 +193,10 @@ export class Scheduler implements KeepsTimes {
     const { scheduleId, businessId } = fire;
     const schedule = await schedules.find(businessId, scheduleId);
     if (!schedule) return { failure: "The schedule was deleted." };
+    if (!(await this.parts.mayRun(businessId, schedule.userId))) {
+      await this.pause(scheduleId, `Paused by the server. ${OWNER_GONE}`);
+      return { failure: OWNER_GONE };
+    }
     const work = fire.job ?? ("job" in schedule.work ? { manifest: schedule.work.job } : undefined);
     if (!work) return { failure: "The job made from its template was lost." };
     const manifest = manifestOf({ ...work.manifest, name: work.manifest.name ?? schedule.name });
@@ -225,8 +233,11 @@ export class Scheduler implements KeepsTimes {
     this.advance(scheduleId).catch((error) => this.parts.onError(`schedule ${scheduleId}`, error));
   }
 
-  private async pauseBroken(scheduleId: string, error: unknown): Promise<void> {
-    const pauseReason = `Paused by the server. ${failureOf(error)}`;
+  private pauseBroken(scheduleId: string, error: unknown): Promise<void> {
+    return this.pause(scheduleId, `Paused by the server. ${failureOf(error)}`);
+  }
+
+  private async pause(scheduleId: string, pauseReason: string): Promise<void> {
     await this.parts.schedules.change({ scheduleId }, (state) => ({
       schedule: state && {
         ...state.schedule,

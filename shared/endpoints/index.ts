@@ -8,6 +8,7 @@ import { enrolmentEndpoints } from "./enrolment.ts";
 import { executionEndpoints } from "./execution.ts";
 import { jobEndpoints } from "./job.ts";
 import { manyJobsEndpoints } from "./many-jobs.ts";
+import { memberEndpoints } from "./member.ts";
 import { nodeEndpoints } from "./node.ts";
 import { scheduleEndpoints } from "./schedule.ts";
 import { secretEndpoints } from "./secret.ts";
@@ -30,6 +31,7 @@ export const endpoints = {
   ...artifactEndpoints,
   ...auditEndpoints,
   ...apiKeyEndpoints,
+  ...memberEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;

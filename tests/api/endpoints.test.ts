@@ -12,6 +12,7 @@ import { creditScenarios } from "./credit-endpoints.ts";
 import { enrolmentScenarios } from "./enrolment-endpoints.ts";
 import { jobScenarios } from "./job-endpoints.ts";
 import { manyJobsScenarios } from "./many-jobs-endpoints.ts";
+import { memberScenarios } from "./member-endpoints.ts";
 import { nodeScenarios } from "./node-endpoints.ts";
 import { peopleScenarios } from "./people-endpoints.ts";
 import { scheduleScenarios } from "./schedule-endpoints.ts";
@@ -28,6 +29,7 @@ const scenarios: Scenarios = {
   ...enrolmentScenarios,
   ...jobScenarios,
   ...manyJobsScenarios,
+  ...memberScenarios,
   ...nodeScenarios,
   ...peopleScenarios,
   ...scheduleScenarios,

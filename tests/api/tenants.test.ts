@@ -15,6 +15,7 @@ let mine: {
   node: PlayedNode;
   jobId: string;
   executionId: string;
+  invitationId: string;
   template: string;
   artifactId: string;
   apiKeyId: string;
@@ -31,7 +32,8 @@ beforeAll(async () => {
   const { artifactId } = await sendArtifact(api, user, { "mine.txt": "mine" });
   const { apiKeyId } = await api.call("api-keys.create", { name: "mine" }, user);
   const { enrolmentId } = await api.call("enrolments.create", {}, user);
-  const ids = { template: templateId, artifactId, apiKeyId, enrolmentId };
+  const { invitationId } = await api.call("members.invite", { role: "member" }, user);
+  const ids = { template: templateId, artifactId, apiKeyId, enrolmentId, invitationId };
   mine = { user, ...ids, ...(await runningJob({ api, user })) };
   const other = await api.user("theirs", "bert");
   theirs = { user: other, node: await PlayedNode.register(api, other) };
@@ -39,7 +41,7 @@ beforeAll(async () => {
 
 test("an id of another business is answered like an id that does not exist", async () => {
   const { nodeId } = mine.node;
-  const { jobId, executionId, template, artifactId, apiKeyId } = mine;
+  const { jobId, executionId, template, artifactId, apiKeyId, invitationId } = mine;
   const calls: [CallId, object][] = [
     ["jobs.retrieve", { jobId }],
     ["jobs.cancel", { jobId }],
@@ -58,6 +60,7 @@ test("an id of another business is answered like an id that does not exist", asy
     ["artifacts.files", { artifactId }],
     ["artifacts.presign-upload", { jobId, name: "theirs", size: 1 }],
     ["artifacts.presign-download", { jobId, artifactId, path: "mine.txt" }],
+    ["members.revoke-invitation", { invitationId }],
     ["nodes.retrieve", { nodeId }],
     ["nodes.drain", { nodeId }],
     ["nodes.grant", { nodeId, pool: "stolen" }],
@@ -186,6 +189,7 @@ function endpointsTakingAnId(): EndpointId[] {
       "artifactId" in shape ||
       "apiKeyId" in shape ||
       "template" in shape ||
+      "invitationId" in shape ||
       "jobId" in shape ||
       "nodeId" in shape ||
       "executionId" in shape ||

@@ -19,6 +19,7 @@ import { controlPlaneContract } from "../contract/control-plane.contract.ts";
 import { creditStoreContract } from "../contract/credit-store.contract.ts";
 import { enrolmentStoreContract } from "../contract/enrolment-store.contract.ts";
 import { integrityStoreContract } from "../contract/integrity-store.contract.ts";
+import { invitationStoreContract } from "../contract/invitation-store.contract.ts";
 import { jobFlowContract } from "../contract/job-flow.contract.ts";
 import { jobGroupsContract } from "../contract/job-groups.contract.ts";
 import { jobInputsContract } from "../contract/job-inputs.contract.ts";
@@ -84,6 +85,7 @@ runStoreContract("MongoDB", () => openOne((stores) => stores.runs));
 secretStoreContract("MongoDB", () => openOne((stores) => stores.secrets));
 signInStoresContract("MongoDB", openEmpty);
 personStoreContract("MongoDB", openEmpty);
+invitationStoreContract("MongoDB", openEmpty);
 visitStoreContract("MongoDB", openEmpty);
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
 sealedSecretsContract("MongoDB", async () => {

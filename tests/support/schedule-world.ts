@@ -43,6 +43,7 @@ export class ScheduleWorld implements AsyncDisposable {
       jobs: new StoredJobs(stores.jobs, now),
       keyUse: () => Promise.reject(new Error("there are no API keys here")),
       renderTemplate: () => Promise.reject(new Error("there are no templates here")),
+      mayRun: async () => true,
       bus: this.bus,
       now,
       onError: (_, error) => this.errors.push(error),
