@@ -43,6 +43,7 @@ sign-in, with 77 if nobody is signed in or the session has ended, and with 69 if
       role: who?.role,
       business: who?.businessName,
       sessionId: who?.sessionId,
+      apiKeyId: whoami?.apiKeyId,
       signedInBy: session?.way ?? givenToken(env)?.variable,
       signedInAt: whoami?.signedInAt ?? session?.signedInAt,
       sessionEndsAt: whoami?.sessionEndsAt,

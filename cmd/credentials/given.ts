@@ -52,7 +52,10 @@ export class GivenCredentials extends TokenCredentials {
   override async renew(why: ComputeError): Promise<boolean> {
     if (await super.renew(why)) return true;
     if (why.code === "token_expired") throw this.refused(why.code, "has expired");
-    throw this.refused("unauthenticated", "is not valid on this server");
+    // The server says whether a key was revoked or has expired.
+    const isKey = this.given.variable === "TANVRIT_API_KEY" && why.code === "unauthenticated";
+    const said = isKey ? `is refused: ${why.message.replace(/\.$/, "")}` : "is not valid on this server";
+    throw this.refused("unauthenticated", said);
   }
 
   private refused(code: "unauthenticated" | "token_expired", what: string): NotSignedInError {

@@ -33,8 +33,8 @@ export interface LimitState {
 
 /** How much of its limits a key has used. Plain data, as the stores keep it. */
 export interface KeyUsage {
-  /** Jobs made, by minute since 1970, the oldest first. */
-  minutes: { minute: number; jobs: number }[];
+  /** Jobs made, the oldest first; those of one minute together, with the time of the last of them. */
+  minutes: { lastMs: number; jobs: number }[];
   /** Places for jobs that are just being queued again. A server that dies leaves one behind, until its time. */
   holds: { holdId: string; jobs: number; untilMs: number }[];
 }
@@ -47,32 +47,33 @@ export interface WantedJobs {
   nowMs: number;
 }
 
-/** `refused`: by this limit; nothing is used. `retryAfterSeconds`: until these jobs may fit. */
-export type Spent =
-  | { kind: "spent"; usage: KeyUsage; left: LimitState[] }
-  | { kind: "refused"; by: LimitState; left: LimitState[]; retryAfterSeconds: number };
+/** `jobs`: how many were wanted. `retryAfterSeconds`: until they may fit. */
+export interface LimitRefusal {
+  kind: "refused";
+  by: LimitState;
+  jobs: number;
+  retryAfterSeconds: number;
+}
+
+/** `refused`: by this limit; nothing is used. */
+export type Spent = { left: LimitState[] } & ({ kind: "spent"; usage: KeyUsage } | LimitRefusal);
 
 export const NO_USAGE: KeyUsage = { minutes: [], holds: [] };
 
 const MINUTE_MS = 60_000;
 const HOUR_SECONDS = 3_600;
-/** A minute counts until an hour after its end, so that no 60 minutes ever have more jobs than the limit. */
-const MINUTES_COUNTED = 61;
+const HOUR_MS = HOUR_SECONDS * 1_000;
 /** Nobody knows when a job ends, so this is a guess. */
 const CONCURRENT_RETRY_SECONDS = 10;
 const HOLD_MS = 60_000;
 
-/** Decides whether a key may make these jobs, and what it has used then. Pure. */
+/**
+ * Decides whether a key may make these jobs, and what it has used then. The jobs of a minute count until an hour after the
+ * last of them, so that no 60 minutes ever have more than the limit. Pure.
+ */
 export function spend(usage: KeyUsage, limits: KeyLimits, wanted: WantedJobs): Spent {
   const current = currentUsage(usage, wanted.nowMs);
-  const minute = minuteOf(wanted.nowMs);
-  const last = current.minutes.at(-1);
-  const jobs = wanted.jobs + (last?.minute === minute ? last.jobs : 0);
-  const others = last?.minute === minute ? current.minutes.slice(0, -1) : current.minutes;
-  const after = {
-    ...current,
-    minutes: wanted.jobs === 0 ? current.minutes : [...others, { minute, jobs }],
-  };
+  const after = { ...current, minutes: withJobs(current.minutes, wanted) };
   const refusal =
     hourRefusal(current, limits, wanted) ?? concurrencyRefusal(current, limits, wanted) ?? undefined;
   if (!refusal) {
@@ -85,7 +86,7 @@ export function spend(usage: KeyUsage, limits: KeyLimits, wanted: WantedJobs): S
   const left = leftOf(current, limits, wanted.open, wanted.nowMs);
   const by = left.find((state) => state.policy === refusal.policy);
   if (!by) throw new Error(`A key was refused by ${refusal.policy}, which it does not have`);
-  return { kind: "refused", by, left, retryAfterSeconds: refusal.retryAfterSeconds };
+  return { kind: "refused", by, left, jobs: wanted.jobs, retryAfterSeconds: refusal.retryAfterSeconds };
 }
 
 /** The usage with places for jobs that are about to be queued again. Pure. */
@@ -113,7 +114,7 @@ function hourRefusal(
   const policy = "jobs-per-hour";
   for (const one of minutes) {
     tooMany -= one.jobs;
-    if (tooMany <= 0) return { policy, retryAfterSeconds: secondsLeft(one.minute, nowMs) };
+    if (tooMany <= 0) return { policy, retryAfterSeconds: secondsLeft(one.lastMs, nowMs) };
   }
   // These are more than the limit, and never fit.
   return { policy, retryAfterSeconds: HOUR_SECONDS };
@@ -138,7 +139,7 @@ function leftOf(usage: KeyUsage, limits: KeyLimits, open: number, nowMs: number)
       policy: "jobs-per-hour",
       limit: maxJobsPerHour,
       remaining: Math.max(0, maxJobsPerHour - sumOf(usage.minutes)),
-      resetSeconds: oldest ? secondsLeft(oldest.minute, nowMs) : 0,
+      resetSeconds: oldest ? secondsLeft(oldest.lastMs, nowMs) : 0,
       windowSeconds: HOUR_SECONDS,
     });
   }
@@ -156,15 +157,24 @@ function leftOf(usage: KeyUsage, limits: KeyLimits, open: number, nowMs: number)
 
 /** Without what no longer counts, and what a clock that was ahead has left behind. */
 function currentUsage({ minutes, holds }: KeyUsage, nowMs: number): KeyUsage {
-  const minute = minuteOf(nowMs);
   return {
-    minutes: minutes.filter((one) => Math.abs(minute - one.minute) < MINUTES_COUNTED),
+    minutes: minutes.filter(({ lastMs }) => Math.abs(nowMs - lastMs) < HOUR_MS),
     holds: holds.filter(({ untilMs }) => untilMs > nowMs && untilMs <= nowMs + 2 * HOLD_MS),
   };
 }
 
-function secondsLeft(minute: number, nowMs: number): number {
-  return Math.max(1, Math.ceil(((minute + MINUTES_COUNTED) * MINUTE_MS - nowMs) / 1_000));
+function withJobs(minutes: KeyUsage["minutes"], { jobs, nowMs }: WantedJobs): KeyUsage["minutes"] {
+  if (jobs === 0) return minutes;
+  const last = minutes.at(-1);
+  if (!last || minuteOf(last.lastMs) !== minuteOf(nowMs)) {
+    // The clock may have been set back.
+    return [...minutes, { lastMs: nowMs, jobs }].sort((one, other) => one.lastMs - other.lastMs);
+  }
+  return [...minutes.slice(0, -1), { lastMs: Math.max(last.lastMs, nowMs), jobs: last.jobs + jobs }];
+}
+
+function secondsLeft(lastMs: number, nowMs: number): number {
+  return Math.max(1, Math.ceil((lastMs + HOUR_MS - nowMs) / 1_000));
 }
 
 function minuteOf(nowMs: number): number {

@@ -9,7 +9,11 @@ export function checkRight(caller: Caller, { right }: Pick<Endpoint, "right">): 
   if (caller.kind !== "user" || right === undefined) return;
   const { apiKey } = caller;
   if (apiKey && !keyMay(right, { readOnly: false })) {
-    throw new ComputeError("forbidden", "An API key cannot do this; a person must sign in for it.");
+    const todo =
+      right === "nodes.register"
+        ? "a machine without a person registers with an enrolment token (node enroll)"
+        : "a person must sign in for it";
+    throw new ComputeError("forbidden", `An API key cannot do this; ${todo}.`);
   }
   if (apiKey && !keyMay(right, apiKey)) {
     throw new ComputeError(

@@ -1,5 +1,5 @@
 import type { JobStatus } from "../../shared/job-state.ts";
-import type { KeyLimits, KeyUse, LimitState } from "../auth/key-limits.ts";
+import type { KeyLimits, KeyUse, LimitRefusal, LimitState } from "../auth/key-limits.ts";
 import type { KeepsTimes } from "../tasks/clock.ts";
 import type { GroupKey } from "./flow-store.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
@@ -31,7 +31,7 @@ export type LimitedKey = KeyLimits & Pick<KeyUse, "apiKeyId">;
 /** `refused`: by this limit; nothing was written and nothing is used. `left`: how much of each limit is left. */
 export type WithinLimits<Result> = { left: LimitState[] } & (
   | { kind: "within"; result: Result }
-  | { kind: "refused"; by: LimitState; retryAfterSeconds: number }
+  | LimitRefusal
 );
 
 /** What a decision changes: the new job, the new execution, or both. What is left out stays unchanged. */

@@ -2,7 +2,7 @@ import type { Identity } from "../../shared/auth.ts";
 import { counted } from "../../shared/counted.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
-import type { KeyUse, LimitState } from "../auth/key-limits.ts";
+import type { KeyUse, LimitRefusal } from "../auth/key-limits.ts";
 import { rateLimitHeaders } from "../http/rate-limit-headers.ts";
 import type { InsertOutcome, JobStore, NewJob, WithinLimits } from "./job-store.ts";
 
@@ -66,7 +66,13 @@ export async function checkRoom(
   const { left } = await jobs.hold(apiKey, 0, nowMs);
   const by = left.find(({ remaining }) => remaining === 0);
   if (by)
-    admitted(apiKey, { kind: "refused", by, left, retryAfterSeconds: by.resetSeconds ?? RETRY_SECONDS });
+    admitted(apiKey, {
+      kind: "refused",
+      by,
+      left,
+      jobs: 1,
+      retryAfterSeconds: by.resetSeconds ?? RETRY_SECONDS,
+    });
 }
 
 /** Nobody knows when a job ends. */
@@ -81,16 +87,18 @@ function isLimited(apiKey: KeyUse | undefined): apiKey is Limited {
 function admitted<Result>(apiKey: KeyUse, outcome: WithinLimits<Result>): Result {
   apiKey.left = outcome.left;
   if (outcome.kind === "within") return outcome.result;
-  throw new ComputeError("rate_limited", reasonOf(apiKey, outcome.by), {
+  throw new ComputeError("rate_limited", reasonOf(apiKey, outcome), {
     retryAfterSeconds: outcome.retryAfterSeconds,
     headers: rateLimitHeaders(outcome.left),
   });
 }
 
-function reasonOf(apiKey: KeyUse, { policy, limit, remaining }: LimitState): string {
+function reasonOf(apiKey: KeyUse, { by, jobs }: LimitRefusal): string {
+  const { policy, limit, remaining } = by;
   const per = policy === "jobs-per-hour" ? "an hour" : "at a time";
   const left = remaining === 0 ? "none is left" : `only ${remaining} ${remaining === 1 ? "is" : "are"} left`;
-  return `The API key ${nameOf(apiKey)} may make ${counted(limit, "job")} ${per}, and ${left}. Nothing was submitted.`;
+  const why = jobs > limit ? `these are ${jobs}, which never fit` : left;
+  return `The API key ${nameOf(apiKey)} may make ${counted(limit, "job")} ${per}, and ${why}. Nothing was submitted.`;
 }
 
 function nameOf(apiKey: KeyUse | undefined): string {

@@ -7,6 +7,7 @@ import { CLI_CLIENT_ID, type Tokens } from "../auth/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
+import { isoTime } from "../http/iso-time.ts";
 
 type AuthHandlers = Pick<
   Handlers,
@@ -38,14 +39,14 @@ export function authHandlers(parts: AuthHandlerParts): AuthHandlers {
       return {};
     },
     "auth.whoami": async (_input, context) => {
-      const { userId, userName, businessId, businessName, role, sessionId } = userOf(context);
+      const { userId, userName, businessId, businessName, role, sessionId, ...by } = userOf(context);
       const session = await sessions.find(sessionId);
+      const endsAtMs = by.apiKey ? by.accessUntilMs : session && tokens.endOf(session);
       return {
         ...{ userId, userName, businessId, businessName, role, sessionId },
-        ...(session && {
-          signedInAt: new Date(session.createdAtMs).toISOString(),
-          sessionEndsAt: new Date(tokens.endOf(session)).toISOString(),
-        }),
+        ...(by.apiKey && { apiKeyId: by.apiKey.apiKeyId }),
+        ...(session && { signedInAt: isoTime(session.createdAtMs) }),
+        ...(endsAtMs !== undefined && Number.isFinite(endsAtMs) && { sessionEndsAt: isoTime(endsAtMs) }),
       };
     },
     "auth.businesses": async (_input, context) => {

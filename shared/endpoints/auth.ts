@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { apiKeyId } from "../api-key.ts";
 import { accountName, emailAddress, identity, MAX_PASSWORD_CHARS, role, tokenSet } from "../auth.ts";
 import { timestamp } from "../execution.ts";
 import { defineEndpoints } from "./endpoint.ts";
@@ -47,7 +48,9 @@ export const authEndpoints = defineEndpoints({
     input: z.strictObject({}),
     output: identity.extend({
       signedInAt: timestamp.optional(),
-      /** When the session ends if it is not used again. */
+      /** Only if the request came with one. */
+      apiKeyId: apiKeyId.optional(),
+      /** When the session ends if it is not used again, or the API key expires. */
       sessionEndsAt: timestamp.optional(),
     }),
     errors: [],
