@@ -127,6 +127,7 @@ export class AgentParts {
       worker: this.worker,
       clock: this.clock,
       condition: this.condition,
+      rotateKeyDays: () => this.settings.profile.file.rotateKeyDays,
       onSessionEnded: (error) => {
         if (!options.signIn) this.ending.fail(error);
       },

@@ -66,6 +66,7 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
     retention: settings.retention,
     sessionLife: settings.sessionLife,
     mail: settings.mail,
+    nodeKeyMaxAgeMs: settings.nodeKeyMaxAgeMs,
     log,
     now,
     stopping: stopping.signal,

@@ -162,6 +162,8 @@ export const nodeOrders = z.object({
   abandon: z.array(executionId),
   /** The server's clock. */
   now: timestamp,
+  /** The node's key is old: the agent should replace it. Only in the answer to a heartbeat. */
+  rotateKey: z.literal(true).optional(),
 });
 export type NodeOrders = z.infer<typeof nodeOrders>;
 

@@ -41,6 +41,8 @@ export const agentFile = z
     keepAwake: z.boolean().default(true),
     /** MiB. With less free disk for jobs and their output the node takes no jobs. Absent: 512, or 5 % on small disks. 0: no minimum. */
     minFreeDiskMb: z.int().min(0).optional(),
+    /** The agent replaces its key when it is this old; absent: when the server says so, by default after 30 days. */
+    rotateKeyDays: z.number().positive().max(36_500).optional(),
     /** Labels of the node, in addition to those that are detected. */
     labels: group(labels),
     /** Logins that jobs may pull their images with, by the name that jobs use for them. */

@@ -105,7 +105,10 @@ export class NodeSession {
   }
 
   private async register(signal: AbortSignal): Promise<void> {
-    if (!(await this.registration.byKey(signal))) await this.registerByUser(signal);
+    const { registration } = this;
+    if (await registration.byKey(signal)) return;
+    if ((await registration.followKey(signal)) && (await registration.byKey(signal))) return;
+    await this.registerByUser(signal);
   }
 
   /**
@@ -202,7 +205,7 @@ export class NodeSession {
         if (isCode(error, "node_taken")) throw this.takenBy(error);
         if (!mustRenew(error)) throw error;
         if (this.isWaiting) throw this.ended?.error;
-        await this.renew(client, signal);
+        await this.renew(client, error, signal);
       }
     }
   }
@@ -235,9 +238,9 @@ export class NodeSession {
   }
 
   /** Renews a refused key once, no matter how many calls find it refused. */
-  private async renew(refused: ComputeClient, signal: AbortSignal): Promise<void> {
+  private async renew(refused: ComputeClient, why: unknown, signal: AbortSignal): Promise<void> {
     while (this.registration.client === refused) {
-      this.renewal ??= { signal, done: this.renewNow(signal).finally(() => (this.renewal = undefined)) };
+      this.renewal ??= { signal, done: this.renewNow(why, signal).finally(() => (this.renewal = undefined)) };
       const { done, signal: others } = this.renewal;
       try {
         await done;
@@ -248,16 +251,41 @@ export class NodeSession {
     }
   }
 
-  private async renewNow(signal: AbortSignal): Promise<void> {
+  private async renewNow(why: unknown, signal: AbortSignal): Promise<void> {
     const sinceMs = performance.now() - this.renewedAtMs;
     if (sinceMs < RENEW_PAUSE_MS) await pause(RENEW_PAUSE_MS - sinceMs, signal);
     this.renewedAtMs = performance.now();
-    if (!this.ended) this.parts.log.info("The server no longer accepts this node's key; registering again.");
+    if (isCode(why, "unauthenticated") && (await this.registration.followKey(signal))) {
+      this.parts.log.info("This node's key was replaced; the agent has the new one.");
+      return;
+    }
     try {
       await this.registerByUser(signal);
     } catch (error) {
       throw isCode(error, "node_in_use") ? this.takenBy(error) : error;
     }
+  }
+
+  /** Replaces the key because it is old. Calls that meanwhile find the old one refused wait for the new one. */
+  async rotateKey(signal: AbortSignal): Promise<void> {
+    const { log } = this.parts;
+    this.renewal ??= {
+      signal,
+      done: this.registration.rotateKey(signal).finally(() => (this.renewal = undefined)),
+    };
+    try {
+      await this.renewal.done;
+      log.info("Replaced this node's key, because it was old.");
+    } catch (error) {
+      // If the server refused it, the next call finds the key refused too, and says what becomes of that.
+      if (signal.aborted || !isLostAccess(error)) throw error;
+    }
+  }
+
+  /** When this agent got its key, epoch milliseconds; undefined: before agents kept it. */
+  get keySinceMs(): number | undefined {
+    const { keySince } = this.registration.node ?? {};
+    return keySince === undefined ? undefined : Date.parse(keySince);
   }
 
   private takenBy(error: ComputeError): NodeTakenError {

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { ComputeClient } from "../../sdk/client.ts";
 import type { ServerProof } from "../../sdk/server-proof.ts";
 import type { Logger } from "../../shared/logger.ts";
@@ -92,6 +91,40 @@ export class Registration {
     await this.register(client, {}, signal);
   }
 
+  /**
+   * Replaces the node's key. The rotation is on disk before the server hears of it: if its answer is lost, or this process
+   * dies before it is stored, the same rotation is asked for again and gives the same key. Throws what the server says.
+   */
+  async rotateKey(signal: AbortSignal): Promise<void> {
+    const { connection, nodeFilePath, createNodeClient, run } = this.parts;
+    const { client, node } = this;
+    if (!client || !node) return;
+    const rotation = node.rotation ?? crypto.randomUUID();
+    this.node = { ...node, rotation };
+    writeNodeFile(nodeFilePath, this.node);
+    const ask = () => client.call("nodes.rotate-key", {}, { signal, idempotencyKey: rotation });
+    const { nodeKey } = await connection.attempt(signal, ask);
+    const { rotation: _, ...kept } = node;
+    this.node = { ...kept, nodeKey, keySince: new Date().toISOString() };
+    writeNodeFile(nodeFilePath, this.node);
+    this.client = createNodeClient(nodeKey, run.runId);
+  }
+
+  /**
+   * After the key was refused: gets the one that replaced it, if that was this agent's own rotation, or a person's while
+   * this run had the node. Resolves with whether it did.
+   */
+  async followKey(signal: AbortSignal): Promise<boolean> {
+    if (!this.client) return false;
+    try {
+      await this.rotateKey(signal);
+      return true;
+    } catch (error) {
+      if (!isLostAccess(error) && !isCode(error, "node_taken")) throw error;
+      return false;
+    }
+  }
+
   /** From now on this agent is no node: its directory is a copy, and the node belongs to another agent. */
   forget(): void {
     this.node = undefined;
@@ -120,8 +153,10 @@ export class Registration {
     if (nodeKey === undefined) return;
     const { nodeFilePath, directory, proof, userClient } = this.parts;
     const server = { url: userClient.url, serverKey: proof?.key, pin: proof?.pin };
-    const node: NodeFile = { nodeId, nodeKey, ...server, ...directory };
-    if (isDeepStrictEqual({ serverKey: undefined, pin: undefined, ...this.node }, node)) return;
+    const isSame = nodeKey === this.node?.nodeKey;
+    const keySince = isSame ? this.node?.keySince : new Date().toISOString();
+    const node: NodeFile = { nodeId, nodeKey, keySince, ...server, ...directory };
+    if (Bun.deepEquals(this.node, node)) return;
     this.node = node;
     writeNodeFile(nodeFilePath, node);
   }

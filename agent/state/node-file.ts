@@ -12,6 +12,10 @@ import { AgentError } from "../process/agent-error.ts";
 const nodeFile = z.object({
   nodeId,
   nodeKey: z.string().min(1),
+  /** When this agent got the key; absent in files of earlier versions. */
+  keySince: z.iso.datetime().optional(),
+  /** A rotation of the key that may have been answered; with this the call is repeated. */
+  rotation: z.string().optional(),
   /** The node's server; absent in files of earlier versions. */
   url: z.url().optional(),
   /** The server's public key. Over plain HTTP the node key is sent only to a server that proves to have it. */

@@ -9,9 +9,13 @@ export interface HeartbeatParts {
   worker: Worker;
   clock: ServerClock;
   condition: Condition;
+  /** The owner wants a new key when it is this old; undefined: when the server says so. */
+  rotateKeyDays(): number | undefined;
   /** Nobody is signed in for the node, as every heartbeat finds until somebody is. */
   onSessionEnded(error: SessionEndedError): void;
 }
+
+const DAY_MS = 24 * 3_600_000;
 
 /**
  * Tells the server at a steady pace that the node is alive, its condition and its executions, and hands the orders in
@@ -44,6 +48,11 @@ export class HeartbeatLoop {
     }
   }
 
+  private isKeyOld({ keySinceMs }: NodeSession): boolean {
+    const days = this.parts.rotateKeyDays();
+    return days !== undefined && keySinceMs !== undefined && Date.now() - keySinceMs >= days * DAY_MS;
+  }
+
   private async beat(session: NodeSession, signal: AbortSignal): Promise<void> {
     const { worker, clock, condition, onSessionEnded } = this.parts;
     let sentAtMs = 0;
@@ -58,6 +67,7 @@ export class HeartbeatLoop {
       const orders = await session.callNow("nodes.heartbeat", input, signal);
       clock.sample(orders.now, sentAtMs, Date.now());
       worker.obey(orders);
+      if (orders.rotateKey || this.isKeyOld(session)) await session.rotateKey(signal);
     } catch (error) {
       if (!(error instanceof SessionEndedError)) throw error;
       onSessionEnded(error);

@@ -7,8 +7,9 @@ export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "NODE", help: "its id or name, as node list shows them" }],
   examples: [{ line: "node rotate-key $id", does: "Replace a key that someone else has seen" }],
-  details: `The old key is refused immediately. The agent notices, and gets a new key through its workspace's session. The key
-that is printed here stops working then, too; it is useful only to agents without a session.`,
+  details: `Every server refuses the old key from its next call on. An agent that runs with it gets a new key by itself, without a
+sign-in, and goes on; the key that is printed here stops working then, too. An agent that does not run at that moment
+needs a sign-in or an enrolment token to come back.`,
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);
     const { nodes } = compute;

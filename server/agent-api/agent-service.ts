@@ -72,6 +72,8 @@ export interface AgentServiceParts {
   bus: Bus;
   log: Logger;
   now: () => number;
+  /** Agents are told to replace a key that is older. */
+  keyMaxAgeMs: number;
   /** When this server began to listen, epoch milliseconds. A node's silence counts only from then on. */
   listeningSinceMs: () => number;
 }
@@ -143,6 +145,8 @@ export class AgentService {
       offline: false,
       accessEnded: false,
       keyHash: hash,
+      keyIssuedAtMs: now(),
+      replacedKey: undefined,
       lastHeartbeatAtMs: now(),
       run: input.run,
       grants: by.grants,
@@ -262,7 +266,13 @@ export class AgentService {
     await this.parts.executionService.renewDeadlines(collecting, this.parts.now() + 2 * OFFLINE_AFTER_MS);
     const orders = ordersFor(node, live, input.executions, this.parts.now());
     this.sentOrders.sent(by.nodeId, orders);
-    return orders;
+    return this.isKeyOld(node) ? { ...orders, rotateKey: true } : orders;
+  }
+
+  /** Agents of earlier versions do not know the order, and keep their key. */
+  private isKeyOld({ keyIssuedAtMs, createdAtMs }: NodeRecord): boolean {
+    const { now, keyMaxAgeMs } = this.parts;
+    return now() - (keyIssuedAtMs ?? createdAtMs) >= keyMaxAgeMs;
   }
 
   /**

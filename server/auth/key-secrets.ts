@@ -47,8 +47,9 @@ export class KeySecrets {
 
   constructor(private readonly parts: KeySecretsParts) {}
 
-  async issue(ownerId: string): Promise<{ secret: string; hash: string }> {
-    const random = randomBytes(RANDOM_BYTES);
+  /** @param seed the same seed gives the same secret again, on every server of the store; absent: a random one. */
+  async issue(ownerId: string, seed?: string): Promise<{ secret: string; hash: string }> {
+    const random = seed === undefined ? randomBytes(RANDOM_BYTES) : this.grown(ownerId, seed);
     const secret = Buffer.concat([random, this.markOf(ownerId, random)]).toString("base64url");
     const hash = await Bun.password.hash(secret, BCRYPT);
     this.verified.set(hash, digestOf(secret));
@@ -107,6 +108,11 @@ export class KeySecrets {
       mark.length === MARK_BYTES &&
       timingSafeEqual(mark, this.markOf(ownerId, bytes.subarray(0, RANDOM_BYTES)))
     );
+  }
+
+  private grown(ownerId: string, seed: string): Buffer {
+    const mac = createHmac("sha256", this.parts.ownMark).update(`seed\0${ownerId}\0${seed}`).digest();
+    return mac.subarray(0, RANDOM_BYTES);
   }
 
   private markOf(ownerId: string, random: Uint8Array): Buffer {

@@ -17,8 +17,9 @@ export class NodeKeys {
     this.secrets = new KeySecrets({ now, ownMark, owner: "node", hasOlder: true, bcryptVerify });
   }
 
-  async issue(nodeId: string): Promise<{ key: string; hash: string }> {
-    const { secret, hash } = await this.secrets.issue(nodeId);
+  /** @param seed see `KeySecrets.issue`. */
+  async issue(nodeId: string, seed?: string): Promise<{ key: string; hash: string }> {
+    const { secret, hash } = await this.secrets.issue(nodeId, seed);
     return { key: `tnvn_${nodeId.slice("node_".length)}_${secret}`, hash };
   }
 

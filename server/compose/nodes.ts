@@ -16,6 +16,7 @@ import type { composeExecutions } from "./jobs.ts";
 export interface NodeComposition {
   keys: NodeKeys;
   enrolments: EnrolmentService;
+  keyMaxAgeMs: number;
   executions: ReturnType<typeof composeExecutions>;
   secrets: SecretService;
   attendance: Attendance;
@@ -27,7 +28,7 @@ export interface NodeComposition {
 /** Answers agents, and does what people ask of nodes. */
 export function composeNodes({ stores, bus, ownership, log, now }: PlaneBase, parts: NodeComposition) {
   const { nodes, executions, sessions } = stores;
-  const { keys, enrolments, attendance, pushLogs, pushEvents, logLimits } = parts;
+  const { keys, enrolments, keyMaxAgeMs, attendance, pushLogs, pushEvents, logLimits } = parts;
   const executionService = parts.executions.service;
   const service = new NodeService({ nodes, keys, bus, now });
   const agentService = new AgentService({
@@ -37,6 +38,7 @@ export function composeNodes({ stores, bus, ownership, log, now }: PlaneBase, pa
     dispatcher: parts.executions.dispatcher,
     keys,
     enrolments,
+    keyMaxAgeMs,
     bus,
     log,
     now,

@@ -121,6 +121,15 @@ export const serverOptions = defineOptions({
     help: "The URL that others use for this server when it is behind a proxy or a forwarded port",
   },
   ...tlsOptions,
+  "node-key-days": {
+    kind: "value",
+    placeholder: "DAYS",
+    env: "TANVRIT_NODE_KEY_DAYS",
+    fileKey: "nodeKeyDays",
+    schema: optionNumber({ min: 0, max: MAX_SESSION_DAYS, unit: "days" }).default(30),
+    defaultText: "30",
+    help: "Agents replace their key when it is this old; 0: never",
+  },
   "session-idle-days": {
     kind: "value",
     placeholder: "DAYS",
@@ -170,6 +179,8 @@ export interface ServerSettings {
   reusePort: boolean;
   /** How long sessions can be renewed. */
   sessionLife: SessionLife;
+  /** Infinity: agents keep their keys. */
+  nodeKeyMaxAgeMs: number;
   tls: TlsSettings;
   /** Undefined: the server sends no mail. */
   mail: MailSettings | undefined;
@@ -199,6 +210,7 @@ export function serverSettings(
     artifacts: artifactsPlaceOf(artifacts, env, values["artifacts-endpoint"]),
     secretKeyFile: values["secret-key-file"] && resolve(values["secret-key-file"]),
     reusePort: values["reuse-port"],
+    nodeKeyMaxAgeMs: values["node-key-days"] * DAY_MS || Number.POSITIVE_INFINITY,
     sessionLife: {
       idleMs: values["session-idle-days"] * DAY_MS,
       maxMs: values["session-max-days"] * DAY_MS,

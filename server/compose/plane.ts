@@ -49,6 +49,8 @@ export interface PlaneParts {
   mail?: MailSettings | undefined;
   /** How long sessions can be renewed. */
   sessionLife?: SessionLife;
+  /** Agents are told to replace a key that is older; absent: never. */
+  nodeKeyMaxAgeMs?: number;
   /** Epoch milliseconds. */
   now: () => number;
   /** The clocks of the machine that show whether it stood still; the real ones unless a test brings its own. */
@@ -139,6 +141,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   const nodes = composeNodes(base, {
     keys: identity.keys,
     enrolments: identity.enrolments,
+    keyMaxAgeMs: parts.nodeKeyMaxAgeMs ?? Number.POSITIVE_INFINITY,
     executions,
     secrets: secrets.service,
     attendance,

@@ -2,7 +2,8 @@ import type { ClientSession, Collection } from "mongodb";
 import type { NodeDescription } from "../../shared/node.ts";
 import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
-import { ASSIGNABLE, type NodeDocument, nodeFromDocument } from "../node/node-store.mongo.ts";
+import type { NodeDocument } from "../node/node-documents.mongo.ts";
+import { ASSIGNABLE, nodeFromDocument } from "../node/node-store.mongo.ts";
 import type { NodeRecord } from "../node/node-store.ts";
 import type { MongoStore } from "../store/mongo.ts";
 

@@ -6,7 +6,7 @@ import {
   jobFromDocument,
 } from "../job/job-documents.mongo.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
-import type { NodeDocument } from "../node/node-store.mongo.ts";
+import type { NodeDocument } from "../node/node-documents.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import {

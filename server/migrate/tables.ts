@@ -133,10 +133,12 @@ export const movedTables: readonly MovedTable[] = [
       "removed_at",
       "grants",
       "ungranted",
+      "key_issued_at",
+      "replaced_key",
     ],
     documents: ({ run_id: _, ...row }) => [
       plain(row, {
-        json: ["description", "run", "grants", "ungranted"],
+        json: ["description", "run", "grants", "ungranted", "replaced_key"],
         flags: ["draining", "offline", "access_ended", "suspended"],
       }),
     ],

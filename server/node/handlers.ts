@@ -70,7 +70,9 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
     "nodes.rotate-key": async (input, context) => {
       const target = targetNode(input.nodeId, context);
       await requireOwn(context, target);
-      return { nodeId: target, nodeKey: await service.rotateKey(businessOf(context), target) };
+      const { caller, idempotencyKey } = context;
+      const by = { keyHash: caller.kind === "node" ? caller.keyHash : undefined, idempotencyKey };
+      return { nodeId: target, nodeKey: await service.rotateKey(businessOf(context), target, by) };
     },
   };
 }

@@ -1,13 +1,16 @@
+import { createHash } from "node:crypto";
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { announcedBy, grantsFor, type NodeGrants, withinGrants } from "../../shared/grants.ts";
 import type { Bus } from "../bus/bus.ts";
+import { keyRefused } from "./claim.ts";
 import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
 import { OFFLINE_AFTER_MS } from "./silence.ts";
 
 /** Creates node keys. The store keeps only the hash. */
 export interface KeyIssuer {
-  issue(nodeId: string): Promise<{ key: string; hash: string }>;
+  /** @param seed the same seed gives the same key again. */
+  issue(nodeId: string, seed?: string): Promise<{ key: string; hash: string }>;
 }
 
 export interface NodeServiceParts {
@@ -15,6 +18,19 @@ export interface NodeServiceParts {
   keys: KeyIssuer;
   bus: Bus;
   now: () => number;
+}
+
+/** Who replaces a key. */
+export interface Rotation {
+  /** The key under which the node itself calls; undefined: a person calls. */
+  keyHash: string | undefined;
+  /** The same rotation again is answered with the same key. */
+  idempotencyKey: string | undefined;
+}
+
+/** What the store keeps of the `Idempotency-Key` of a rotation. */
+export function rotationDigest(idempotencyKey: string): string {
+  return createHash("sha256").update(idempotencyKey).digest("base64url");
 }
 
 /** What people do with nodes: drain, grant, remove, rotate a key. Calls of agents are in `agent-api/`. */
@@ -69,13 +85,25 @@ export class NodeService {
   }
 
   /** Replaces the node's key and returns the new one. From now on the old key is refused, and a poll that waits with it ends. */
-  async rotateKey(businessId: string, nodeId: string): Promise<string> {
-    const { nodes, keys } = this.parts;
-    const node = await nodes.find(businessId, nodeId);
-    if (!node || node.removedAtMs !== undefined) throw notFound(nodeId);
-    const { key, hash } = await keys.issue(nodeId);
-    await this.update(businessId, nodeId, { keyHash: hash });
-    return key;
+  async rotateKey(businessId: string, nodeId: string, by: Rotation): Promise<string> {
+    const { nodes, keys, bus, now } = this.parts;
+    const rotation = by.idempotencyKey === undefined ? undefined : rotationDigest(by.idempotencyKey);
+    for (;;) {
+      const node = await nodes.find(businessId, nodeId);
+      if (!node || node.removedAtMs !== undefined) throw notFound(nodeId);
+      const { replacedKey, keyHash } = node;
+      if (by.keyHash !== undefined && by.keyHash !== keyHash) throw keyRefused();
+      const isRepeated = rotation !== undefined && replacedKey?.rotation === rotation;
+      const before = isRepeated ? replacedKey.hash : keyHash;
+      const { key, hash } = await keys.issue(nodeId, rotation && `${before} ${rotation}`);
+      if (isRepeated) return key;
+      const replaced = { hash: keyHash, byNode: by.keyHash !== undefined, ...(rotation && { rotation }) };
+      const change = { keyHash: hash, keyIssuedAtMs: now(), replacedKey: replaced };
+      // Of two that replace the key at the same time one is first, and the other begins again.
+      if (!(await nodes.update(businessId, nodeId, change, { keyHash }))) continue;
+      bus.publish("node", { businessId, nodeId });
+      return key;
+    }
   }
 
   /**

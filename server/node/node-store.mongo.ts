@@ -1,12 +1,12 @@
-import type { Collection, Db, Filter } from "mongodb";
-import type { NodeGrants, Ungranted } from "../../shared/grants.ts";
-import type { AgentRun, NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
+import type { Collection, Filter } from "mongodb";
+import type { NodeCondition, NodeStatus } from "../../shared/node.ts";
 import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import { isDuplicateKey, type MongoStore, outlastOthers, setAndUnset } from "../store/mongo.ts";
-import { collectionStep } from "../store/mongo-migrations.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
+import type { NodeDocument } from "./node-documents.mongo.ts";
 import {
+  type Expected,
   isSpeaker,
   type NodeChange,
   type NodeListQuery,
@@ -14,93 +14,6 @@ import {
   type NodeStore,
   type Speaker,
 } from "./node-store.ts";
-
-/** A document of `compute_nodes`. */
-export interface NodeDocument {
-  node_id: string;
-  business_id: string;
-  user_id: string;
-  session_id: string;
-  description: NodeDescription;
-  draining: boolean;
-  offline: boolean;
-  access_ended: boolean;
-  /** Absent if the node was last heard from before agents reported it. */
-  suspended?: boolean;
-  refusing?: string;
-  key_hash: string;
-  run?: AgentRun;
-  grants?: NodeGrants;
-  ungranted?: Ungranted;
-  last_heartbeat_at: number;
-  created_at: number;
-  removed_at?: number;
-  idempotency_key?: string;
-  /** The server call that hands out jobs to the node right now, and until when, by the clock of the database. */
-  assign_lock_owner?: string;
-  assign_lock_until?: Date;
-}
-
-const text = { bsonType: "string" };
-const flag = { bsonType: "bool" };
-
-export const nodeSteps = [
-  collectionStep(
-    "node-1",
-    "compute_nodes",
-    [
-      { key: { node_id: 1 }, unique: true },
-      { key: { business_id: 1, node_id: 1 } },
-      { key: { session_id: 1 } },
-      { key: { last_heartbeat_at: 1 }, partialFilterExpression: { offline: false } },
-      { key: { offline: 1, node_id: 1 } },
-      { key: { assign_lock_owner: 1 }, sparse: true },
-    ],
-    {
-      required: [
-        "node_id",
-        "business_id",
-        "session_id",
-        "description",
-        "draining",
-        "offline",
-        "access_ended",
-      ],
-      properties: {
-        node_id: text,
-        business_id: text,
-        session_id: text,
-        description: { bsonType: "object", required: ["capacity", "jobTypes", "labels"] },
-        draining: flag,
-        offline: flag,
-        access_ended: flag,
-      },
-    },
-  ),
-  collectionStep("node-2", "compute_nodes", [
-    {
-      key: { business_id: 1, idempotency_key: 1 },
-      unique: true,
-      partialFilterExpression: { idempotency_key: { $exists: true } },
-    },
-  ]),
-  collectionStep("node-3", "compute_nodes", [
-    { key: { business_id: 1, "description.name": 1 } },
-    { key: { business_id: 1, "run.machine": 1 } },
-  ]),
-  {
-    id: "node-4",
-    // A key belongs to its user, even if the node belongs to somebody else by now. No older key begins with its user.
-    async apply(db: Db) {
-      const starts = { $eq: [{ $indexOfBytes: ["$idempotency_key", { $concat: ["$user_id", "/"] }] }, 0] };
-      await db
-        .collection("compute_nodes")
-        .updateMany({ idempotency_key: { $exists: true }, $expr: { $not: starts } }, [
-          { $set: { idempotency_key: { $concat: ["$user_id", "/", "$idempotency_key"] } } },
-        ]);
-    },
-  },
-];
 
 /** `takesWork` as a filter. */
 export const ASSIGNABLE = {
@@ -127,6 +40,10 @@ const STATUS_FILTERS: Record<NodeStatus, Filter<NodeDocument>> = {
   OFFLINE: { offline: true },
   SUSPENDED: { offline: false, draining: false, suspended: true },
 };
+
+/** Fields that a change removes when it sets them to undefined. */
+const UNSET = { run: "run", ungranted: "ungranted", replacedKey: "replaced_key" } as const;
+type Unset = (typeof UNSET)[keyof typeof UNSET];
 
 const HEARTBEATS_PER_BATCH = 500;
 const MAX_ON_MACHINE = 100;
@@ -223,12 +140,12 @@ export class MongoNodeStore implements NodeStore {
     businessId: string,
     nodeId: string,
     change: NodeChange,
-    expected?: { runId: string | undefined },
+    expected?: Expected,
   ): Promise<NodeRecord | undefined> {
     const { $set } = setAndUnset(changeable(change));
-    const $unset: Partial<Record<"run" | "ungranted" | "assign_lock_owner" | "assign_lock_until", "">> = {};
-    for (const field of ["run", "ungranted"] as const)
-      if (field in change && change[field] === undefined) $unset[field] = "";
+    const $unset: Partial<Record<Unset | "assign_lock_owner" | "assign_lock_until", "">> = {};
+    for (const [field, column] of Object.entries(UNSET) as [keyof typeof UNSET, Unset][])
+      if (field in change && change[field] === undefined) $unset[column] = "";
     if (Object.keys({ ...$set, ...$unset }).length === 0) return this.find(businessId, nodeId);
     // A server that hands out jobs right now has read the old values. Without its lock it creates no executions.
     if (change.description || change.keyHash !== undefined || "run" in change) {
@@ -240,7 +157,8 @@ export class MongoNodeStore implements NodeStore {
       business_id: businessId,
       removed_at: { $exists: false },
     };
-    if (expected) filter["run.runId"] = expected.runId ?? (null as unknown as undefined);
+    if (expected && "keyHash" in expected) filter.key_hash = expected.keyHash;
+    else if (expected) filter["run.runId"] = expected.runId ?? (null as unknown as undefined);
     return this.store.attempt(async () => {
       const changed = await this.nodes.findOneAndUpdate(
         filter,
@@ -352,6 +270,8 @@ function changeable<Fields extends NodeChange>(node: Fields) {
     offline: node.offline,
     access_ended: node.accessEnded,
     key_hash: node.keyHash,
+    key_issued_at: node.keyIssuedAtMs,
+    replaced_key: node.replacedKey,
     run: node.run,
     grants: node.grants,
     ungranted: node.ungranted,
@@ -364,6 +284,8 @@ function changeable<Fields extends NodeChange>(node: Fields) {
     offline: Fields["offline"];
     access_ended: Fields["accessEnded"];
     key_hash: Fields["keyHash"];
+    key_issued_at: Fields["keyIssuedAtMs"];
+    replaced_key: Fields["replacedKey"];
     run: Fields["run"];
     grants: Fields["grants"];
     ungranted: Fields["ungranted"];
@@ -383,6 +305,8 @@ export function nodeFromDocument(document: NodeDocument): NodeRecord {
     accessEnded: document.access_ended,
     condition: { suspended: document.suspended ?? false, refusing: document.refusing },
     keyHash: document.key_hash,
+    keyIssuedAtMs: document.key_issued_at,
+    replacedKey: document.replaced_key,
     run: document.run,
     grants: document.grants,
     ungranted: document.ungranted,

@@ -4,7 +4,15 @@ import type { AgentRun, NodeCondition, NodeDescription } from "../../shared/node
 import { ParsedJson } from "../runtime/parsed-json.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
-import type { NodeChange, NodeListQuery, NodeRecord, NodeStore, Speaker } from "./node-store.ts";
+import {
+  type Expected,
+  isExpected,
+  type NodeChange,
+  type NodeListQuery,
+  type NodeRecord,
+  type NodeStore,
+  type Speaker,
+} from "./node-store.ts";
 
 export const nodeMigrations: Migration[] = [
   {
@@ -73,6 +81,13 @@ export const nodeMigrations: Migration[] = [
     sql: `UPDATE compute_nodes SET idempotency_key = user_id || '/' || idempotency_key
           WHERE idempotency_key IS NOT NULL`,
   },
+  {
+    id: "node-8",
+    sql: `
+      ALTER TABLE compute_nodes ADD COLUMN key_issued_at INTEGER;
+      ALTER TABLE compute_nodes ADD COLUMN replaced_key TEXT;
+    `,
+  },
 ];
 
 interface NodeRow {
@@ -87,6 +102,8 @@ interface NodeRow {
   suspended: number;
   refusing: string | null;
   key_hash: string;
+  key_issued_at: number | null;
+  replaced_key: string | null;
   run: string | null;
   grants: string | null;
   ungranted: string | null;
@@ -124,10 +141,10 @@ export class SqliteNodeStore implements NodeStore {
       if (earlier) return nodeFromRow(earlier);
       this.store.run(
         `INSERT INTO compute_nodes (node_id, business_id, user_id, session_id, description, draining, offline,
-           access_ended, suspended, refusing, key_hash, run_id, run, grants, ungranted, last_heartbeat_at, created_at,
+           access_ended, suspended, refusing, key_hash, key_issued_at, replaced_key, run_id, run, grants, ungranted, last_heartbeat_at, created_at,
            idempotency_key)
          VALUES ($nodeId, $businessId, $userId, $sessionId, $description, $draining, $offline,
-           $accessEnded, $suspended, $refusing, $keyHash, $runId, $run, $grants, $ungranted, $heartbeat, $createdAt, $key)`,
+           $accessEnded, $suspended, $refusing, $keyHash, $keyIssuedAt, $replacedKey, $runId, $run, $grants, $ungranted, $heartbeat, $createdAt, $key)`,
         {
           nodeId: node.nodeId,
           businessId,
@@ -190,12 +207,12 @@ export class SqliteNodeStore implements NodeStore {
     businessId: string,
     nodeId: string,
     change: NodeChange,
-    expected?: { runId: string | undefined },
+    expected?: Expected,
   ): Promise<NodeRecord | undefined> {
     return this.store.write(() => {
       const node = this.read(nodeId);
       if (node?.businessId !== businessId || node.removedAtMs !== undefined) return undefined;
-      if (expected && node.run?.runId !== expected.runId) return undefined;
+      if (!isExpected(node, expected)) return undefined;
       return this.save({ ...node, ...change });
     });
   }
@@ -282,7 +299,7 @@ export class SqliteNodeStore implements NodeStore {
     this.store.run(
       `UPDATE compute_nodes SET user_id = $userId, session_id = $sessionId, description = $description,
          draining = $draining, offline = $offline, access_ended = $accessEnded, suspended = $suspended, refusing = $refusing,
-         key_hash = $keyHash, run_id = $runId, run = $run, grants = $grants, ungranted = $ungranted,
+         key_hash = $keyHash, key_issued_at = $keyIssuedAt, replaced_key = $replacedKey, run_id = $runId, run = $run, grants = $grants, ungranted = $ungranted,
          last_heartbeat_at = $heartbeat
        WHERE node_id = $nodeId`,
       { nodeId: node.nodeId, ...changeable(node) },
@@ -301,6 +318,8 @@ function changeable(node: NodeRecord) {
     accessEnded: node.accessEnded ? 1 : 0,
     ...conditionColumns(node.condition),
     keyHash: node.keyHash,
+    keyIssuedAt: node.keyIssuedAtMs ?? null,
+    replacedKey: jsonOrNull(node.replacedKey),
     runId: node.run?.runId ?? null,
     run: jsonOrNull(node.run),
     grants: jsonOrNull(node.grants),
@@ -335,6 +354,8 @@ function nodeFromRow(row: NodeRow): NodeRecord {
     accessEnded: row.access_ended === 1,
     condition: { suspended: row.suspended === 1, refusing: row.refusing ?? undefined },
     keyHash: row.key_hash,
+    keyIssuedAtMs: row.key_issued_at ?? undefined,
+    replacedKey: row.replaced_key === null ? undefined : JSON.parse(row.replaced_key),
     run: row.run === null ? undefined : runs.parse(row.run),
     grants: row.grants === null ? undefined : grants.parse(row.grants),
     ungranted: row.ungranted === null ? undefined : JSON.parse(row.ungranted),

@@ -22,6 +22,10 @@ export interface NodeRecord {
   /** The condition that its agent last reported. */
   condition: NodeCondition;
   keyHash: string;
+  /** When the key was made; absent if that was before servers kept it. */
+  keyIssuedAtMs?: number;
+  /** The key before that one, if it was rotated and not registered again. */
+  replacedKey?: ReplacedKey;
   /** The run of its agent that registered last; absent if that agent did not identify itself. */
   run?: AgentRun;
   lastHeartbeatAtMs: number;
@@ -32,6 +36,15 @@ export interface NodeRecord {
   ungranted?: Ungranted;
   /** When a person removed it. It is kept only for the history of its jobs. */
   removedAtMs?: number;
+}
+
+/** A key that was rotated. It is refused everywhere, except where its agent asks for the key that replaced it. */
+export interface ReplacedKey {
+  hash: string;
+  /** The digest of the `Idempotency-Key` of the rotation; the call may be repeated with it. */
+  rotation?: string;
+  /** The agent replaced it itself; otherwise a person did. */
+  byNode: boolean;
 }
 
 /** The credentials of a node's call. The caller speaks for the node only while both are the node's current ones. */
@@ -88,12 +101,23 @@ export type NodeChange = Partial<
     | "offline"
     | "accessEnded"
     | "keyHash"
+    | "keyIssuedAtMs"
+    | "replacedKey"
     | "run"
     | "grants"
     | "ungranted"
     | "lastHeartbeatAtMs"
   >
 >;
+
+/** What a change expects of the node as it was read. */
+export type Expected = { runId: string | undefined } | { keyHash: string };
+
+/** Whether the node still is as a change expects it. */
+export function isExpected({ run, keyHash }: NodeRecord, expected: Expected | undefined): boolean {
+  if (expected === undefined) return true;
+  return "keyHash" in expected ? expected.keyHash === keyHash : expected.runId === run?.runId;
+}
 
 /**
  * Stores nodes. Every operation is safe to call concurrently, and what it resolves with is on disk. Rejects with
@@ -116,14 +140,14 @@ export interface NodeStore extends KeepsTimes {
   list(query: NodeListQuery): Promise<NodeRecord[]>;
   /**
    * Changes a node and resolves with it as it is then. Resolves with undefined, and changes nothing, if the business has
-   * no such node, it was removed, or its run is not the `expected` one. If the description, key or run changes while a
+   * no such node, it was removed, or its run or key is not the `expected` one. If the description, key or run changes while a
    * job is being handed to the node, that job does not become an execution.
    */
   update(
     businessId: string,
     nodeId: string,
     change: NodeChange,
-    expected?: { runId: string | undefined },
+    expected?: Expected,
   ): Promise<NodeRecord | undefined>;
   /**
    * Stores that the node is alive, and so not offline, and replaces its condition. Resolves with the node. Changes nothing

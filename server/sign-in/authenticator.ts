@@ -8,7 +8,8 @@ import { sessionEnded, type Tokens } from "../auth/tokens.ts";
 import { onlyForWaiting } from "../http/check-ticket.ts";
 import type { Caller, EnrolmentIdentity } from "../http/handler.ts";
 import { keyRefused, refuseUnlessSpeaker } from "../node/claim.ts";
-import { isEnrolled, type NodeStore, speakerOf } from "../node/node-store.ts";
+import { rotationDigest } from "../node/node-service.ts";
+import { isEnrolled, type NodeRecord, type NodeStore, speakerOf } from "../node/node-store.ts";
 
 export interface AuthenticatorParts {
   tokens: Tokens;
@@ -59,13 +60,17 @@ export class Authenticator {
     return { kind: "user", ...(await this.parts.tokens.verify(accessToken)) };
   }
 
-  private async nodeOf(key: string, headers: Headers, { anyRun }: Endpoint): Promise<Caller> {
+  private async nodeOf(key: string, headers: Headers, { anyRun, afterRotation }: Endpoint): Promise<Caller> {
     const { nodes, keys, sessions } = this.parts;
     const parsed = NodeKeys.parse(key);
     const node = parsed && (await nodes.findAny(parsed.nodeId));
-    if (!node || !(await keys.verify(node.nodeId, parsed.secret, node.keyHash))) throw keyRefused();
-    const by = { keyHash: node.keyHash, runId: headers.get(RUN_HEADER) ?? undefined };
-    refuseUnlessSpeaker(node, anyRun ? speakerOf(node) : by);
+    if (!node) throw keyRefused();
+    const runId = headers.get(RUN_HEADER) ?? undefined;
+    const isCurrent = await keys.verify(node.nodeId, parsed.secret, node.keyHash);
+    const isFollowing = !isCurrent && afterRotation && (await this.mayFollow(node, parsed.secret, headers));
+    if (!isCurrent && !isFollowing) throw keyRefused();
+    const by = { keyHash: node.keyHash, runId };
+    refuseUnlessSpeaker(node, anyRun || isFollowing ? speakerOf(node) : by);
     return {
       kind: "node",
       nodeId: node.nodeId,
@@ -75,5 +80,16 @@ export class Authenticator {
       lastHeardAtMs: node.lastHeartbeatAtMs,
       condition: node.condition,
     };
+  }
+
+  /** Whether an agent that shows the key before the current one may get the current one; see `Endpoint.afterRotation`. */
+  private async mayFollow(node: NodeRecord, secret: string, headers: Headers): Promise<boolean> {
+    const { replacedKey, run } = node;
+    if (!replacedKey) return false;
+    const rotation = headers.get("idempotency-key");
+    const isOwn =
+      replacedKey.byNode && rotation !== null && rotationDigest(rotation) === replacedKey.rotation;
+    const isHandover = !replacedKey.byNode && run !== undefined && headers.get(RUN_HEADER) === run.runId;
+    return (isOwn || isHandover) && this.parts.keys.verify(node.nodeId, secret, replacedKey.hash);
   }
 }

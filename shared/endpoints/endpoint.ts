@@ -41,6 +41,11 @@ export interface Endpoint {
   idempotencyKey?: true;
   /** A node whose session has ended may still call it, so its running jobs can finish and report. */
   afterLogout?: true;
+  /**
+   * An agent whose key was replaced may still call it with that key, and gets the new one: to repeat its own rotation, with
+   * the same `Idempotency-Key`, or when a person replaced the key while this run of the agent had the node.
+   */
+  afterRotation?: true;
   /** Any run of a node's agent may call it. Without this, a run gets `node_taken` once another run has the node. */
   anyRun?: true;
   /** Accepts a wait ticket for the job or array in `jobId`, `jobIds` or `arrayId`. */

@@ -250,10 +250,13 @@ export const nodeEndpoints = defineEndpoints({
     callers: ["user", "node"],
     right: "nodes.register",
     othersRight: "nodes.change-others",
-    summary: "Give a node a new key. The old one is refused from the next call on.",
+    summary:
+      "Give a node a new key, once per Idempotency-Key. The old one is refused from the next call on. Only here the run of the agent that has the node may still show it, to get the key with which a person replaced it.",
     input: z.strictObject({ nodeId: nodeId.optional() }),
     output: z.object({ nodeId, nodeKey }),
     errors: ["not_found", "node_taken", "storage_failed"],
     repeatable: false,
+    idempotencyKey: true,
+    afterRotation: true,
   },
 });

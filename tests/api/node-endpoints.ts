@@ -207,5 +207,37 @@ export const nodeScenarios = {
     const { nodeKey } = await api.call("nodes.rotate-key", { nodeId: node.nodeId }, user);
     expect((await api.refused("nodes.heartbeat", { executions: [] }, node.as)).code).toBe("unauthenticated");
     await api.call("nodes.heartbeat", { executions: [] }, { nodeKey });
+    // A node that replaces its own key may repeat that, if the answer was lost; with another rotation its old key is dead.
+    const once = { "idempotency-key": crypto.randomUUID() };
+    const own = await api.call("nodes.rotate-key", {}, { nodeKey }, once);
+    expect((await api.refused("nodes.rotate-key", {}, { nodeKey })).code).toBe("unauthenticated");
+    expect((await api.refused("nodes.heartbeat", { executions: [] }, { nodeKey })).code).toBe(
+      "unauthenticated",
+    );
+    expect(await api.call("nodes.rotate-key", {}, { nodeKey }, once)).toEqual(own);
+    await api.call("nodes.heartbeat", { executions: [] }, { nodeKey: own.nodeKey });
+    // A person replaces the key while a run of the agent has the node: that run, and no other, gets a new one.
+    const runId = crypto.randomUUID();
+    const run = { runId, place: "p", machine: "m", host: "h", pid: 1 };
+    await api.call("nodes.register", { ...describeNode(), run }, { nodeKey: own.nodeKey });
+    const seen = await api.call("nodes.rotate-key", { nodeId: node.nodeId }, user);
+    const old = { nodeKey: own.nodeKey };
+    for (const as of [old, { ...old, runId: crypto.randomUUID() }]) {
+      expect((await api.refused("nodes.rotate-key", {}, as)).code).toBe("unauthenticated");
+    }
+    for (const call of ["nodes.heartbeat", "nodes.register"] as const) {
+      const input = call === "nodes.register" ? { ...describeNode(), run } : { executions: [] };
+      expect((await api.refused(call, input, { ...old, runId })).code).toBe("unauthenticated");
+    }
+    const followed = await api.call("nodes.rotate-key", {}, { ...old, runId });
+    await api.call("nodes.heartbeat", { executions: [] }, { nodeKey: followed.nodeKey, runId });
+    for (const dead of [seen, own]) {
+      const refused = await api.refused(
+        "nodes.heartbeat",
+        { executions: [] },
+        { nodeKey: dead.nodeKey, runId },
+      );
+      expect(refused.code).toBe("unauthenticated");
+    }
   },
 } satisfies Partial<Scenarios>;

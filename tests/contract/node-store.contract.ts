@@ -159,6 +159,22 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, speaker)).toBeDefined();
     });
 
+    test("of many who replace a key at the same time one does, and a new registration forgets the key before", async () => {
+      const { nodeId, keyHash } = await register();
+      const replace = (hash: string) => {
+        const change = { keyHash: hash, keyIssuedAtMs: AT_MS, replacedKey: { hash: keyHash, byNode: true } };
+        return stores.nodes.update(businessId, nodeId, change, { keyHash });
+      };
+      const replaced = await Promise.all(["a", "b", "c", "d"].map(replace));
+      expect(replaced.filter(Boolean)).toHaveLength(1);
+      const winner = replaced.find(Boolean);
+      expect(await stores.nodes.find(businessId, nodeId)).toEqual(winner as NonNullable<typeof winner>);
+      expect(winner).toMatchObject({ keyIssuedAtMs: AT_MS, replacedKey: { hash: keyHash, byNode: true } });
+      const again = { keyHash: "again", replacedKey: undefined };
+      expect((await stores.nodes.update(businessId, nodeId, again))?.replacedKey).toBeUndefined();
+      expect((await stores.nodes.find(businessId, nodeId))?.replacedKey).toBeUndefined();
+    });
+
     test("no job is handed out after the node's run or key has changed or its access has ended", async () => {
       await submit(...Array.from({ length: 60 }, () => ({})));
       const ends = [
