@@ -98,6 +98,11 @@ export class ComputeClient {
     this.proof = options.proof;
   }
 
+  /** A client of the same server that signs in another way. */
+  signedBy(credentials: Credentials): ComputeClient {
+    return new ComputeClient({ url: this.url, proof: this.proof, credentials });
+  }
+
   /** Calls an endpoint once and resolves with its output. */
   async call<Id extends CallId>(
     id: Id,

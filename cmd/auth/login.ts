@@ -138,12 +138,12 @@ async function signInAsAsked(
   before: Workspace | undefined,
 ): Promise<SignIn> {
   const asked = askedWay(options);
-  const { "data-dir": dataDir, business = DEFAULT_BUSINESS } = options;
+  const { "data-dir": dataDir, business } = options;
   const isByDirectory = options.url === undefined && dataDir !== undefined;
   const url = isByDirectory ? undefined : plainUrl(options.url ?? before?.url ?? DEFAULT_URL);
   if (asked === undefined || url === undefined) {
     const user = () => options.user ?? localUserName();
-    const here = await signInHere(env, { url, dataDir, business, user });
+    const here = await signInHere(env, { url, dataDir, business: business ?? DEFAULT_BUSINESS, user });
     if (here) return here;
   }
   if (options.user !== undefined) {
@@ -156,10 +156,10 @@ async function signInAsAsked(
   const workspace = await meetServer(output, await chooseWorkspace(env, given), options);
   if (asked === "token") {
     const { signInWithToken } = await import("./sign-in-with-token.ts");
-    return signInWithToken(output, workspace);
+    return signInWithToken(output, workspace, business);
   }
   const { signInElsewhere } = await import("./sign-in-elsewhere.ts");
-  return signInElsewhere(env, output, workspace, asked);
+  return signInElsewhere(env, output, workspace, { asked, business });
 }
 
 function askedWay(options: Options): "browser" | "device" | "token" | undefined {

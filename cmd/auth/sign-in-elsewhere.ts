@@ -1,5 +1,6 @@
 import { ComputeClient } from "../../sdk/client.ts";
 import { ServerProof } from "../../sdk/server-proof.ts";
+import { headersOf } from "../../sdk/token-credentials.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { isLoopbackUrl } from "../../shared/url.ts";
 import type { AuthorizationServer, GrantedTokens } from "../oauth/authorization-server.ts";
@@ -8,12 +9,12 @@ import type { Output } from "../output/output.ts";
 import type { ChosenWorkspace } from "../workspace/workspaces.ts";
 import type { SignIn } from "./sign-in.ts";
 
-/** Signs in to a server that this account does not run, in a browser. */
+/** Signs in to a server that this account does not run, in a browser, and to a business there: by default the one chosen in it. */
 export async function signInElsewhere(
   env: Env,
   output: Output,
   workspace: ChosenWorkspace,
-  asked: "browser" | "device" | undefined,
+  { asked, business }: { asked: "browser" | "device" | undefined; business: string | undefined },
 ): Promise<SignIn> {
   const { url } = workspace;
   const proof = workspace.proof ?? firstProof(workspace);
@@ -26,7 +27,13 @@ export async function signInElsewhere(
     );
   }
   const granted = await grantOf(way, server, env, output);
-  return { way, url, serverKey: proof.key, pin: proof.pin, tokens: await withIdentity(url, proof, granted) };
+  const client = new ComputeClient({
+    url,
+    proof,
+    credentials: { headers: () => headersOf(granted.accessToken) },
+  });
+  const tokens = await inBusiness(client, granted, business);
+  return { way, url, serverKey: proof.key, pin: proof.pin, tokens };
 }
 
 /** Learns the key of a server that is met for the first time. */
@@ -46,8 +53,18 @@ async function grantOf(
   return (await import("../oauth/by-browser.ts")).signInByBrowser(server, env, output);
 }
 
-async function withIdentity(url: string, proof: ServerProof, tokens: GrantedTokens) {
-  const headers = { authorization: `Bearer ${tokens.accessToken}` };
-  const client = new ComputeClient({ url, proof, credentials: { headers: () => headers } });
-  return { ...tokens, identity: await client.call("auth.whoami", {}) };
+/** The tokens with whose they are; in another business of the person if one is wanted. */
+async function inBusiness(client: ComputeClient, granted: GrantedTokens, wanted: string | undefined) {
+  const identity = await client.call("auth.whoami", {});
+  if (wanted === undefined || [identity.businessName, identity.businessId].includes(wanted)) {
+    return { ...granted, identity };
+  }
+  const { refreshToken } = granted;
+  const { revokeSession } = await import("../oauth/refresh.ts");
+  try {
+    return await client.call("auth.switch", { refreshToken, business: wanted });
+  } finally {
+    // Nobody keeps the first session. If it cannot be ended now, it ends by itself.
+    await revokeSession(client, granted).catch(() => undefined);
+  }
 }

@@ -15,12 +15,21 @@ const STDIN = 0;
 const MAX_BYTES = 64 * 1_024;
 
 /** Signs in with an access token or an API key from standard input, after asking the server whose it is. */
-export async function signInWithToken(output: Output, workspace: ChosenWorkspace): Promise<SignIn> {
+export async function signInWithToken(
+  output: Output,
+  workspace: ChosenWorkspace,
+  business: string | undefined,
+): Promise<SignIn> {
   const token = await readToken(output);
   const { url } = workspace;
   const proof = workspace.proof ?? firstProof(workspace);
   const client = new ComputeClient({ url, proof, credentials: { headers: () => headersOf(token) } });
   const identity = await client.call("auth.whoami", {});
+  if (business !== undefined && ![identity.businessName, identity.businessId].includes(business)) {
+    throw new CliError("usage", `this token is for ${identity.businessName}, not for ${business}`, {
+      todo: `Use a token or an API key for ${business}`,
+    });
+  }
   const tokens = { accessToken: token, accessTokenExpiresAt: expiryOf(token), identity };
   return { way: "token", url, serverKey: proof.key, pin: proof.pin, tokens };
 }

@@ -1,5 +1,4 @@
 import { ComputeClient } from "../../sdk/client.ts";
-import { headersOf } from "../../sdk/token-credentials.ts";
 import type { Env } from "../../shared/config/home.ts";
 import type { EndpointOutput } from "../../shared/endpoints/index.ts";
 import { defineCommand } from "../command/command.ts";
@@ -63,16 +62,16 @@ async function switchTo(env: Env, workspace: ChosenWorkspace, { businessId }: Bu
     });
   }
   const { name, url, proof, known } = workspace;
+  const client = new ComputeClient({ url, proof });
   const credentials = new SessionCredentials(env, workspace);
-  let before: Record<string, string> = {};
-  await credentials.replace(async ({ refreshToken, accessToken }) => {
-    before = headersOf(accessToken);
+  let before = { accessToken: "", refreshToken: "" };
+  await credentials.replace(async ({ accessToken, refreshToken }) => {
     if (refreshToken === undefined) {
       throw new CliError("usage", `workspace ${name} is signed in with a token for one business only`, {
         todo: `Sign in to the other business with tanvrit-compute auth login --workspace ${name}`,
       });
     }
-    const client = new ComputeClient({ url, proof });
+    before = { accessToken, refreshToken };
     const tokens = await client.call("auth.switch", { refreshToken, business: businessId });
     await updateWorkspaces(env, (latest) => ({
       ...latest,
@@ -84,6 +83,6 @@ async function switchTo(env: Env, workspace: ChosenWorkspace, { businessId }: Bu
     return tokens;
   });
   // The new session is stored. If the old one cannot be ended now, it ends by itself when nobody renews it.
-  const signedOut = new ComputeClient({ url, proof, credentials: { headers: () => before } });
-  await signedOut.call("auth.logout", {}).catch(() => undefined);
+  const { revokeSession } = await import("../oauth/refresh.ts");
+  await revokeSession(client, before).catch(() => undefined);
 }

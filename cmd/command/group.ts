@@ -51,6 +51,7 @@ const MEANT: ReadonlyMap<string, string> = new Map(
     status: "job list",
     stop: "job cancel",
     submit: "job submit",
+    switch: "auth switch",
     templates: "template list",
     wait: "job wait",
     whoami: "auth status",

@@ -12,13 +12,13 @@ let home: string;
 let env: { TANVRIT_HOME: string };
 let server: ReturnType<typeof Bun.serve>;
 let refreshes: string[];
-let refreshFails: boolean;
+let refreshFails: object | undefined;
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), "tanvrit-home-"));
   env = { TANVRIT_HOME: home };
   refreshes = [];
-  refreshFails = false;
+  refreshFails = undefined;
   server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: answer });
 });
 afterEach(async () => {
@@ -28,15 +28,28 @@ afterEach(async () => {
 
 /** A refresh gives the next generation; everything else is refused. */
 async function answer(request: Request): Promise<Response> {
-  const refused = { type: "about:blank", title: "no", status: 401, code: "session_ended" };
-  const problem = new Response(JSON.stringify(refused), {
+  if (!request.url.endsWith("/oauth/token")) return refused();
+  const { refresh_token: refreshToken = "", ...form } = Object.fromEntries(
+    new URLSearchParams(await request.text()),
+  );
+  expect(form).toEqual({ grant_type: "refresh_token", client_id: "tanvrit-compute-cli" });
+  refreshes.push(refreshToken);
+  if (refreshFails) return Response.json(refreshFails, { status: 400 });
+  const generation = Number(refreshToken.slice(1)) + 1;
+  return Response.json({
+    access_token: `a${generation}`,
+    refresh_token: `r${generation}`,
+    token_type: "Bearer",
+    expires_in: 900,
+  });
+}
+
+function refused(): Response {
+  const problem = { type: "about:blank", title: "no", status: 401, code: "session_ended" };
+  return Response.json(problem, {
     status: 401,
     headers: { "content-type": "application/problem+json" },
   });
-  if (!request.url.endsWith("/refresh") || refreshFails) return problem;
-  const { refreshToken } = (await request.json()) as { refreshToken: string };
-  refreshes.push(refreshToken);
-  return Response.json(tokens(Number(refreshToken.slice(1)) + 1, 900_000));
 }
 
 function tokens(generation: number, goodForMs: number) {
@@ -105,10 +118,18 @@ test("a session that another process renewed meanwhile is used: an old refresh t
 
 test("an ended session says so and what to do", async () => {
   await keep(1, -1_000);
-  refreshFails = true;
+  refreshFails = { error: "invalid_grant", error_description: "The session has ended. Sign in again." };
   const failure = await new SessionCredentials(env, workspace()).headers().catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(NotSignedInError);
   expect(failure).toMatchObject({ code: "session_ended", todo: expect.stringContaining("auth login") });
+});
+
+test("a server that is busy does not end the session", async () => {
+  await keep(1, -1_000);
+  refreshFails = { error: "temporarily_unavailable" };
+  const failure = await new SessionCredentials(env, workspace()).headers().catch((error: unknown) => error);
+  expect(failure).not.toBeInstanceOf(NotSignedInError);
+  expect((await new FileStore(env).read("local"))?.refreshToken).toBe("r1");
 });
 
 test("tokens are sent only to the server that issued them", async () => {

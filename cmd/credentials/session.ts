@@ -118,9 +118,9 @@ export class SessionCredentials implements Credentials {
       const why = `the token with which workspace ${name} is signed in is not valid any more`;
       throw new NotSignedInError("session_ended", why, this.loginTodo());
     }
-    const client = new ComputeClient({ url, proof });
+    const { refreshTokens } = await import("../oauth/refresh.ts");
     try {
-      const tokens = await client.call("auth.refresh", { refreshToken: stored.refreshToken });
+      const tokens = await refreshTokens(new ComputeClient({ url, proof }), stored.refreshToken);
       this.current = { ...stored, ...tokens };
     } catch (error) {
       if (!(error instanceof ComputeError) || error.status !== 401) throw error;

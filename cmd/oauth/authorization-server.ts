@@ -70,6 +70,7 @@ export class AuthorizationServer {
         body: body === undefined || body === null ? undefined : String(body),
       });
       const isJson = response.headers.get("content-type")?.startsWith("application/json");
+      if (response.status === 404) throw new ComputeError("not_found", "The server has no OAuth endpoints.");
       // A proxy answers in its own words while the server behind it restarts.
       if (response.status >= 500 && !isJson) throw new UnreachableError(this.url, fails(response));
       return response;
