@@ -1,4 +1,6 @@
+import { hostname } from "node:os";
 import * as oauth from "oauth4webapi";
+import packageJson from "../../package.json" with { type: "json" };
 import type { ComputeClient } from "../../sdk/client.ts";
 import { ComputeError, UnreachableError } from "../../sdk/errors.ts";
 import { oauthPaths } from "../../server/oauth/contract.ts";
@@ -66,7 +68,7 @@ export class AuthorizationServer {
       if (!url.startsWith(`${this.url}/`)) throw this.odd(`it wants a request to be sent to ${url}`);
       const response = await this.client.ask(url.slice(this.url.length), {
         method,
-        headers,
+        headers: { ...headers, "user-agent": ownName() },
         body: body === undefined || body === null ? undefined : String(body),
       });
       const isJson = response.headers.get("content-type")?.startsWith("application/json");
@@ -109,6 +111,12 @@ export class AuthorizationServer {
       temporary: false,
     });
   }
+}
+
+/** What the page of the sign-in shows about this program. */
+function ownName(): string {
+  const machine = hostname().replace(/[^\w.-]/g, "-");
+  return `tanvrit-compute/${packageJson.version} (${machine}; ${process.platform})`;
 }
 
 /** What a refusal says, as a clause. */
