@@ -1,6 +1,7 @@
 import { isatty } from "node:tty";
 import { decodeJwt } from "jose";
 import { ComputeClient } from "../../sdk/client.ts";
+import { ComputeError } from "../../sdk/errors.ts";
 import { headersOf, isToken } from "../../sdk/token-credentials.ts";
 import { CliError } from "../exit/failure.ts";
 import { readHiddenLine } from "../input/hidden-line.ts";
@@ -13,6 +14,8 @@ import { firstProof } from "./sign-in-elsewhere.ts";
 const STDIN = 0;
 /** An access token or an API key has a few hundred bytes. */
 const MAX_BYTES = 64 * 1_024;
+const WHAT_TO_GIVE =
+  "Give an access token, as printed by tanvrit-compute auth print-token where you are signed in, or an API key";
 
 /** Signs in with an access token or an API key from standard input, after asking the server whose it is. */
 export async function signInWithToken(
@@ -24,7 +27,11 @@ export async function signInWithToken(
   const { url } = workspace;
   const proof = workspace.proof ?? firstProof(workspace);
   const client = new ComputeClient({ url, proof, credentials: { headers: () => headersOf(token) } });
-  const identity = await client.call("auth.whoami", {});
+  const identity = await client.call("auth.whoami", {}).catch((error: unknown) => {
+    if (!(error instanceof ComputeError) || error.status !== 401) throw error;
+    const why = error.message.replace(/( Sign in again)?\.$/, "");
+    throw new CliError("not_signed_in", `${url} refuses the token: ${why}`, { todo: WHAT_TO_GIVE });
+  });
   if (business !== undefined && ![identity.businessName, identity.businessId].includes(business)) {
     throw new CliError("usage", `this token is for ${identity.businessName}, not for ${business}`, {
       todo: `Use a token or an API key for ${business}`,
@@ -44,9 +51,7 @@ async function readToken(output: Output): Promise<string> {
   throw new CliError(
     "bad_data",
     token === "" ? "there is no token on standard input" : "this is not one token alone",
-    {
-      todo: "Give an access token, as printed by auth print-token, or an API key",
-    },
+    { todo: WHAT_TO_GIVE },
   );
 }
 
