@@ -63,6 +63,7 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
     bus,
     urls,
     pricing: settings.pricing,
+    oauthClients: settings.oauthClients,
     retention: settings.retention,
     sessionLife: settings.sessionLife,
     mail: settings.mail,

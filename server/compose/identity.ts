@@ -6,7 +6,7 @@ import { filesUsage } from "../artifact/files-usage.ts";
 import { KeySecrets } from "../auth/key-secrets.ts";
 import { NodeKeys } from "../auth/node-keys.ts";
 import { ServerKey } from "../auth/server-key.ts";
-import { type SessionLife, Tokens } from "../auth/tokens.ts";
+import { type EndSession, type SessionLife, Tokens } from "../auth/tokens.ts";
 import { EnrolmentService } from "../enrolment/enrolment-service.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import { Maintenance, type MaintenanceParts } from "../retention/maintenance.ts";
@@ -15,6 +15,7 @@ import { Authenticator } from "../sign-in/authenticator.ts";
 import { authHandlers } from "../sign-in/handlers.ts";
 import { identityHandlers } from "../sign-in/identity-handlers.ts";
 import { LocalSignIn } from "../sign-in/local-sign-in.ts";
+import { sessionEnder } from "../sign-in/session-end.ts";
 import { ticketHandlers } from "../sign-in/ticket-handlers.ts";
 import type { PlaneBase } from "./base.ts";
 
@@ -88,8 +89,10 @@ export async function composeIdentity(
     localSignIn,
     authenticate,
     /** @param onSessionEnd removes what the session gave access to. */
-    handlersWith: (onSessionEnd: (sessionId: string) => Promise<void>) => ({
-      ...authHandlers({ sessions, people, tokens, bus, record, onSessionEnd, now }),
+    sessionEnder: (onSessionEnd: (sessionId: string) => Promise<void>) =>
+      sessionEnder({ sessions, bus, onSessionEnd, now }),
+    handlersWith: (endSession: EndSession) => ({
+      ...authHandlers({ sessions, people, tokens, record, endSession, now }),
       ...identityHandlers(serverKey, urls),
       ...ticketHandlers(tokens, hasJob),
       ...apiKeyHandlers(apiKeys),

@@ -20,6 +20,7 @@ import { logSteps } from "../log/log-documents.mongo.ts";
 import { MongoLogStore } from "../log/log-store.mongo.ts";
 import { nodeSteps } from "../node/node-documents.mongo.ts";
 import { MongoNodeStore } from "../node/node-store.mongo.ts";
+import { MongoGrantStore, oauthSteps } from "../oauth/grant-store.mongo.ts";
 import { MongoVisitStore, visitSteps } from "../pages/visit-store.mongo.ts";
 import { MongoPasskeyStore, passkeySteps } from "../people/passkey-store.mongo.ts";
 import { MongoRetentionStore, retentionSteps } from "../retention/retention-store.mongo.ts";
@@ -54,6 +55,7 @@ export const mongoSteps = [
   ...artifactSteps,
   ...workflowSteps,
   ...enrolmentSteps,
+  ...oauthSteps,
   ...auditSteps,
   ...apiKeySteps,
 ];
@@ -81,6 +83,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     passkeys: new MongoPasskeyStore(store),
     oneTime: new MongoOneTimeStore(store),
     throttle: new MongoThrottleStore(store),
+    grants: new MongoGrantStore(store),
     logs: new MongoLogStore(store),
     leases: new MongoLeaseStore(store),
     schedules: new MongoScheduleStore(store),

@@ -18,6 +18,7 @@ import { jobMigrations } from "../job/job-migrations.sqlite.ts";
 import { SqliteJobStore } from "../job/job-store.sqlite.ts";
 import { logMigrations, SqliteLogStore } from "../log/log-store.sqlite.ts";
 import { nodeMigrations, SqliteNodeStore } from "../node/node-store.sqlite.ts";
+import { oauthMigrations, SqliteGrantStore } from "../oauth/grant-store.sqlite.ts";
 import { SqliteVisitStore, visitMigrations } from "../pages/visit-store.sqlite.ts";
 import { passkeyMigrations, SqlitePasskeyStore } from "../people/passkey-store.sqlite.ts";
 import type { StoreFile } from "../retention/maintenance.ts";
@@ -59,6 +60,7 @@ export const sqliteMigrations = [
   ...artifactMigrations,
   ...workflowMigrations,
   ...enrolmentMigrations,
+  ...oauthMigrations,
   ...auditMigrations,
   ...apiKeyMigrations,
 ];
@@ -84,6 +86,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     passkeys: new SqlitePasskeyStore(store),
     oneTime: new SqliteOneTimeStore(store),
     throttle: new SqliteThrottleStore(store),
+    grants: new SqliteGrantStore(store),
     logs: new SqliteLogStore(store),
     leases: new MemoryLeaseStore(),
     schedules: new SqliteScheduleStore(store),

@@ -8,6 +8,7 @@ import type { SessionLife } from "../auth/tokens.ts";
 import { type Pricing, pricingOf } from "../credit/pricing.ts";
 import { plainName, readPlace } from "../http/own-names.ts";
 import { type MailSettings, mailFile, mailOptions, mailSettings } from "../mail/settings.ts";
+import { type OAuthClientSetting, oauthClientsSetting } from "../oauth/clients.ts";
 import {
   type RetentionSettings,
   retentionFile,
@@ -190,6 +191,8 @@ export interface ServerSettings {
   signInLists: readonly string[];
   /** Comes only from the config file. */
   pricing: Pricing;
+  /** Programs besides our own that may sign people in. */
+  oauthClients: readonly OAuthClientSetting[];
   retention: RetentionSettings;
 }
 
@@ -220,6 +223,7 @@ export function serverSettings(
     publicUrls: values["public-url"] === undefined ? [] : [values["public-url"]],
     signInLists: accountLists(homeIfAny(env)),
     pricing: pricingOf(file),
+    oauthClients: file.oauthClients ?? [],
     retention: retentionSettings(values, file),
   };
 }
@@ -245,6 +249,7 @@ export const serverFile = z
     pools: poolsSetting.optional(),
     prices: pricesSetting.optional(),
     ...mailFile,
+    oauthClients: oauthClientsSetting.optional(),
     ...retentionFile,
   })
   .superRefine(({ pools = {}, prices = {} }, context) => {

@@ -10,6 +10,7 @@ import { createApp } from "../http/app.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import { Ownership } from "../http/ownership.ts";
 import type { MailSettings } from "../mail/settings.ts";
+import type { OAuthClientSetting } from "../oauth/clients.ts";
 import { DEFAULT_RETENTION, type RetentionSettings } from "../retention/settings.ts";
 import type { LocalSignIn } from "../sign-in/local-sign-in.ts";
 import { Attendance } from "../tasks/attendance.ts";
@@ -25,6 +26,7 @@ import { composeExecutions, composeJobs } from "./jobs.ts";
 import { composeLogs } from "./logs.ts";
 import { composeMembers } from "./members.ts";
 import { composeNodes } from "./nodes.ts";
+import { composeOAuth } from "./oauth.ts";
 import { composePeople } from "./people.ts";
 import { composeRetention } from "./retention.ts";
 import { composeSchedules } from "./schedules.ts";
@@ -51,6 +53,8 @@ export interface PlaneParts {
   sessionLife?: SessionLife;
   /** Agents are told to replace a key that is older; absent: never. */
   nodeKeyMaxAgeMs?: number;
+  /** Programs besides our own that may sign people in. */
+  oauthClients?: readonly OAuthClientSetting[];
   /** Epoch milliseconds. */
   now: () => number;
   /** The clocks of the machine that show whether it stood still; the real ones unless a test brings its own. */
@@ -89,6 +93,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     isReady: () => base.stores.isReady(),
     stopping: parts.stopping,
     access,
+    mounts: [features.oauth.mount],
     record: base.record,
     log,
   });
@@ -162,7 +167,14 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   });
   const retention = composeRetention(base, settings, collector.ask);
   const artifacts = await composeArtifacts(base, urls, settings.artifacts, collector.ask);
+  const endSession = identity.sessionEnder(async (sessionId) => {
+    await nodes.service.endAccess(sessionId);
+  });
+  const { tokens } = identity;
+  const oauth = composeOAuth(base, { urls, tokens, endSession, clients: parts.oauthClients });
   return {
+    oauth,
+    endSession,
     artifacts,
     audit: await composeAudit(base, settings),
     collector,
@@ -194,6 +206,7 @@ function featureTasks(base: PlaneBase, features: Features, onTimesChanged: () =>
     retention.runner,
     collector.runner,
     secrets.runner,
+    features.oauth.runner,
     features.audit.runner,
     runnerOf(clockTask(keepers, log, onTimesChanged)),
   ];
@@ -203,7 +216,7 @@ function handlersOf(features: Features) {
   const { identity, credits, executions, jobs, logs, nodes, templates, schedules, retention, secrets } =
     features;
   return {
-    ...identity.handlersWith(async (sessionId) => void (await nodes.service.endAccess(sessionId))),
+    ...identity.handlersWith(features.endSession),
     ...features.people.handlers,
     ...jobs.handlers,
     ...executions.handlers,

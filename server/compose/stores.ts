@@ -16,6 +16,7 @@ import type { JobFlowStore } from "../job/flow-store.ts";
 import type { JobStore } from "../job/job-store.ts";
 import type { LogStore } from "../log/log-store.ts";
 import type { NodeStore } from "../node/node-store.ts";
+import type { GrantStore } from "../oauth/grant-store.ts";
 import type { VisitStore } from "../pages/visit-store.ts";
 import type { PasskeyStore } from "../people/passkey-store.ts";
 import type { StoreFile } from "../retention/maintenance.ts";
@@ -44,6 +45,7 @@ export interface Stores {
   passkeys: PasskeyStore;
   oneTime: OneTimeStore;
   throttle: ThrottleStore;
+  grants: GrantStore;
   logs: LogStore;
   leases: LeaseStore;
   schedules: ScheduleStore;

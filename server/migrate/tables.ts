@@ -5,6 +5,7 @@ import { type LogDocument, logDocument, MAX_DOCUMENT_CHARS } from "../log/log-do
 import { splitPacked } from "../log/packed-lines.ts";
 import { apiKeyTables } from "./api-key-tables.ts";
 import { artifactTables } from "./artifact-tables.ts";
+import { peopleTables } from "./people-tables.ts";
 import { plain, type Row } from "./rows.ts";
 import { signInTables } from "./sign-in-tables.ts";
 import { visitTables } from "./visit-tables.ts";
@@ -58,39 +59,7 @@ export const movedTables: readonly MovedTable[] = [
     rowsPerChunk: LARGE_ROWS_PER_CHUNK,
     documents: (row) => [plain(row)],
   },
-  {
-    table: "compute_users",
-    key: ["user_id"],
-    columns: ["user_id", "name", "email", "password_hash", "password_set_at", "created_at"],
-    documents: (row) => [plain(row)],
-  },
-  {
-    table: "compute_businesses",
-    key: ["business_id"],
-    columns: ["business_id", "name", "created_at"],
-    documents: (row) => [plain(row)],
-  },
-  {
-    table: "compute_memberships",
-    key: ["business_id", "user_id"],
-    columns: ["business_id", "user_id", "role"],
-    documents: (row) => [plain(row)],
-  },
-  {
-    table: "compute_sessions",
-    key: ["session_id"],
-    columns: [
-      "session_id",
-      "user_id",
-      "business_id",
-      "generation",
-      "rotated_at",
-      "revoked_at",
-      "created_at",
-      "client_id",
-    ],
-    documents: (row) => [plain(row)],
-  },
+  ...peopleTables,
   ...signInTables,
   {
     table: "compute_used_ids",

@@ -3,8 +3,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { PersonStore } from "../auth/person-store.ts";
 import type { SessionStore } from "../auth/session-store.ts";
-import { CLI_CLIENT_ID, type Tokens } from "../auth/tokens.ts";
-import type { Bus } from "../bus/bus.ts";
+import { CLI_CLIENT_ID, type EndSession, type Tokens } from "../auth/tokens.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { isoTime } from "../http/iso-time.ts";
@@ -19,19 +18,12 @@ export interface AuthHandlerParts {
   people: PersonStore;
   tokens: Tokens;
   record: RecordAudit;
-  bus: Bus;
-  /** Called before a session ends, to remove what it gives access to. */
-  onSessionEnd(sessionId: string): Promise<void>;
+  endSession: EndSession;
   now: () => number;
 }
 
 export function authHandlers(parts: AuthHandlerParts): AuthHandlers {
-  const { sessions, people, tokens, bus, record, onSessionEnd, now } = parts;
-  const endSession = async (sessionId: string) => {
-    await onSessionEnd(sessionId);
-    await sessions.revoke(sessionId, now());
-    bus.publish("session", { sessionId });
-  };
+  const { sessions, people, tokens, record, endSession, now } = parts;
   return {
     "auth.refresh": ({ refreshToken }) => tokens.refresh(refreshToken, endSession),
     "auth.logout": async (_input, context) => {

@@ -18,6 +18,7 @@ import { clockContract } from "../contract/clock.contract.ts";
 import { controlPlaneContract } from "../contract/control-plane.contract.ts";
 import { creditStoreContract } from "../contract/credit-store.contract.ts";
 import { enrolmentStoreContract } from "../contract/enrolment-store.contract.ts";
+import { grantStoreContract } from "../contract/grant-store.contract.ts";
 import { integrityStoreContract } from "../contract/integrity-store.contract.ts";
 import { invitationStoreContract } from "../contract/invitation-store.contract.ts";
 import { jobFlowContract } from "../contract/job-flow.contract.ts";
@@ -87,6 +88,7 @@ signInStoresContract("MongoDB", openEmpty);
 personStoreContract("MongoDB", openEmpty);
 invitationStoreContract("MongoDB", openEmpty);
 visitStoreContract("MongoDB", openEmpty);
+grantStoreContract("MongoDB", () => openOne((stores) => stores.grants));
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
 sealedSecretsContract("MongoDB", async () => {
   const { close } = await openEmpty();

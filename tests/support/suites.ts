@@ -102,6 +102,14 @@ export const suites: Suite[] = [
     timeoutMs: 300_000,
   },
   {
+    name: "oauth",
+    what: "the authorization server, judged by clients that others wrote",
+    paths: ["./tests/oauth"],
+    quick: false,
+    onBinary: true,
+    timeoutMs: 300_000,
+  },
+  {
     name: "cli",
     what: "what shell scripts depend on",
     paths: ["./tests/cli"],
