@@ -4,9 +4,9 @@ import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestPlane } from "../support/plane.ts";
 import { PlayedNode } from "../support/played-node.ts";
-import { packOf } from "../support/sent-files.ts";
 import { type Caller, callersOf, statusOf } from "./callers.ts";
 import { aboutOne, inputs, type Stage } from "./inputs.ts";
+import { requestOf } from "./request.ts";
 
 /**
  * Endpoints with scenarios of their own, because their calls change the caller, or because what they name belongs to the
@@ -71,21 +71,8 @@ async function ask(id: EndpointId, endpoint: Endpoint, caller: Caller, wanted: n
     const other = await PlayedNode.register(api, mia, { labels: { only: "matrix" } });
     headers = { "x-api-key": other.as.nodeKey ?? "" };
   }
-  const { path, method, takesBytes } = endpoint;
-  const fields = new Map(Object.entries(input).map(([key, value]) => [key, String(value)]));
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_, key: string) => {
-    const value = fields.get(key) ?? "";
-    fields.delete(key);
-    return value;
-  });
-  const query = method === "GET" || takesBytes ? `?${new URLSearchParams([...fields])}` : "";
-  const body = takesBytes ? packOf("blob") : JSON.stringify(input);
-  const type = takesBytes?.type ?? "application/json";
-  const response = await api.fetch(`${filled}${query}`, {
-    method,
-    headers: { "content-type": type, ...headers },
-    ...(method !== "GET" && { body }),
-  });
+  const { path, init } = requestOf(endpoint, input);
+  const response = await api.fetch(path, { ...init, headers: { ...init.headers, ...headers } });
   const text = await response.text();
   if (response.status !== wanted) console.error(`${id} as ${caller.name}: ${text.slice(0, 300)}`);
   return response.status;
