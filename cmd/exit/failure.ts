@@ -138,7 +138,10 @@ function todoOfProblem(error: Error & ProblemLike, exitCode: number): string | u
   if (error.code === "credit_exhausted") return "See tanvrit-compute credit balance; an owner can grant more";
   if (error.code === "forbidden") {
     // Other requests are refused to everyone; their message says what to do instead.
-    return /\bowner\b/.test(error.message) ? "Ask an owner or admin of this business" : undefined;
+    const asksAlready = error.message.includes("Ask ");
+    return /\bowner\b/.test(error.message) && !asksAlready
+      ? "Ask an owner or admin of this business"
+      : undefined;
   }
   // The message says what to do, and a sign-in would not help.
   if (error.code === "quota_exceeded" || error.code === "link_expired") return undefined;

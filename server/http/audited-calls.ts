@@ -44,7 +44,7 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "jobs.cancel-matching": { event: "jobs cancelled", output: ["matched", "changed"] },
   "jobs.retry": { event: "job retried", input: ["jobId"] },
   "jobs.retry-matching": { event: "jobs retried", output: ["matched", "changed"] },
-  "jobs.delete": { event: "job deleted", input: ["jobId"] },
+  "jobs.delete": { event: "job deleted", input: ["jobIds"], when: hasDeleted },
   "jobs.delete-matching": { event: "jobs deleted", output: ["matched", "changed"] },
   "executions.list": "nothing",
   "executions.retrieve": "nothing",
@@ -143,6 +143,11 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "secrets.list": "nothing",
   "secrets.delete": { event: "secrets deleted", output: ["deleted"] },
 };
+
+function hasDeleted(output: object): boolean {
+  const { results = [] } = output as { results?: readonly { outcome: string }[] };
+  return results.some(({ outcome }) => outcome === "deleted");
+}
 
 function hasSecrets(output: object): boolean {
   const { secretEnv, secretFiles, workflowSecrets } = output as Partial<Record<string, object>>;

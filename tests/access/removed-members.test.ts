@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { headersOf, readProblem } from "../support/api.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestPlane } from "../support/plane.ts";
@@ -21,6 +22,8 @@ test("when a person is removed, their requests, open streams and nodes end", asy
     JSON.stringify({ executions: [], maxAssignments: 1, waitSeconds: 20, condition: {} }),
     node.as,
   );
+  const { key } = await api.call("api-keys.create", { name: "of anna" }, anna);
+  await api.call("jobs.list", {}, { nodeKey: key });
   const startedMs = performance.now();
   await api.call("members.remove", { user: "anna" }, ada);
   expect(await stream.text()).toContain("session_ended");
@@ -28,12 +31,26 @@ test("when a person is removed, their requests, open streams and nodes end", asy
   expect(performance.now() - startedMs).toBeLessThan(10_000);
   expect((await api.refused("jobs.list", {}, anna)).code).toBe("session_ended");
   expect((await api.refused("nodes.poll", pollOnce, node.as)).code).toBe("session_ended");
+  expect((await readProblem(await api.send("jobs.list", "{}", { nodeKey: key }))).status).toBe(401);
   // What the person has made stays.
   expect((await api.call("jobs.retrieve", { jobId }, vera)).status).toBe("QUEUED");
   expect((await api.refused("members.remove", { user: "anna" }, ada)).code).toBe("not_found");
 });
 
 const pollOnce = { executions: [], maxAssignments: 1, waitSeconds: 0, condition: {} };
+
+test("a changed role and a removal apply to the next request at every server", async () => {
+  await using other = await TestPlane.start({ stores: plane.stores, bus: new MemoryBus() });
+  const { ida } = await teamOf(plane, "acme", { ida: "member" });
+  const submit = async () => (await other.api.send("jobs.submit", JSON.stringify(JOB), ida)).status;
+  expect(await submit()).toBe(200);
+  await api.call("members.change-role", { user: "ida", role: "viewer" }, ada);
+  expect(await submit()).toBe(403);
+  await api.call("members.change-role", { user: "ida", role: "member" }, ada);
+  expect(await submit()).toBe(200);
+  await api.call("members.remove", { user: "ida" }, ada);
+  expect(await submit()).toBe(401);
+});
 
 test("a schedule whose maker may no longer run jobs is paused, and says why", async () => {
   const { bert } = await teamOf(plane, "acme", { bert: "member" });
