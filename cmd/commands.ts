@@ -96,6 +96,11 @@ export const commands: readonly CommandEntry[] = [
   },
   { path: "auth logout", summary: "Sign out of a workspace", load: () => import("./auth/logout.ts") },
   {
+    path: "auth open",
+    summary: "Open a browser that is signed in, on the server's own machine",
+    load: () => import("./auth/open.ts"),
+  },
+  {
     path: "auth status",
     summary: "Show who is signed in, and where",
     load: () => import("./auth/status.ts"),

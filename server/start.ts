@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { fileLimits } from "../shared/files/file-limits.ts";
 import type { Logger } from "../shared/logger.ts";
 import { openPrivateDirectory } from "../shared/private-directory.ts";
+import { isLoopback } from "../shared/url.ts";
 import { inTime } from "../shared/wait.ts";
 import { openBus } from "./bus/open.ts";
 import { openBlobs } from "./compose/open-blobs.ts";
@@ -22,6 +23,8 @@ export interface RunningServer {
   listensAt: string;
   /** The fingerprint of its certificate's key; undefined: it speaks plain HTTP. */
   fingerprint: string | undefined;
+  /** The page that makes the first owner; undefined if there is one, or if only this machine reaches the server. */
+  setupUrl: string | undefined;
   /** Accepts no more requests, ends every wait, flushes pending writes and closes the store. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -88,6 +91,8 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
   if (source && certificate) {
     void watchCertificate({ source, current: certificate, onNew, now, log, signal: stopping.signal });
   }
+  const isReachable = !isLoopback(plainName(settings.host)) || settings.publicUrls.length > 0;
+  const setupUrl = isReachable ? await plane.setupUrl() : undefined;
   for (const task of plane.tasks) task.start();
   const opened = opening.move();
   const stop = async () => {
@@ -102,6 +107,7 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
     url: urls.all[0] ?? settings.host,
     listensAt: urlOf(certificate ? "https" : "http", plainName(settings.host), port),
     fingerprint: certificate?.pin.fingerprint,
+    setupUrl,
     stop: () => {
       stopped ??= stop();
       return stopped;

@@ -1,8 +1,10 @@
 import { join } from "node:path";
+import type { z } from "zod";
 import { ComputeError } from "../../sdk/errors.ts";
 import { seeCertificate } from "../../sdk/see-certificate.ts";
 import type { TokenSet } from "../../shared/auth.ts";
 import { type Env, homeIfAny } from "../../shared/config/home.ts";
+import type { ErrorCode } from "../../shared/errors.ts";
 import type { ServerPin } from "../../shared/server-pin.ts";
 import {
   accountLists,
@@ -26,22 +28,32 @@ export async function signInHere(
   env: Env,
   wanted: { url: string | undefined; dataDir: string | undefined; business: string; user: () => string },
 ): Promise<(SignIn & { tokens: TokenSet }) | undefined> {
-  const { dataDir, business, user } = wanted;
+  const { business, user } = wanted;
+  const request = (url: string): LocalRequest => ({ url, business, user: user() });
+  const answer = await askHere(env, wanted, request, localAnswer);
+  if (!answer) return undefined;
+  const { url, serverKey, pin, tokens } = answer;
+  return { way: "same machine", url, serverKey, pin: pin && (await pinAt(url, pin)), tokens };
+}
+
+/**
+ * Asks a server of this account on this machine. Without a URL, it is the server of the data directory. undefined: no server
+ * of this account is at the URL. Throws CliError or ComputeError if it refuses, or must not be looked for elsewhere.
+ */
+export async function askHere<Answer extends { ok: true } | { ok: false; code: ErrorCode; why: string }>(
+  env: Env,
+  wanted: { url: string | undefined; dataDir: string | undefined },
+  request: (url: string) => object,
+  schema: z.ZodType<Answer>,
+): Promise<Extract<Answer, { ok: true }> | undefined> {
+  const { dataDir } = wanted;
   const place = dataDir === undefined ? ownPlace(env) : placeOf(dataDir);
   const found = place.lists.flatMap((list) => listedServers(list, place.owner)).map(({ server }) => server);
   const url = wanted.url ?? found[0]?.urls[0];
   if (url === undefined) throw nothingIn(dataDir);
   for (const server of found.filter((one) => isAt(one, url))) {
-    const answer = await ask(
-      server.socket,
-      { url, business, user: user() } satisfies LocalRequest,
-      place.owner,
-      localAnswer,
-    );
-    if (answer?.ok) {
-      const { url, serverKey, pin, tokens } = answer;
-      return { way: "same machine", url, serverKey, pin: pin && (await pinAt(url, pin)), tokens };
-    }
+    const answer = await ask(server.socket, request(url), place.owner, schema);
+    if (answer?.ok) return answer as Extract<Answer, { ok: true }>;
     if (answer) throw new ComputeError(answer.code, answer.why);
   }
   if (dataDir !== undefined) throw nothingIn(dataDir);

@@ -14,7 +14,6 @@ import { openCredentialStore } from "../credentials/open.ts";
 import { inSessionTurn } from "../credentials/session-turn.ts";
 import { type CredentialStore, CredentialStoreError, type StoredSession } from "../credentials/store.ts";
 import { CliError } from "../exit/failure.ts";
-import { systemUserName } from "../input/user-name.ts";
 import type { Output } from "../output/output.ts";
 import {
   chooseWorkspace,
@@ -26,6 +25,7 @@ import {
   type Workspace,
 } from "../workspace/workspaces.ts";
 import { signInHere } from "./local-server.ts";
+import { localUserName } from "./local-user-name.ts";
 import type { SignIn } from "./sign-in.ts";
 
 const DEFAULT_BUSINESS = "local";
@@ -240,15 +240,4 @@ async function removeOld(
       `tanvrit-compute: the tokens of the previous sign-in may still be in ${old.place}: ${error.message}.`,
     );
   }
-}
-
-/** The system's name for this user; characters that an account name may not have are replaced. */
-function localUserName(): string {
-  const name = systemUserName()
-    .replace(/[^A-Za-z0-9._@-]/g, "-")
-    .slice(0, 64);
-  if (accountName.safeParse(name).success) return name;
-  throw new CliError("usage", `your name on this machine (${name}) cannot be used`, {
-    todo: "Give a name with --user",
-  });
 }

@@ -63,6 +63,7 @@ export const command = defineCommand({
       `tanvrit-compute server listening on ${placesOf(settings, server)}data in ${placeOf(settings)}${filesOf(settings)})`,
     );
     for (const line of aboutTls(settings, server)) note(line);
+    if (server.setupUrl !== undefined) note(setupLine(server.setupUrl));
     await aborted(stop);
     note("tanvrit-compute server stopping");
     const late = Bun.sleep(STOP_LIMIT_MS).then(() => {
@@ -93,6 +94,10 @@ function aboutTls({ tls, host }: ServerSettings, { fingerprint }: RunningServer)
   return [
     `it has a certificate of its own, which no authority signed: compare its fingerprint at the first sign-in from another machine\nfingerprint ${fingerprint}`,
   ];
+}
+
+function setupLine(url: string): string {
+  return `nobody can sign in from another machine yet: make the first owner at ${url} (valid once, for a day)`;
 }
 
 function placesOf({ host }: ServerSettings, { listensAt, url }: RunningServer): string {

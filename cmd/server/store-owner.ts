@@ -7,7 +7,7 @@ import type { Env } from "../../shared/config/home.ts";
 import { defineOptions, resolveOptions } from "../../shared/config/options.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { listedServers, maintenanceAnswer } from "../../shared/sockets/local-server.ts";
-import type { MaintenanceRequest } from "../../shared/sockets/maintenance.ts";
+import type { StoreRequest } from "../../shared/sockets/maintenance.ts";
 import { ask, placeOf } from "../connection/local-socket.ts";
 import { CliError } from "../exit/failure.ts";
 import { badStoreUrl } from "./bad-store-url.ts";
@@ -66,7 +66,7 @@ export function refuseWithoutStore({ store, dataDir }: Pick<ServerSettings, "sto
  */
 export async function askServerOf<Result>(
   dataDir: string,
-  request: MaintenanceRequest,
+  request: StoreRequest,
   schema: z.ZodType<Result>,
 ): Promise<Result | undefined> {
   const { lists, owner } = placeOf(dataDir);
@@ -81,7 +81,7 @@ export async function askServerOf<Result>(
 /** Asks the server of an embedded store, or does the work here if no server runs. */
 export async function maintain<Result>(
   settings: ServerSettings,
-  request: MaintenanceRequest,
+  request: StoreRequest,
   schema: z.ZodType<Result>,
 ): Promise<Result> {
   if (settings.store === "sqlite") {

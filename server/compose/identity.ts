@@ -9,9 +9,11 @@ import { ServerKey } from "../auth/server-key.ts";
 import { type EndSession, type SessionLife, Tokens } from "../auth/tokens.ts";
 import { EnrolmentService } from "../enrolment/enrolment-service.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
+import { OneTimeLinks } from "../pages/links.ts";
 import { Maintenance, type MaintenanceParts } from "../retention/maintenance.ts";
 import { resealAll } from "../secret/reseal.ts";
 import { Authenticator } from "../sign-in/authenticator.ts";
+import { browserLink } from "../sign-in/browser-link.ts";
 import { authHandlers } from "../sign-in/handlers.ts";
 import { identityHandlers } from "../sign-in/identity-handlers.ts";
 import { LocalSignIn } from "../sign-in/local-sign-in.ts";
@@ -47,6 +49,7 @@ export async function composeIdentity(
   });
   const tokens = await Tokens.open(sessions, now, sessionLife, () => urls.publicUrl ?? urls.all[0]);
   const serverKey = await ServerKey.open(sessions);
+  const links = new OneTimeLinks({ visits: stores.visits, now });
   const reseal = () => resealAll(stores);
   const maintenance = new Maintenance({
     retention,
@@ -61,7 +64,10 @@ export async function composeIdentity(
     tokens,
     urls,
     serverKey: serverKey.publicKey,
-    maintain: (request) => maintenance.answer(request),
+    maintain: (request) =>
+      request.maintain === "browser-link"
+        ? browserLink({ sessions, links, urls, record, now }, request)
+        : maintenance.answer(request),
     record,
     log,
     now,

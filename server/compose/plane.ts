@@ -1,7 +1,7 @@
 import type { RecordAudit } from "../../shared/audit.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { Clocks } from "../../shared/standstill.ts";
-import type { SessionLife } from "../auth/tokens.ts";
+import { DEFAULT_SESSION_LIFE, type SessionLife } from "../auth/tokens.ts";
 import type { BlobStore } from "../blob/blob-store.ts";
 import type { Bus } from "../bus/bus.ts";
 import { NOTHING_HOSTED, type Pricing } from "../credit/pricing.ts";
@@ -27,6 +27,7 @@ import { composeLogs } from "./logs.ts";
 import { composeMembers } from "./members.ts";
 import { composeNodes } from "./nodes.ts";
 import { composeOAuth } from "./oauth.ts";
+import { composePages } from "./pages.ts";
 import { composePeople } from "./people.ts";
 import { composeRetention } from "./retention.ts";
 import { composeSchedules } from "./schedules.ts";
@@ -69,6 +70,8 @@ export interface Plane {
   tasks: TaskRunner[];
   /** Start it as soon as the URLs are known. */
   localSignIn: LocalSignIn;
+  /** The URL of a page that makes the first owner; undefined if somebody can sign in from elsewhere already. */
+  setupUrl(): Promise<string | undefined>;
   /** Ends every wait, and waits for jobs that are just being handed out. The caller stops the tasks. */
   close(): Promise<void>;
 }
@@ -93,7 +96,8 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     isReady: () => base.stores.isReady(),
     stopping: parts.stopping,
     access,
-    mounts: [features.oauth.mount],
+    mounts: [features.oauth.mount, features.pages.mount],
+    isPage: features.pages.isPage,
     record: base.record,
     log,
   });
@@ -107,7 +111,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     features.collector.close();
     await Promise.all([handedOut, features.people.close()]);
   };
-  return { app, tasks, localSignIn: identity.localSignIn, close };
+  return { app, tasks, localSignIn: identity.localSignIn, setupUrl: features.pages.setupUrl, close };
 }
 
 async function baseOf({ stores, blobs, bus, log, now, clocks }: PlaneParts): Promise<PlaneBase> {
@@ -172,7 +176,16 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   });
   const { tokens } = identity;
   const oauth = composeOAuth(base, { urls, tokens, endSession, clients: parts.oauthClients });
+  const pages = await composePages(base, {
+    urls,
+    life: sessionLife ?? DEFAULT_SESSION_LIFE,
+    methods: people.methods,
+    settings: people.settings,
+    authorizations: oauth.authorizations,
+    devices: oauth.devices,
+  });
   return {
+    pages,
     oauth,
     endSession,
     artifacts,
@@ -207,6 +220,7 @@ function featureTasks(base: PlaneBase, features: Features, onTimesChanged: () =>
     collector.runner,
     secrets.runner,
     features.oauth.runner,
+    features.pages.runner,
     features.audit.runner,
     runnerOf(clockTask(keepers, log, onTimesChanged)),
   ];

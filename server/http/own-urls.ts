@@ -1,5 +1,5 @@
 import { isIP, isIPv4 } from "node:net";
-import { networkInterfaces } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
 import type { ServerPin } from "../../shared/server-pin.ts";
 import { isLoopback, isLoopbackUrl } from "../../shared/url.ts";
 
@@ -45,6 +45,14 @@ export class OwnUrls {
   /** The URL to give to others, if it is known. */
   get publicUrl(): string | undefined {
     return this.publicUrls[0];
+  }
+
+  /** A URL at which other machines reach the server, as far as it knows. */
+  get forOthers(): string {
+    const { address, port } = this.listening ?? { address: this.host, port: 0 };
+    const isEverywhere = address === ANY || address === ANY_IPV4;
+    if (this.publicUrl !== undefined) return this.publicUrl;
+    return isEverywhere ? `${this.scheme}://${hostname()}:${port}` : (this.all[0] ?? this.host);
   }
 
   /** The origin under which the browser knows this server: through a proxy, that of the public URL. */

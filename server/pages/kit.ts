@@ -1,7 +1,6 @@
 import { html } from "hono/html";
 import type { AuditEvent, RecordAudit } from "../../shared/audit.ts";
 import { ComputeError } from "../../shared/errors.ts";
-import { limits } from "../../shared/limits.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { PersonRecord, PersonStore } from "../auth/person-store.ts";
 import type { App } from "../http/app.ts";
@@ -15,6 +14,7 @@ import { fromOf, type PageContext, type SignedIn, type Visit, type Visits } from
 type Answer = Response | Promise<Response>;
 type Fields = URLSearchParams;
 
+/** A form may carry the whole request of a program. */
 const MAX_FORM_BYTES = 16 * 1024;
 const FORM_TYPE = "application/x-www-form-urlencoded";
 
@@ -133,9 +133,7 @@ export class PageKit {
 
   private read(c: PageContext, visit: Visit) {
     refuseEncoding(c.req.raw.headers);
-    const owner = visit.session?.userId;
-    const maxBytes = owner === undefined ? limits.maxAnonymousBodyBytes : MAX_FORM_BYTES;
-    return this.parts.bodies.read(c.req.raw, { owner, maxBytes });
+    return this.parts.bodies.read(c.req.raw, { owner: visit.session?.userId, maxBytes: MAX_FORM_BYTES });
   }
 
   private async guard(c: PageContext, answer: () => Answer): Promise<Response> {

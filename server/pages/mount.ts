@@ -23,7 +23,8 @@ export interface PagesParts {
   people: PersonStore;
   methods: SignInMethods;
   settings: SignInSettings;
-  invitations: Invitations;
+  /** Absent: nobody is invited. */
+  invitations?: Invitations;
   authorizations: Authorizations;
   devices: Devices;
   /** Signs the tokens of forms; all servers of a store share it. */
@@ -54,7 +55,7 @@ export function pagesMount(parts: PagesParts): Mount {
     mountAuthorize({ ...parts, kit });
     mountDevice({ ...parts, kit });
     mountAccount({ ...parts, kit });
-    mountInvitation({ ...parts, kit });
+    if (parts.invitations) mountInvitation({ ...parts, invitations: parts.invitations, kit });
     mountLinks({ ...parts, kit });
   };
 }

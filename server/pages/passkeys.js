@@ -1,8 +1,11 @@
 // Runs in the browser. Passkeys need a script; everything else on the pages works without one.
 const say = document.querySelector("#passkey-says");
 
-for (const button of document.querySelectorAll("button[data-passkey]")) {
-  if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) continue;
+// A passkey belongs to a name, and browsers take no address for one.
+const hasName = !/^\[|^[\d.]+$/.test(location.hostname);
+const canUse = hasName && window.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined;
+
+for (const button of canUse ? document.querySelectorAll("button[data-passkey]") : []) {
   button.hidden = false;
   button.addEventListener("click", async () => {
     button.disabled = true;

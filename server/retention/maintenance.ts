@@ -1,8 +1,8 @@
 import { ComputeError } from "../../shared/errors.ts";
 import type {
-  MaintenanceRequest,
   PruneAnswer,
   ResealAnswer,
+  StoreRequest,
   UsageAnswer,
 } from "../../shared/sockets/maintenance.ts";
 import { deleteEnded } from "./delete-ended.ts";
@@ -40,7 +40,7 @@ const PER_ANSWER = 500;
 export class Maintenance {
   constructor(private readonly parts: MaintenanceParts) {}
 
-  async answer(request: MaintenanceRequest): Promise<UsageAnswer | PruneAnswer | ResealAnswer | object> {
+  async answer(request: StoreRequest): Promise<UsageAnswer | PruneAnswer | ResealAnswer | object> {
     switch (request.maintain) {
       case "usage":
         return { ...(await this.parts.retention.usage()), ...(await this.parts.filesUsage()) };

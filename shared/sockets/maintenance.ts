@@ -1,4 +1,15 @@
 import { z } from "zod";
+import { accountName } from "../auth.ts";
+
+/** Make a link that signs a browser in as this person. */
+const browserLinkRequest = z.strictObject({
+  maintain: z.literal("browser-link"),
+  /** The server's URL as the person gave it. */
+  url: z.url(),
+  business: accountName,
+  user: accountName,
+});
+export type BrowserLinkRequest = z.infer<typeof browserLinkRequest>;
 
 /** Requests of commands of the server's own account over its socket, other than the sign-in. */
 export const maintenanceRequest = z.discriminatedUnion("maintain", [
@@ -19,8 +30,18 @@ export const maintenanceRequest = z.discriminatedUnion("maintain", [
   z.strictObject({ maintain: z.literal("release") }),
   /** Read the key file again, and encrypt with its sealing key everything that is encrypted with a key of that file. */
   z.strictObject({ maintain: z.literal("reseal") }),
+  browserLinkRequest,
 ]);
 export type MaintenanceRequest = z.infer<typeof maintenanceRequest>;
+
+/** A request that concerns the data. */
+export type StoreRequest = Exclude<MaintenanceRequest, BrowserLinkRequest>;
+
+export const browserLinkAnswer = z.object({
+  /** Valid once, for a minute. */
+  url: z.url(),
+});
+export type BrowserLinkAnswer = z.infer<typeof browserLinkAnswer>;
 
 export const usageAnswer = z.object({
   jobs: z.int(),

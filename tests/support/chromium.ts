@@ -79,7 +79,7 @@ export class Window implements AsyncDisposable {
   /** The text of the page, once this is in it. */
   async shows(text: string | RegExp): Promise<string> {
     await this.page.getByText(text).first().waitFor();
-    return this.page.locator("body").innerText();
+    return (await this.page.locator("body").textContent()) ?? "";
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,3 +1,4 @@
+import { missingChromium } from "./chromium.ts";
 import { missingDocker } from "./docker.ts";
 import { missingKeychain } from "./keychain.ts";
 import { missingMongod } from "./mongod.ts";
@@ -124,6 +125,15 @@ export const suites: Suite[] = [
     quick: false,
     timeoutMs: 180_000,
     missing: missingKeychain,
+  },
+  {
+    name: "browser",
+    what: "the server's pages in a real Chromium, and the sign-ins of the command line through them",
+    paths: ["./tests/browser"],
+    quick: false,
+    onBinary: true,
+    timeoutMs: 300_000,
+    missing: missingChromium,
   },
   {
     name: "e2e",
