@@ -5,6 +5,7 @@ import { visitExpiryTask } from "../pages/expiry-task.ts";
 import { OneTimeLinks } from "../pages/links.ts";
 import { isPage, pagesMount } from "../pages/mount.ts";
 import type { Invitations, SignInMethods, SignInSettings } from "../people/contract.ts";
+import type { Throttle } from "../throttle/throttle.ts";
 import type { PlaneBase } from "./base.ts";
 
 export interface PageParts {
@@ -16,6 +17,7 @@ export interface PageParts {
   invitations?: Invitations;
   authorizations: Authorizations;
   devices: Devices;
+  throttle: Throttle;
 }
 
 /** The pages for people, and the links that lead to them. */

@@ -183,6 +183,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
     settings: people.settings,
     authorizations: oauth.authorizations,
     devices: oauth.devices,
+    throttle: people.throttle,
   });
   return {
     pages,

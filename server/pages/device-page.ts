@@ -2,25 +2,36 @@ import { html } from "hono/html";
 import { ComputeError } from "../../shared/errors.ts";
 import type { PersonStore } from "../auth/person-store.ts";
 import { type Devices, oauthPaths, type WaitingDevice } from "../oauth/contract.ts";
+import type { Throttle } from "../throttle/throttle.ts";
 import { businessesOf, businessField, granteeOf } from "./choose-business.ts";
 import type { PageKit } from "./kit.ts";
 import { showPage } from "./layout.ts";
-import type { PageContext, SignedIn } from "./visits.ts";
+import { fromOf, type PageContext, type SignedIn } from "./visits.ts";
 
 export interface DeviceParts {
   kit: PageKit;
   people: PersonStore;
   devices: Devices;
+  throttle: Throttle;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 /** `/device`: a person types the code that a device shows, sees who asks, and lets it in (RFC 8628 §3.3). */
-export function mountDevice({ kit, people, devices, now }: DeviceParts): void {
+export function mountDevice({ kit, people, devices, throttle, now }: DeviceParts): void {
+  /** Nobody may try many codes. */
+  const find = async (c: PageContext, { person: { userId } }: SignedIn, code: string) => {
+    const { address } = fromOf(c);
+    const tried = await throttle.begin({ what: "user-code", account: userId, address });
+    const device = await devices.find(code);
+    if (device) await tried.succeeded();
+    return device;
+  };
+
   kit.getSignedIn(oauthPaths.device, async (c, visit) => {
     const given = c.req.query("user_code")?.trim();
     if (given === undefined || given === "") return showTyping(c, given);
-    const device = await devices.find(given);
+    const device = await find(c, visit, given);
     if (!device) return showTyping(c, given, UNKNOWN);
     return showDevice(c, device, visit);
   });
@@ -49,7 +60,7 @@ ${businessField(memberships)}
   kit.postSignedIn(oauthPaths.device, async (c, visit, fields) => {
     const code = fields.get("user_code") ?? "";
     const isAllowed = fields.get("answer") === "allow";
-    const device = await devices.find(code);
+    const device = await find(c, visit, code);
     const of = { client: device?.clientName, device: device?.from };
     if (!isAllowed) {
       if (await devices.deny(code)) await kit.record(c, visit.person, { event: "device refused", of });

@@ -7,6 +7,7 @@ import { Bodies } from "../http/bodies.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import { type Authorizations, type Devices, oauthPaths } from "../oauth/contract.ts";
 import type { Invitations, SignInMethods, SignInSettings } from "../people/contract.ts";
+import type { Throttle } from "../throttle/throttle.ts";
 import { mountAccount } from "./account-page.ts";
 import { mountAssets } from "./assets.ts";
 import { mountAuthorize } from "./authorize-page.ts";
@@ -27,6 +28,7 @@ export interface PagesParts {
   invitations?: Invitations;
   authorizations: Authorizations;
   devices: Devices;
+  throttle: Throttle;
   /** Signs the tokens of forms; all servers of a store share it. */
   formKey: Uint8Array;
   /** How long a browser stays signed in. */

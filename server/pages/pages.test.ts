@@ -1,183 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { Hono } from "hono";
-import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
-import type { PersonRecord } from "../auth/person-store.ts";
-import { DEFAULT_SESSION_LIFE } from "../auth/tokens.ts";
-import { openSqliteStores } from "../compose/open-sqlite.ts";
-import type { Stores } from "../compose/stores.ts";
-import type { App } from "../http/app.ts";
-import type { AuthorizationRequest, WaitingDevice } from "../oauth/contract.ts";
-import { RedirectedError } from "../oauth/contract.ts";
-import { isPage, pagesMount } from "./mount.ts";
+import {
+  emptyPagesWorld,
+  formOf,
+  now,
+  PASSWORD,
+  PagesBrowser,
+  PagesWorld,
+  REDIRECT,
+} from "../../tests/support/pages-world.ts";
+import { isPage } from "./mount.ts";
 import { hashOf } from "./visits.ts";
 
-const ORIGIN = "https://compute.example.org";
-const PASSWORD = "correct horse";
-const REDIRECT = "http://127.0.0.1:4711/callback";
-const now = Date.now;
-
-/** The pages on a real store. The other slices' parts are played. */
-class World {
-  readonly stores: Stores = openSqliteStores(":memory:");
-  readonly app: App = new Hono();
-  readonly granted: unknown[] = [];
-  origin = ORIGIN;
-  device: WaitingDevice | undefined = {
-    userCode: "BCDF-GHJK",
-    clientName: "tanvrit-compute",
-    from: "192.0.2.7",
-    agent: "<script>alert(1)</script>",
-    createdAtMs: now(),
-    expiresAtMs: now() + 60_000,
-  };
-  anna!: PersonRecord;
-
-  static async open(): Promise<World> {
-    const world = new World();
-    world.anna = await world.person("anna");
-    pagesMount(world.parts())(world.app);
-    return world;
-  }
-
-  async person(userName: string): Promise<PersonRecord> {
-    const userId = newId("usr");
-    const email = `${userName}@example.org`;
-    await this.stores.people.create({ userId, userName, email, passwordHash: PASSWORD, nowMs: now() });
-    const { businessId } = await this.stores.people.business("shop", now());
-    await this.stores.people.join(businessId, userId, "owner", now());
-    const person = await this.stores.people.find(userId);
-    if (!person) throw new Error("missing");
-    return person;
-  }
-
-  parts(): Parameters<typeof pagesMount>[0] {
-    const refuse = () => new ComputeError("unauthenticated", "Wrong email or password.");
-    const { people, visits } = this.stores;
-    const byPassword = async (email: string, password: string) => {
-      const person = await people.findByEmail(email);
-      if (person?.passwordHash !== password) throw refuse();
-      return person;
-    };
-    return {
-      visits,
-      people,
-      methods: {
-        hasMail: true,
-        byPassword,
-        requestCode: async () => undefined,
-        byCode: (email, code) => byPassword(email, code === "123456" ? PASSWORD : ""),
-        passkeyChallenge: async () => ({ challengeId: "c1", options: {} }),
-        byPasskey: async () => this.anna,
-      },
-      settings: {
-        signUp: async ({ userName, email, password = "" }) => {
-          if (password.length < 8) throw new ComputeError("invalid_request", "The password is too short.");
-          const facts = { userId: newId("usr"), userName, email: email.toLowerCase() };
-          const outcome = await people.create({ ...facts, passwordHash: password, nowMs: now() });
-          if (outcome !== "created") throw new ComputeError("conflict", `Taken: ${outcome}.`);
-          return { ...facts, passwordHash: password, createdAtMs: now() };
-        },
-        anyoneCanSignIn: () => people.anyoneHasPassword(),
-        account: async () => ({ person: this.anna, passkeys: [] }),
-        setEmail: async (userId, _current, email) => void (await people.setEmail(userId, email)),
-        setPassword: async (userId, current, next) => {
-          const person = await people.find(userId);
-          if (person?.passwordHash !== current) throw refuse();
-          await people.setPassword(userId, next, now());
-        },
-        passkeyOptions: async () => ({ challengeId: "c1", options: {} }),
-        addPasskey: async () => undefined,
-        passkeys: async () => [],
-        removePasskey: async () => true,
-      },
-      invitations: {
-        find: async (token) =>
-          token === "good"
-            ? { businessName: "lab", role: "viewer", email: undefined, invitedBy: "anna" }
-            : undefined,
-        accept: async (_token, userId) => this.granted.push(userId) > 0,
-      },
-      authorizations: {
-        read: (query) => {
-          if (query.get("client_id") !== "known")
-            throw new ComputeError("invalid_request", "Unknown client.");
-          if (query.get("code_challenge") === null) throw new RedirectedError(new URL(`${REDIRECT}?error=x`));
-          return {
-            client: { clientId: "known", name: "Known", accepts: () => true },
-            redirectUri: REDIRECT,
-            codeChallenge: "",
-            scope: [],
-            state: undefined,
-            nonce: undefined,
-            prompt: query.get("prompt")?.split(" ") ?? [],
-          } satisfies AuthorizationRequest;
-        },
-        allow: async (_request, by) => {
-          this.granted.push(by);
-          return new URL(`${REDIRECT}?code=1`);
-        },
-        deny: (_request, _origin, error = "access_denied") => new URL(`${REDIRECT}?error=${error}`),
-      },
-      devices: {
-        find: async (code) => (code.toUpperCase() === this.device?.userCode ? this.device : undefined),
-        allow: async (_code, by) => this.granted.push(by) > 0,
-        deny: async () => true,
-      },
-      formKey: new Uint8Array(32).fill(7),
-      life: DEFAULT_SESSION_LIFE,
-      urls: { originOf: () => this.origin, isOwnOrigin: (origin) => origin === this.origin },
-      record: async () => undefined,
-      log: { info: () => undefined, warn: () => undefined, error: console.error },
-      now,
-    };
-  }
-}
-
-/** A browser: keeps the cookie, and sends the hidden fields of a form. */
-class Browser {
-  cookie = "";
-  setCookie = "";
-
-  constructor(private readonly world: World) {}
-
-  async get(path: string): Promise<Response> {
-    return this.keep(await this.world.app.request(`${ORIGIN}${path}`, { headers: { cookie: this.cookie } }));
-  }
-
-  async post(path: string, fields: Record<string, string>, headers = {}): Promise<Response> {
-    const body = new URLSearchParams(fields);
-    const request = { method: "POST", body, headers: { cookie: this.cookie, origin: ORIGIN, ...headers } };
-    return this.keep(await this.world.app.request(`${ORIGIN}${path}`, request));
-  }
-
-  /** Fills in the form on a page. */
-  async submit(page: string, path: string, fields: Record<string, string>): Promise<Response> {
-    const form = formOf(await (await this.get(page)).text());
-    return this.post(path, { form, ...fields });
-  }
-
-  async signIn(next = "/account"): Promise<Response> {
-    const fields = { email: "anna@example.org", password: PASSWORD, way: "password", next };
-    return this.submit("/sign-in", "/sign-in", fields);
-  }
-
-  private keep(response: Response): Response {
-    for (const set of response.headers.getSetCookie()) {
-      this.setCookie = set;
-      this.cookie = set.split(";", 1)[0] ?? "";
-    }
-    return response;
-  }
-}
-
-function formOf(page: string): string {
-  return /name="form" value="([^"]+)"/.exec(page)?.[1] ?? "";
-}
-
-let world: World;
+let world: PagesWorld;
 beforeAll(async () => {
-  world = await World.open();
+  world = await PagesWorld.open();
 });
 afterAll(() => world.stores.close());
 
@@ -185,7 +22,7 @@ const AUTHORIZE = "/oauth/authorize?client_id=known&code_challenge=x";
 
 describe("a sign-in", () => {
   test("gives the browser a new secret, in a cookie for this host that no script can read", async () => {
-    const browser = new Browser(world);
+    const browser = new PagesBrowser(world);
     await browser.get("/sign-in");
     const before = browser.setCookie;
     const answer = await browser.signIn();
@@ -198,7 +35,7 @@ describe("a sign-in", () => {
   });
 
   test("with wrong words shows the form again with the address, and signs nobody in", async () => {
-    const browser = new Browser(world);
+    const browser = new PagesBrowser(world);
     const fields = { email: "anna@example.org", password: "wrong", way: "password" };
     const answer = await browser.submit("/sign-in", "/sign-in", fields);
     expect(answer.status).toBe(401);
@@ -221,12 +58,12 @@ describe("a sign-in", () => {
       "": "/account",
     };
     for (const [next, place] of Object.entries(places)) {
-      expect((await new Browser(world).signIn(next)).headers.get("location")).toBe(place);
+      expect((await new PagesBrowser(world).signIn(next)).headers.get("location")).toBe(place);
     }
   });
 
   test("by a code from a mail says the same to everybody", async () => {
-    const browser = new Browser(world);
+    const browser = new PagesBrowser(world);
     const known = await browser.submit("/sign-in", "/sign-in", { email: "anna@example.org", way: "code" });
     const unknown = await browser.submit("/sign-in", "/sign-in", {
       email: "nobody@example.org",
@@ -239,7 +76,7 @@ describe("a sign-in", () => {
   });
 
   test("ends with the sign-out, also for somebody who kept the cookie", async () => {
-    const [browser, thief] = [new Browser(world), new Browser(world)];
+    const [browser, thief] = [new PagesBrowser(world), new PagesBrowser(world)];
     await browser.signIn();
     thief.cookie = browser.cookie;
     expect((await thief.get("/account")).status).toBe(200);
@@ -250,7 +87,7 @@ describe("a sign-in", () => {
 });
 
 test("a form is taken only from the browser that it was made for, and from a page of this server", async () => {
-  const [anna, other] = [new Browser(world), new Browser(world)];
+  const [anna, other] = [new PagesBrowser(world), new PagesBrowser(world)];
   await anna.signIn();
   const theirs = formOf(await (await other.get("/sign-in")).text());
   for (const form of ["", "x", theirs]) {
@@ -265,7 +102,7 @@ test("a form is taken only from the browser that it was made for, and from a pag
 });
 
 test("a new password signs the other browsers out, and asks for the current one", async () => {
-  const [here, there] = [new Browser(world), new Browser(world)];
+  const [here, there] = [new PagesBrowser(world), new PagesBrowser(world)];
   await here.signIn();
   await there.signIn();
   const wrong = await here.submit("/account", "/account/password", {
@@ -282,7 +119,7 @@ test("a new password signs the other browsers out, and asks for the current one"
 
 describe("a program", () => {
   test("that is wrong is refused before anybody signs in for it", async () => {
-    const browser = new Browser(world);
+    const browser = new PagesBrowser(world);
     expect((await browser.get("/oauth/authorize?client_id=other")).status).toBe(400);
     const back = await browser.get("/oauth/authorize?client_id=known");
     expect(back.headers.get("location")).toBe(`${REDIRECT}?error=x`);
@@ -293,7 +130,7 @@ describe("a program", () => {
   });
 
   test("is let in by a person in a business of theirs; the policy lets the form lead to it", async () => {
-    const browser = new Browser(world);
+    const browser = new PagesBrowser(world);
     await browser.signIn();
     const page = await browser.get(AUTHORIZE);
     expect(page.headers.get("content-security-policy")).toContain(
@@ -312,7 +149,7 @@ describe("a program", () => {
 });
 
 test("a device is let in by its code, and what it says of itself is only text", async () => {
-  const browser = new Browser(world);
+  const browser = new PagesBrowser(world);
   expect((await browser.get("/device?user_code=bcdf-ghjk")).status).toBe(303);
   await browser.signIn();
   expect((await browser.get("/device?user_code=XXXX-XXXX")).status).toBe(404);
@@ -325,8 +162,17 @@ test("a device is let in by its code, and what it says of itself is only text", 
   expect(await (await browser.post("/device", fields)).text()).toContain("is signed in");
 });
 
+test("somebody who tries many codes of devices has to wait", async () => {
+  const browser = new PagesBrowser(world);
+  await browser.signIn();
+  const tries = async () => (await browser.get("/device?user_code=XXXX-XXXX")).status;
+  let status = 0;
+  for (let i = 0; i < 50 && status !== 429; i++) status = await tries();
+  expect(status).toBe(429);
+});
+
 test("the first owner is made by a link that is valid once, and that a mistake does not use up", async () => {
-  await using fresh = freshServer();
+  await using fresh = emptyPagesWorld();
   const expiresAtMs = now() + 60_000;
   await fresh.stores.visits.makeLink({
     tokenHash: hashOf("t"),
@@ -334,7 +180,7 @@ test("the first owner is made by a link that is valid once, and that a mistake d
     userId: undefined,
     expiresAtMs,
   });
-  const browser = new Browser(fresh);
+  const browser = new PagesBrowser(fresh);
   const fields = { user: "anna", email: "Anna@Example.org", password: "correct horse", business: "shop" };
   expect((await browser.get("/open/t")).status).toBe(404);
   const weak = await browser.submit("/setup/t", "/setup/t", { ...fields, password: "short" });
@@ -349,7 +195,7 @@ test("a link for one's own browser is valid once, and only after a press of its 
   const expiresAtMs = now() + 60_000;
   const { userId } = world.anna;
   await world.stores.visits.makeLink({ tokenHash: hashOf("o"), purpose: "open", userId, expiresAtMs });
-  const [browser, other] = [new Browser(world), new Browser(world)];
+  const [browser, other] = [new PagesBrowser(world), new PagesBrowser(world)];
   for (let i = 0; i < 2; i++) expect((await browser.get("/open/o")).status).toBe(200);
   const form = formOf(await (await other.get("/open/o")).text());
   expect((await browser.submit("/open/o", "/open/o", {})).headers.get("location")).toBe("/account");
@@ -358,7 +204,7 @@ test("a link for one's own browser is valid once, and only after a press of its 
 });
 
 test("somebody who is invited joins as somebody new, or as who they are", async () => {
-  const browser = new Browser(world);
+  const browser = new PagesBrowser(world);
   expect((await browser.get("/invitation/bad")).status).toBe(404);
   const fields = { user: "ben", email: "ben@example.org", password: "correct horse" };
   const taken = await browser.submit("/invitation/good", "/invitation/good", { ...fields, user: "anna" });
@@ -384,10 +230,3 @@ test("links on other sites lead to pages, not to the API", () => {
   const others = ["/", "/oauth/token", "/api/compute/jobs/list", "/devices", "/healthz", "/accountx"];
   expect(others.filter(isPage)).toEqual([]);
 });
-
-/** A server with nobody on it. */
-function freshServer(): World & AsyncDisposable {
-  const fresh = new World();
-  pagesMount(fresh.parts())(fresh.app);
-  return Object.assign(fresh, { [Symbol.asyncDispose]: () => fresh.stores.close() });
-}
