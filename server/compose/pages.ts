@@ -13,8 +13,7 @@ export interface PageParts {
   life: SessionLife;
   methods: SignInMethods;
   settings: SignInSettings;
-  /** Absent: nobody is invited. */
-  invitations?: Invitations;
+  invitations: Invitations;
   authorizations: Authorizations;
   devices: Devices;
   throttle: Throttle;

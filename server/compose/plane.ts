@@ -181,6 +181,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
     life: sessionLife ?? DEFAULT_SESSION_LIFE,
     methods: people.methods,
     settings: people.settings,
+    invitations: members.invitations,
     authorizations: oauth.authorizations,
     devices: oauth.devices,
     throttle: people.throttle,

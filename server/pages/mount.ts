@@ -24,8 +24,7 @@ export interface PagesParts {
   people: PersonStore;
   methods: SignInMethods;
   settings: SignInSettings;
-  /** Absent: nobody is invited. */
-  invitations?: Invitations;
+  invitations: Invitations;
   authorizations: Authorizations;
   devices: Devices;
   throttle: Throttle;
@@ -57,7 +56,7 @@ export function pagesMount(parts: PagesParts): Mount {
     mountAuthorize({ ...parts, kit });
     mountDevice({ ...parts, kit });
     mountAccount({ ...parts, kit });
-    if (parts.invitations) mountInvitation({ ...parts, invitations: parts.invitations, kit });
+    mountInvitation({ ...parts, kit });
     mountLinks({ ...parts, kit });
   };
 }
