@@ -43,5 +43,6 @@ export function composeOAuth(base: PlaneBase, { urls, tokens, endSession, client
     now,
   });
   const mount = oauthRoutes({ endpoint, devices, tokens, people, issuerOf, log });
-  return { authorizations, devices, mount, runner: runnerOf(grantExpiryTask(grants)) };
+  const clientName = (clientId: string) => clients.find(clientId, "")?.name;
+  return { clientName, authorizations, devices, mount, runner: runnerOf(grantExpiryTask(grants)) };
 }

@@ -1,36 +1,48 @@
-import type { SessionLife } from "../auth/tokens.ts";
+import type { EndSession, SessionLife, Tokens } from "../auth/tokens.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
-import type { Authorizations, Devices } from "../oauth/contract.ts";
 import { visitExpiryTask } from "../pages/expiry-task.ts";
 import { OneTimeLinks } from "../pages/links.ts";
 import { isPage, pagesMount } from "../pages/mount.ts";
-import type { Invitations, SignInMethods, SignInSettings } from "../people/contract.ts";
-import type { Throttle } from "../throttle/throttle.ts";
+import { Programs } from "../pages/programs.ts";
 import type { PlaneBase } from "./base.ts";
+import type { composeMembers } from "./members.ts";
+import type { composeOAuth } from "./oauth.ts";
+import type { composePeople } from "./people.ts";
 
 export interface PageParts {
   urls: OwnUrls;
+  /** How long a browser stays signed in. */
   life: SessionLife;
-  methods: SignInMethods;
-  settings: SignInSettings;
-  invitations: Invitations;
-  authorizations: Authorizations;
-  devices: Devices;
-  throttle: Throttle;
+  people: Pick<Awaited<ReturnType<typeof composePeople>>, "methods" | "settings" | "throttle">;
+  members: Pick<ReturnType<typeof composeMembers>, "invitations">;
+  oauth: Pick<ReturnType<typeof composeOAuth>, "authorizations" | "devices" | "clientName">;
+  tokens: Tokens;
+  endSession: EndSession;
 }
 
 /** The pages for people, and the links that lead to them. */
-export async function composePages({ stores, record, log, now, runnerOf }: PlaneBase, parts: PageParts) {
+export async function composePages(base: PlaneBase, parts: PageParts) {
+  const { stores, record, log, now, runnerOf } = base;
+  const { urls, life, members, oauth, tokens, endSession } = parts;
+  const { methods, settings, throttle } = parts.people;
   const { visits, people, sessions } = stores;
+  const { authorizations, devices, clientName: nameOf } = oauth;
   const links = new OneTimeLinks({ visits, now });
-  const formKey = await sessions.secret("page-forms");
+  const endOf = tokens.endOf.bind(tokens);
+  const programs = new Programs({ people, sessions, endSession, nameOf, endOf, now });
+  const mount = pagesMount({
+    ...{ visits, people, programs, methods, settings, throttle, authorizations, devices },
+    ...{ urls, life, record, log, now },
+    invitations: members.invitations,
+    formKey: await sessions.secret("page-forms"),
+  });
   return {
-    mount: pagesMount({ ...parts, visits, people, formKey, record, log, now }),
+    mount,
     isPage,
     /** The URL of the page that makes the first owner; undefined if somebody can sign in from elsewhere already. */
     setupUrl: async () => {
-      if (await parts.settings.anyoneCanSignIn()) return undefined;
-      return parts.urls.forOthers + (await links.setup());
+      if (await settings.anyoneCanSignIn()) return undefined;
+      return urls.forOthers + (await links.setup());
     },
     runner: runnerOf(visitExpiryTask(visits)),
   };

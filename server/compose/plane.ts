@@ -176,16 +176,8 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   });
   const { tokens } = identity;
   const oauth = composeOAuth(base, { urls, tokens, endSession, clients: parts.oauthClients });
-  const pages = await composePages(base, {
-    urls,
-    life: sessionLife ?? DEFAULT_SESSION_LIFE,
-    methods: people.methods,
-    settings: people.settings,
-    invitations: members.invitations,
-    authorizations: oauth.authorizations,
-    devices: oauth.devices,
-    throttle: people.throttle,
-  });
+  const life = sessionLife ?? DEFAULT_SESSION_LIFE;
+  const pages = await composePages(base, { urls, life, people, members, oauth, tokens, endSession });
   return {
     pages,
     oauth,

@@ -5,6 +5,7 @@ import type { PasskeyFacts, SignInSettings } from "../people/contract.ts";
 import { browserName } from "./browser-name.ts";
 import { formError, isSignedIn, type PageKit } from "./kit.ts";
 import { type Html, showPage } from "./layout.ts";
+import type { Programs, SignedInProgram } from "./programs.ts";
 import type { BrowserSession, VisitStore } from "./visit-store.ts";
 import type { PageContext, SignedIn } from "./visits.ts";
 
@@ -13,6 +14,7 @@ export interface AccountParts {
   people: PersonStore;
   settings: SignInSettings;
   visits: VisitStore;
+  programs: Programs;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -28,7 +30,7 @@ const MAX_SESSIONS = 50;
 
 /** `/account`: one's own password, passkeys, and the browsers in which one is signed in. */
 export function mountAccount(parts: AccountParts): void {
-  const { kit, settings, visits } = parts;
+  const { kit, settings, visits, programs } = parts;
 
   kit.getSignedIn("/account", (c, visit) => {
     const done = DONE.get(c.req.query("done") ?? "");
@@ -77,9 +79,18 @@ export function mountAccount(parts: AccountParts): void {
     }
     return c.redirect("/account?done=session", 303);
   });
+
+  kit.postSignedIn("/account/programs/end", async (c, visit, fields) => {
+    const sessionId = fields.get("session") ?? "";
+    if (await programs.end(visit.person.userId, sessionId)) {
+      await kit.record(c, visit.person, { event: "program signed out", of: { sessionId } });
+    }
+    return c.redirect("/account?done=program", 303);
+  });
 }
 
 const DONE = new Map([
+  ["program", "That program is signed out."],
   ["password", "The password is set. Other browsers are signed out."],
   ["passkey-added", "The passkey is added."],
   ["passkey-removed", "The passkey is removed."],
@@ -92,12 +103,13 @@ function signedIn(visit: Parameters<typeof isSignedIn>[0]): SignedIn {
 }
 
 async function showAccount(c: PageContext, parts: AccountParts, visit: SignedIn, said: Said) {
-  const { kit, people, settings, visits, now } = parts;
+  const { kit, people, settings, visits, programs, now } = parts;
   const { userId, userName, email } = visit.person;
-  const [memberships, passkeys, sessions] = await Promise.all([
+  const [memberships, passkeys, sessions, signedIn] = await Promise.all([
     people.memberships(userId),
     settings.passkeys(userId),
     visits.list(userId, now(), MAX_SESSIONS),
+    programs.list(userId, MAX_SESSIONS),
   ]);
   const field = kit.formField(visit);
   const main = html`
@@ -110,7 +122,8 @@ ${memberships.map(({ businessName, role }) => html`<dt>Business</dt><dd>${busine
 <form method="post" action="/sign-out">${field}<button>Sign out</button></form>
 ${passwordSection(visit, field)}
 ${passkeySection(kit, visit, field, passkeys)}
-${sessionSection(visit, field, sessions)}`;
+${sessionSection(visit, field, sessions)}
+${programSection(field, signedIn)}`;
   return showPage(c, { title: "Your account", main, error: said.error, status: said.status, passkeys: true });
 }
 
@@ -163,6 +176,20 @@ ${
 <button class="small" aria-label="Sign out ${what}">Sign out</button></form>`
 }</li>`;
 })}
+</ul>`;
+}
+
+function programSection(field: Html, programs: readonly SignedInProgram[]): Html {
+  if (programs.length === 0) return html``;
+  return html`
+<h2>Programs</h2>
+<ul class="rows">
+${programs.map(
+  ({ sessionId, name, businessName, createdAtMs, renewedAtMs }) => html`<li><div>${name}<br>
+<span class="quiet">in ${businessName}, since ${dayOf(createdAtMs)}, used ${dayOf(renewedAtMs)}</span></div>
+<form method="post" action="/account/programs/end">${field}<input type="hidden" name="session" value="${sessionId}">
+<button class="small" aria-label="Sign out ${name}">Sign out</button></form></li>`,
+)}
 </ul>`;
 }
 

@@ -15,6 +15,7 @@ import { mountDevice } from "./device-page.ts";
 import { mountInvitation } from "./invitation-page.ts";
 import { PageKit } from "./kit.ts";
 import { mountLinks } from "./link-pages.ts";
+import type { Programs } from "./programs.ts";
 import { mountSignIn } from "./sign-in-page.ts";
 import type { VisitStore } from "./visit-store.ts";
 import { Visits } from "./visits.ts";
@@ -25,6 +26,7 @@ export interface PagesParts {
   methods: SignInMethods;
   settings: SignInSettings;
   invitations: Invitations;
+  programs: Programs;
   authorizations: Authorizations;
   devices: Devices;
   throttle: Throttle;

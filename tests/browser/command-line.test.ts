@@ -109,3 +109,27 @@ test("auth login --device signs in with a code that the person compares in a bro
   await window.page.goto(page);
   await window.shows("No device waits with this code");
 });
+
+test("somebody with an invitation joins the business, and lets the command line in", async () => {
+  const link = await owner.get(["member", "invite", "--role", "viewer"]);
+  const window = await newWindow();
+  await window.page.goto(link);
+  const fields = { "Your name here": "ben", Email: "ben@example.org", Password: "another long sentence" };
+  await window.fill(fields, "Join");
+  expect(await window.shows("Your account")).toContain("shop, as viewer");
+  expect(await owner.get(["member", "list"])).toContain("ben");
+  await using person = await Person.stranger();
+  await using running = login(person, "--browser");
+  const [, page = ""] = await running.said(/^ {4}(http\S+)$/m);
+  await window.page.goto(page);
+  await window.press("Allow");
+  await window.shows("You are signed in");
+  expect(await exitOf(running)).toBe(0);
+  const submit = await person.run(["job", "submit", "--workspace", "far", "--", "true"]);
+  expect([submit.exitCode === 0, submit.stderr]).toEqual([false, expect.stringContaining("viewer")]);
+  await window.page.goto(`${owner.server.url}/account`);
+  await window.shows("The Tanvrit Compute command line");
+  await window.press("Sign out The Tanvrit Compute command line");
+  await window.shows("is signed out");
+  expect((await person.run(["job", "list", "--workspace", "far"])).exitCode).toBe(77);
+});

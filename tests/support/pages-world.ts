@@ -7,6 +7,7 @@ import type { App } from "../../server/http/app.ts";
 import type { AuthorizationRequest, WaitingDevice } from "../../server/oauth/contract.ts";
 import { RedirectedError } from "../../server/oauth/contract.ts";
 import { pagesMount } from "../../server/pages/mount.ts";
+import { Programs } from "../../server/pages/programs.ts";
 import { Throttle } from "../../server/throttle/throttle.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
@@ -48,6 +49,13 @@ export class PagesWorld {
     const person = await this.stores.people.find(userId);
     if (!person) throw new Error("missing");
     return person;
+  }
+
+  private programs(): Programs {
+    const { people, sessions } = this.stores;
+    const endSession = (sessionId: string) => sessions.revoke(sessionId, now());
+    const endOf = () => Number.POSITIVE_INFINITY;
+    return new Programs({ people, sessions, endSession, nameOf: () => undefined, endOf, now });
   }
 
   parts(): Parameters<typeof pagesMount>[0] {
@@ -124,6 +132,7 @@ export class PagesWorld {
         deny: async () => true,
       },
       throttle: new Throttle(this.stores.throttle, now),
+      programs: this.programs(),
       formKey: new Uint8Array(32).fill(7),
       life: DEFAULT_SESSION_LIFE,
       urls: { originOf: () => this.origin, isOwnOrigin: (origin) => origin === this.origin },
