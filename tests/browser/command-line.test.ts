@@ -101,7 +101,7 @@ test("auth login --device signs in with a code that the person compares in a bro
   const asked = await window.shows("Let this device in?");
   expect(asked).toContain(code);
   expect(asked).toContain("127.0.0.1");
-  expect(asked).toContain(`tanvrit-compute/0.1.0 on ${hostname()}`);
+  expect(asked).toContain(`(${hostname()}; ${process.platform})`);
   await window.press("Allow");
   await window.shows("Device let in");
   expect(await exitOf(running)).toBe(0);
