@@ -37,6 +37,7 @@ sign-in, with 77 if nobody is signed in or the session has ended, and with 69 if
     const status = {
       workspace: name,
       url,
+      fingerprint: proof?.pin?.fingerprint,
       signedIn: whoami !== undefined || (isAway && session !== undefined),
       user: who?.userName,
       userId: who?.userId,

@@ -5,16 +5,24 @@ import type { Output } from "../output/output.ts";
 import type { GivenTrust } from "../workspace/server-trust.ts";
 import { chooseWorkspace } from "../workspace/workspaces.ts";
 
+/** A client, and what is known of its server. */
+export interface Connected extends Compute {
+  workspace: string;
+  /** Of the certificate that the server showed last, if no authority signed it. */
+  fingerprint(): string | undefined;
+}
+
 /** A client for the workspace that the options and the environment name. */
 export async function connect(
   env: Env,
   options: { workspace?: string; url?: string } & GivenTrust,
-): Promise<Compute & { workspace: string }> {
+): Promise<Connected> {
   const workspace = await chooseWorkspace(env, options);
   const credentials = credentialsOf(env, workspace);
   return {
     ...createComputeClient({ url: workspace.url, proof: workspace.proof, credentials }),
     workspace: workspace.name,
+    fingerprint: () => workspace.proof?.pin?.fingerprint,
   };
 }
 

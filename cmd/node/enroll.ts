@@ -4,6 +4,7 @@ import { defineOptions, optionNumber, optionText } from "../../shared/config/opt
 import { durationMs } from "../../shared/duration.ts";
 import { MAX_ENROLMENT_SECONDS, MAX_ENROLMENT_USES } from "../../shared/enrolment.ts";
 import { pool } from "../../shared/manifest.ts";
+import { isLoopbackUrl } from "../../shared/url.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
@@ -74,9 +75,13 @@ the labels come from the token; what else the machine announces waits for node g
     await output.note(
       `${made.enrolmentId}, ${inWords(made)}, valid until ${formatTime(made.expiresAt)}. It is shown only once. On the machine:`,
     );
-    await output.note(
-      `  TANVRIT_ENROLL_TOKEN=${made.token} tanvrit-compute agent run --url ${compute.client.url}`,
-    );
+    const fingerprint = compute.fingerprint();
+    const known = fingerprint === undefined ? "" : ` --fingerprint ${fingerprint}`;
+    const { url } = compute.client;
+    await output.note(`  TANVRIT_ENROLL_TOKEN=${made.token} tanvrit-compute agent run --url ${url}${known}`);
+    if (known !== "" && isLoopbackUrl(url)) {
+      await output.note(`with the name of the server's machine instead of ${new URL(url).hostname}.`);
+    }
     return 0;
   },
 });
