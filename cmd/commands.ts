@@ -355,6 +355,13 @@ export const commands: readonly CommandEntry[] = [
     summary: "Show who changed what, and who signed in",
     load: () => import("./audit/list.ts"),
   },
+  {
+    path: "trash list",
+    summary: "Show what was deleted and can come back",
+    load: () => import("./trash/list.ts"),
+  },
+  { path: "trash restore", summary: "Bring back what was deleted", load: () => import("./trash/restore.ts") },
+  { path: "trash empty", summary: "Delete for good", load: () => import("./trash/empty.ts") },
   { path: "workspace list", summary: "List workspaces", load: () => import("./workspace/list.ts") },
   {
     path: "workspace use",

@@ -14,6 +14,7 @@ import { ServerProof } from "./server-proof.ts";
 import { Templates } from "./templates.ts";
 import { TokenCredentials } from "./token-credentials.ts";
 import { TokenFile } from "./token-file.ts";
+import { Trash } from "./trash.ts";
 
 export type { ApiKey } from "../shared/api-key.ts";
 export type { Artifact } from "../shared/artifact.ts";
@@ -29,6 +30,7 @@ export type { Node } from "../shared/node.ts";
 export type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/schedule.ts";
 export type { SecretFacts } from "../shared/secret.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
+export type { TrashEntry } from "../shared/trash.ts";
 export type { ArtifactFilter, DownloadLink, UploadLink } from "./artifacts.ts";
 export type { AuditFilter } from "./audit.ts";
 export type { BytesToSend, ReceiveOptions, SendOptions } from "./bytes.ts";
@@ -83,6 +85,7 @@ export interface Compute {
   audit: Audit;
   apiKeys: ApiKeys;
   members: Members;
+  trash: Trash;
   /** Calls any endpoint by its id, once. */
   client: ComputeClient;
 }
@@ -112,6 +115,7 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
     audit: new Audit(client),
     apiKeys: new ApiKeys(client),
     members: new Members(client),
+    trash: new Trash(client),
     client,
   };
 }

@@ -23,7 +23,6 @@ export type IdPrefix =
   | "enr"
   | "inv"
   | "pk"
-  | "aud"
   | "trash";
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";

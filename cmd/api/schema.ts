@@ -12,7 +12,23 @@ export function jsonSchema(schema: z.ZodType, io: "input" | "output"): JsonSchem
 const ID = "01m8k1bg4depbsf22sf4s1hm5w";
 const TIME = "2026-01-31T12:00:00.000Z";
 
-const kinds = ["job", "exe", "node", "sch", "fire", "tpl", "usr", "ses", "crd", "biz", "art"];
+const kinds = [
+  "job",
+  "exe",
+  "node",
+  "sch",
+  "fire",
+  "tpl",
+  "usr",
+  "ses",
+  "crd",
+  "biz",
+  "art",
+  "key",
+  "enr",
+  "inv",
+  "trash",
+];
 
 /** Texts that fit the patterns in use. */
 const texts = [

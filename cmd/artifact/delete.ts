@@ -10,7 +10,8 @@ export const command = defineCommand({
   options: clientOptions,
   positionals: [{ ...artifactPositional, repeat: true }],
   examples: [{ line: "artifact delete $id", does: "Delete it before its time" }],
-  details: "This cannot be undone.",
+  details:
+    "It can be brought back for 30 days, see trash list. Until then it counts for the limit of the business.",
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);
     const artifactIds = [...new Set(await findArtifacts(compute, positionals, output))];

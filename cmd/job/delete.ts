@@ -31,7 +31,7 @@ export const command = defineCommand({
     { line: "job delete --name 'sweep-*' --status failed", does: "Delete all of these that failed" },
   ],
   details: `Deletes finished jobs with their executions and logs, and an array with its jobs. What was charged stays in the
-ledger. This cannot be undone. A server deletes old jobs by itself: see server --keep-jobs.`,
+ledger. They can be brought back for 30 days, see trash list. A server deletes old jobs by itself: see server --keep-jobs.`,
   async run({ options, positionals, env, output }) {
     const selection = selectionOrIds(positionals, options);
     const compute = await connect(env, options);

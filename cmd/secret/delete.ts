@@ -11,7 +11,7 @@ export const command = defineCommand({
   positionals: [{ name: "NAME", help: "the secrets to delete", repeat: true }],
   examples: [{ line: "secret delete deploy-token netrc", does: "Delete two secrets" }],
   details:
-    "Jobs that name a deleted secret fail when they start, with a reason that says so. This cannot be undone.",
+    "Jobs that name a deleted secret fail when they start, with a reason that says so. It can be brought back for 30 days, see trash list.",
   async run({ options, positionals, env, output }) {
     const names = positionals.map(checkSecretName);
     const { secrets } = await connect(env, options);

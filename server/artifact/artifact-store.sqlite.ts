@@ -1,5 +1,7 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import { insertTrash } from "../trash/trash-store.sqlite.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 import { type ArtifactRow, artifactFrom, rowOf, type ScannedRow, scannedFrom } from "./artifact-row.ts";
 import {
   type ArtifactDraft,
@@ -65,6 +67,11 @@ export const artifactMigrations: Migration[] = [
         WHERE live = 1 AND job_id IS NOT NULL;
       CREATE INDEX compute_artifacts_by_tree ON compute_artifacts (tree_sha256, business_id) WHERE live = 1;
     `,
+  },
+  {
+    id: "artifact-2",
+    // What `expires_at` was before the artifact went into the trash.
+    sql: "ALTER TABLE compute_artifacts ADD COLUMN trashed_expires_at INTEGER",
   },
 ];
 
@@ -211,7 +218,8 @@ export class SqliteArtifactStore implements ArtifactStore {
     return this.store.all<ArtifactRow>(sql, bindings).map(artifactFrom);
   }
 
-  delete(businessId: string, artifactIds: readonly string[]): Promise<string[]> {
+  delete(businessId: string, artifactIds: readonly string[], into?: IntoTrash): Promise<string[]> {
+    if (into) return this.store.write(() => this.moveToTrash(businessId, artifactIds, into));
     return this.store.write(() =>
       this.store
         .all<{ artifact_id: string }>(
@@ -221,6 +229,18 @@ export class SqliteArtifactStore implements ArtifactStore {
         )
         .map((row) => row.artifact_id),
     );
+  }
+
+  private moveToTrash(businessId: string, artifactIds: readonly string[], into: IntoTrash): string[] {
+    const moved = this.store
+      .all<{ artifact_id: string }>(
+        `UPDATE compute_artifacts SET live = 0, trashed_expires_at = expires_at, expires_at = $untilMs
+         WHERE artifact_id IN ${IDS} AND +business_id = $businessId AND live = 1 RETURNING artifact_id`,
+        { businessId, ids: JSON.stringify(artifactIds), untilMs: into.expiresAtMs },
+      )
+      .map((row) => row.artifact_id);
+    if (moved.length > 0) insertTrash(this.store, businessId, "artifacts", moved, into);
+    return moved;
   }
 
   async usedBytes(businessId: string): Promise<number> {

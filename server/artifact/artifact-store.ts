@@ -1,4 +1,5 @@
 import type { ArtifactKind, StoredTree } from "../../shared/artifact.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 
 /** Where the bytes of a blob are: a range of an object of the BlobStore. */
 export interface BlobPlace {
@@ -122,8 +123,11 @@ export interface ArtifactStore {
   hold(businessId: string, artifactIds: readonly string[], untilMs: number): Promise<ArtifactRecord[]>;
   find(businessId: string, artifactIds: readonly string[]): Promise<ArtifactRecord[]>;
   list(query: ArtifactQuery): Promise<ArtifactRecord[]>;
-  /** Removes artifacts and drafts; their blobs follow later. Resolves with the ids that existed. */
-  delete(businessId: string, artifactIds: readonly string[]): Promise<string[]>;
+  /**
+   * Removes artifacts and drafts; their blobs follow later. In the trash, an artifact is a draft that expires with its
+   * entry, so the collector keeps its blobs until then. Resolves with the ids that existed.
+   */
+  delete(businessId: string, artifactIds: readonly string[], into?: IntoTrash): Promise<string[]>;
   /** The bytes of all blobs of the business. Reads one row per pack. */
   usedBytes(businessId: string): Promise<number>;
 

@@ -4,6 +4,7 @@ import { businessOf, nodeOf, userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { type Ownership, onlyOwn } from "../http/ownership.ts";
 import { readPage } from "../http/page.ts";
+import type { TrashBin } from "../trash/bin.ts";
 import type { ArtifactService, ArtifactServiceParts } from "./artifact-service.ts";
 import { artifactView } from "./artifact-view.ts";
 import { placesOf } from "./blob-reader.ts";
@@ -20,6 +21,7 @@ export interface ArtifactHandlerParts {
   ownership: Ownership;
   /** Who submitted a job; undefined if it is gone. */
   ownerOfJob(businessId: string, jobId: string): Promise<string | undefined>;
+  bin: TrashBin;
   /** Called when artifacts were deleted, whose files may be of no use now. */
   onDeleted(): void;
 }
@@ -45,6 +47,7 @@ export function artifactHandlers({
   quota,
   ownership,
   ownerOfJob,
+  bin,
   onDeleted,
 }: ArtifactHandlerParts): ArtifactHandlers {
   const { artifacts, blobs, now } = stores;
@@ -93,10 +96,12 @@ export function artifactHandlers({
     "artifacts.files": async (input, context) =>
       pageOfTree(stores, await service.retrieve(businessOf(context), input.artifactId), input),
     "artifacts.delete": async ({ artifactIds }, context) => {
-      await requireOwn(userOf(context), artifactIds);
-      const deleted = await artifacts.delete(businessOf(context), artifactIds);
-      if (deleted.length > 0) onDeleted();
-      return { deleted };
+      const by = userOf(context);
+      await requireOwn(by, artifactIds);
+      const into = bin.entryFor(by);
+      const deleted = await artifacts.delete(by.businessId, artifactIds, into);
+      if (deleted.length > 0 && !into) onDeleted();
+      return { deleted, trashId: deleted.length > 0 ? into?.trashId : undefined };
     },
   };
 }

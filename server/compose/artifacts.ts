@@ -18,7 +18,7 @@ export interface ArtifactLimits extends QuotaLimits {
  * @param collect asks the collector to look for what can go.
  */
 export async function composeArtifacts(
-  { stores, blobs, ownership, now }: PlaneBase,
+  { stores, blobs, ownership, bin, now }: PlaneBase,
   urls: OwnUrls,
   limits: ArtifactLimits,
   collect: () => void,
@@ -43,6 +43,7 @@ export async function composeArtifacts(
         quota,
         ownership,
         ownerOfJob: async (businessId, jobId) => (await jobs.find(businessId, jobId))?.userId,
+        bin,
         onDeleted: collect,
       }),
       ...linkHandlers({

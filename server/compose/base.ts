@@ -5,6 +5,7 @@ import type { BlobStore } from "../blob/blob-store.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Ownership } from "../http/ownership.ts";
 import type { PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
+import type { TrashBin } from "../trash/bin.ts";
 import type { Stores } from "./stores.ts";
 
 /** What every group of features is put together from. */
@@ -18,6 +19,8 @@ export interface PlaneBase {
   log: Logger;
   /** Writes into the audit log. */
   record: RecordAudit;
+  /** Where deletions by people go. */
+  bin: TrashBin;
   /** Epoch milliseconds. */
   now: () => number;
   /** The clocks of the machine that show whether it stood still; undefined means the real ones. */

@@ -31,6 +31,7 @@ import { MongoStore } from "../store/mongo.ts";
 import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
 import { MongoTemplateStore, templateSteps } from "../template/template-store.mongo.ts";
 import { MongoThrottleStore, throttleSteps } from "../throttle/throttle-store.mongo.ts";
+import { MongoTrashStore, trashSteps } from "../trash/trash-store.mongo.ts";
 import { MongoRunStore, workflowSteps } from "../workflow/run-store.mongo.ts";
 import type { Stores } from "./stores.ts";
 
@@ -58,6 +59,7 @@ export const mongoSteps = [
   ...oauthSteps,
   ...auditSteps,
   ...apiKeySteps,
+  ...trashSteps,
 ];
 
 export async function openMongo(url: string, seal: Seal): Promise<Stores> {
@@ -91,6 +93,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     artifacts: new MongoArtifactStore(store),
     credits: new MongoCreditStore(store),
     audit: new MongoAuditStore(store),
+    trash: new MongoTrashStore(store),
     secrets: new MongoSecretStore(store),
     integrity: new MongoIntegrityStore(store),
     retention: new MongoRetentionStore(store),

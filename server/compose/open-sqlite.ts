@@ -35,6 +35,7 @@ import { SqliteStore } from "../store/sqlite.ts";
 import { MemoryLeaseStore } from "../tasks/lease-store.memory.ts";
 import { SqliteTemplateStore, templateMigrations } from "../template/template-store.sqlite.ts";
 import { SqliteThrottleStore, throttleMigrations } from "../throttle/throttle-store.sqlite.ts";
+import { SqliteTrashStore, trashMigrations } from "../trash/trash-store.sqlite.ts";
 import { SqliteRunStore, workflowMigrations } from "../workflow/run-store.sqlite.ts";
 import type { Stores } from "./stores.ts";
 
@@ -63,6 +64,7 @@ export const sqliteMigrations = [
   ...oauthMigrations,
   ...auditMigrations,
   ...apiKeyMigrations,
+  ...trashMigrations,
 ];
 
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError if another server has it open. */
@@ -94,6 +96,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     artifacts: new SqliteArtifactStore(store),
     credits: new SqliteCreditStore(store),
     audit: new SqliteAuditStore(store),
+    trash: new SqliteTrashStore(store),
     secrets: new SqliteSecretStore(store),
     integrity: new SqliteIntegrityStore(store),
     retention: new SqliteRetentionStore(store),

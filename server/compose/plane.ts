@@ -16,6 +16,7 @@ import type { LocalSignIn } from "../sign-in/local-sign-in.ts";
 import { Attendance } from "../tasks/attendance.ts";
 import { clockTask } from "../tasks/clock.ts";
 import { type PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
+import { TrashBin } from "../trash/bin.ts";
 import { composeArtifacts } from "./artifacts.ts";
 import { composeAudit, openAuditLog } from "./audit.ts";
 import type { PlaneBase } from "./base.ts";
@@ -35,6 +36,7 @@ import { composeSecrets } from "./secrets.ts";
 import type { Stores } from "./stores.ts";
 import { composeTasks } from "./tasks.ts";
 import { composeTemplates } from "./templates.ts";
+import { composeTrash } from "./trash.ts";
 
 export interface PlaneParts {
   stores: Stores;
@@ -123,7 +125,8 @@ async function baseOf({ stores, blobs, bus, log, now, clocks }: PlaneParts): Pro
   const auditLog = await openAuditLog({ stores, log, now });
   const record: RecordAudit = (businessId, event) => auditLog.record(businessId, event);
   const ownership = new Ownership(stores.sessions);
-  return { stores, blobs, bus, ownership, log, record, now, clocks, onError, runnerOf };
+  const bin = new TrashBin(() => stores.shortage?.(), now);
+  return { stores, blobs, bus, ownership, log, record, bin, now, clocks, onError, runnerOf };
 }
 
 type Features = Awaited<ReturnType<typeof composeFeatures>>;
@@ -194,6 +197,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
     nodes,
     people,
     templates,
+    trash: composeTrash(base, retention.onDeleted),
     schedules,
     retention,
     secrets,
@@ -216,6 +220,7 @@ function featureTasks(base: PlaneBase, features: Features, onTimesChanged: () =>
     features.oauth.runner,
     features.pages.runner,
     features.audit.runner,
+    features.trash.runner,
     runnerOf(clockTask(keepers, log, onTimesChanged)),
   ];
 }
@@ -238,6 +243,7 @@ function handlersOf(features: Features) {
     ...secrets.handlers,
     ...features.audit.handlers,
     ...features.members.handlers,
+    ...features.trash.handlers,
   };
 }
 

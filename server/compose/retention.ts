@@ -9,7 +9,7 @@ import type { PlaneBase } from "./base.ts";
  * @param collectFiles called when files of deleted jobs can go.
  */
 export function composeRetention(base: PlaneBase, settings: RetentionSettings, collectFiles: () => void) {
-  const { stores, log, clocks, now, runnerOf } = base;
+  const { stores, log, clocks, bin, now, runnerOf } = base;
   const { jobs, retention } = stores;
   const isClockSettled = settledClock(clocks?.monotonicMs);
   const runner = runnerOf(retentionTask({ retention, settings, log, isClockSettled }));
@@ -18,5 +18,5 @@ export function composeRetention(base: PlaneBase, settings: RetentionSettings, c
     runner.runBefore(now());
     collectFiles();
   };
-  return { runner, handlers: deletionHandlers({ jobs, retention, onDeleted, now }) };
+  return { runner, onDeleted, handlers: deletionHandlers({ jobs, retention, onDeleted, bin, now }) };
 }

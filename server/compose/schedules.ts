@@ -15,7 +15,7 @@ export interface ScheduleComposition {
 
 /** Schedules, and the task that fires them. */
 export function composeSchedules(
-  { stores, bus, ownership, now, onError, runnerOf }: PlaneBase,
+  { stores, bus, ownership, bin, now, onError, runnerOf }: PlaneBase,
   { jobs, templates, apiKeys }: ScheduleComposition,
 ) {
   const parts = {
@@ -36,7 +36,7 @@ export function composeSchedules(
   return {
     runner: runnerOf(scheduleTask(scheduler)),
     scheduler,
-    handlers: scheduleHandlers(service, now, ownership),
+    handlers: scheduleHandlers(service, { ownership, bin, now }),
     close: () => scheduler.close(),
   };
 }

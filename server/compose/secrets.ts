@@ -5,7 +5,7 @@ import { SecretService } from "../secret/secret-service.ts";
 import type { PlaneBase } from "./base.ts";
 
 /** Secrets of businesses, encrypted with the server's key file. */
-export async function composeSecrets({ stores, log, now, runnerOf }: PlaneBase) {
+export async function composeSecrets({ stores, log, bin, now, runnerOf }: PlaneBase) {
   const { secrets, sessions, seal } = stores;
   const keys = new DataKeys(secrets, seal);
   // A key file that takes over from another must be enough from now on.
@@ -17,5 +17,5 @@ export async function composeSecrets({ stores, log, now, runnerOf }: PlaneBase) 
     );
   }
   const service = new SecretService({ secrets, keys, sessions, now });
-  return { service, handlers: secretHandlers(service), runner: runnerOf(secretExpiryTask(secrets)) };
+  return { service, handlers: secretHandlers(service, bin), runner: runnerOf(secretExpiryTask(secrets)) };
 }

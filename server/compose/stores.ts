@@ -27,6 +27,7 @@ import type { DatabaseClock } from "../store/database-clock.ts";
 import type { LeaseStore } from "../tasks/lease-store.ts";
 import type { TemplateStore } from "../template/template-store.ts";
 import type { ThrottleStore } from "../throttle/throttle-store.ts";
+import type { TrashStore } from "../trash/trash-store.ts";
 import type { RunStore } from "../workflow/run-store.ts";
 
 /** Every store port of the control plane, all over the same store. */
@@ -53,6 +54,7 @@ export interface Stores {
   artifacts: ArtifactStore;
   credits: CreditStore;
   audit: AuditStore;
+  trash: TrashStore;
   secrets: SecretStore;
   integrity: IntegrityStore;
   retention: RetentionStore;

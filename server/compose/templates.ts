@@ -8,7 +8,7 @@ import type { composeJobs } from "./jobs.ts";
 
 /** Templates, and the task that stores the builtin ones. */
 export function composeTemplates(
-  { stores, ownership, now, runnerOf }: PlaneBase,
+  { stores, ownership, bin, now, runnerOf }: PlaneBase,
   { service: jobs, checkNeeds, unschedulable }: ReturnType<typeof composeJobs>,
 ) {
   const service = new TemplateService(stores.templates, jobs, now, checkNeeds);
@@ -19,6 +19,6 @@ export function composeTemplates(
   return {
     service,
     runner: runnerOf(templateSeedTask(stores.templates)),
-    handlers: templateHandlers(service, viewOfJob, ownership),
+    handlers: templateHandlers(service, viewOfJob, { ownership, bin }),
   };
 }

@@ -20,6 +20,10 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "server.identity": "nothing",
   "audit.list": "nothing",
 
+  "trash.list": "nothing",
+  "trash.restore": { event: "brought back from the trash", output: ["trashId", "kind", "items"] },
+  "trash.empty": { event: "deleted for good", output: ["trashId", "kind", "items"] },
+
   "auth.refresh": "nothing",
   "auth.logout": { event: "signed out" },
   "auth.whoami": "nothing",

@@ -38,6 +38,7 @@ export const artifactTables: readonly MovedTable[] = [
       "attempt",
       "created_at",
       "expires_at",
+      "trashed_expires_at",
       "held_until",
     ],
     documents: (row) => [plain(row)],

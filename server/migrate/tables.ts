@@ -5,6 +5,7 @@ import { type LogDocument, logDocument, MAX_DOCUMENT_CHARS } from "../log/log-do
 import { splitPacked } from "../log/packed-lines.ts";
 import { apiKeyTables } from "./api-key-tables.ts";
 import { artifactTables } from "./artifact-tables.ts";
+import { identityTables } from "./identity-tables.ts";
 import { peopleTables } from "./people-tables.ts";
 import { plain, type Row } from "./rows.ts";
 import { signInTables } from "./sign-in-tables.ts";
@@ -60,25 +61,8 @@ export const movedTables: readonly MovedTable[] = [
     documents: (row) => [plain(row)],
   },
   ...peopleTables,
+  ...identityTables,
   ...signInTables,
-  {
-    table: "compute_used_ids",
-    key: ["id"],
-    columns: ["id", "used_at"],
-    documents: (row) => [plain(row)],
-  },
-  {
-    table: "compute_audit_heads",
-    key: ["business_id"],
-    columns: ["business_id", "seq", "hash", "base_seq", "base_hash", "seal"],
-    documents: (row) => [plain(row)],
-  },
-  {
-    table: "compute_audit",
-    key: ["business_id", "seq"],
-    columns: ["business_id", "seq", "at", "event", "user_id", "entry", "hash"],
-    documents: (row) => [plain(row)],
-  },
   {
     table: "compute_nodes",
     key: ["node_id"],

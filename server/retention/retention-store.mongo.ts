@@ -8,6 +8,8 @@ import type { LogDocument } from "../log/log-documents.mongo.ts";
 import type { RemovedLog } from "../log/log-store.ts";
 import { type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
+import { hideDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import type { IntoTrash, TrashRecord } from "../trash/trash-store.ts";
 import type { RunDocument } from "../workflow/run-store.mongo.ts";
 import type { EndedJob, EndedJobsQuery, RetentionStore, StoreUsage } from "./retention-store.ts";
 
@@ -51,18 +53,37 @@ export class MongoRetentionStore implements RetentionStore {
     this.runs = store.collection("compute_workflow_runs");
   }
 
-  async deleteJobs(businessId: string, jobIds: readonly string[], nowMs: number): Promise<JobDeletion[]> {
+  async deleteJobs(
+    businessId: string,
+    jobIds: readonly string[],
+    nowMs: number,
+    into?: IntoTrash,
+  ): Promise<JobDeletion[]> {
     const deletions: JobDeletion[] = [];
     for (const jobId of jobIds) {
       deletions.push(
         await this.store.attempt(() =>
           outlastOthers(() =>
-            this.store.transaction((session) => this.deleteOne(businessId, jobId, nowMs, session)),
+            this.store.transaction((session) => this.deleteOne(businessId, jobId, nowMs, session, into)),
           ),
         ),
       );
     }
     return deletions;
+  }
+
+  async deleteTrashedJobs({ businessId, trashId, items }: TrashRecord, nowMs: number): Promise<void> {
+    for (const jobId of items) {
+      const body = () =>
+        this.store.transaction(async (session) => {
+          const where = { business_id: trashId, $or: [{ job_id: jobId }, { array_id: jobId }] };
+          const going = await this.jobs.find(where, { session }).toArray();
+          // The log still belongs to the business.
+          const ofBusiness = going.map((job) => ({ ...job, business_id: businessId }));
+          await this.deleteAll(ofBusiness, nowMs, session);
+        });
+      await this.store.attempt(() => outlastOthers(body));
+    }
   }
 
   endedJobs({ endedBeforeMs, afterJobId = "", limit }: EndedJobsQuery): Promise<EndedJob[]> {
@@ -144,6 +165,7 @@ export class MongoRetentionStore implements RetentionStore {
     jobId: string,
     nowMs: number,
     session: ClientSession,
+    into: IntoTrash | undefined,
   ): Promise<JobDeletion> {
     const job = await this.jobs.findOne({ job_id: jobId, business_id: businessId }, { session });
     if (!job) return "not-found";
@@ -154,11 +176,42 @@ export class MongoRetentionStore implements RetentionStore {
     const ids = going.map((one) => one.job_id);
     const open = { ...comingAfter(ids), status: { $nin: [...finalJobStatus.options] } };
     if (await this.jobs.findOne(open, { session })) return "needed";
+    if (into) await this.moveToTrash(businessId, going, into, session);
+    else await this.deleteAll(going, nowMs, session);
+    return "deleted";
+  }
+
+  /** All jobs that one call deletes share an entry. */
+  private async moveToTrash(
+    businessId: string,
+    going: readonly JobDocument[],
+    into: IntoTrash,
+    session: ClientSession,
+  ): Promise<void> {
+    const ids = going.map((one) => one.job_id);
+    const [first] = ids;
+    const { items: _, ...entry } = trashDocument(businessId, "jobs", [], into);
+    await this.store
+      .collection<TrashDocument>("compute_trash")
+      .updateOne(
+        { trash_id: into.trashId },
+        { $setOnInsert: entry, $push: { items: first } as never },
+        { upsert: true, session },
+      );
+    const where = { business_id: businessId, job_id: { $in: ids } };
+    await hideDocuments(this.store, session, "jobs", where as never, into.trashId);
+  }
+
+  private async deleteAll(
+    going: readonly JobDocument[],
+    nowMs: number,
+    session: ClientSession,
+  ): Promise<void> {
+    const ids = going.map((one) => one.job_id);
     for (const one of going) await this.queueRemoval(one, nowMs, true, session);
     await this.executions.deleteMany({ job_id: { $in: ids } }, { session });
     await this.runs.deleteMany({ job_id: { $in: ids } }, { session });
     await this.jobs.deleteMany({ job_id: { $in: ids } }, { session });
-    return "deleted";
   }
 
   private async queueRemoval(

@@ -4,6 +4,8 @@ import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import { OPEN } from "../job/job-rows.sqlite.ts";
 import type { RemovedLog } from "../log/log-store.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import { hideRows, insertTrash } from "../trash/trash-store.sqlite.ts";
+import type { IntoTrash, TrashRecord } from "../trash/trash-store.ts";
 import type { EndedJob, EndedJobsQuery, RetentionStore, StoreUsage } from "./retention-store.ts";
 
 export const retentionMigrations: Migration[] = [
@@ -51,8 +53,34 @@ export function freeBytesIn(store: SqliteStore): number {
 export class SqliteRetentionStore implements RetentionStore {
   constructor(private readonly store: SqliteStore) {}
 
-  deleteJobs(businessId: string, jobIds: readonly string[], nowMs: number): Promise<JobDeletion[]> {
-    return this.store.write(() => jobIds.map((jobId) => this.deleteOne(businessId, jobId, nowMs)));
+  deleteJobs(
+    businessId: string,
+    jobIds: readonly string[],
+    nowMs: number,
+    into?: IntoTrash,
+  ): Promise<JobDeletion[]> {
+    return this.store.write(() => {
+      const outcomes = jobIds.map((jobId) => {
+        const going = this.deletable(businessId, jobId);
+        if (typeof going === "string") return going;
+        if (into) this.moveToTrash(businessId, going, into);
+        else this.deleteAll(businessId, going, nowMs);
+        return "deleted";
+      });
+      const moved = jobIds.filter((_, i) => outcomes[i] === "deleted");
+      if (into && moved.length > 0) insertTrash(this.store, businessId, "jobs", moved, into);
+      return outcomes;
+    });
+  }
+
+  deleteTrashedJobs({ businessId, trashId, items }: TrashRecord, nowMs: number): Promise<void> {
+    return this.store.write(() => {
+      for (const jobId of items) {
+        const job = this.findJob(trashId, jobId);
+        // The log still belongs to the business.
+        if (job) this.deleteAll(businessId, [job, ...this.membersOf(jobId)], nowMs);
+      }
+    });
   }
 
   async endedJobs({ endedBeforeMs, afterJobId = "", limit }: EndedJobsQuery): Promise<EndedJob[]> {
@@ -126,18 +154,24 @@ export class SqliteRetentionStore implements RetentionStore {
     return this.store.get<{ n: number | null }>(sql)?.n ?? 0;
   }
 
-  private deleteOne(businessId: string, jobId: string, nowMs: number): JobDeletion {
+  /** The job, with the jobs of its array, or why it cannot be deleted. */
+  private deletable(businessId: string, jobId: string): FoundJob[] | Exclude<JobDeletion, "deleted"> {
     const job = this.findJob(businessId, jobId);
     if (!job) return "not-found";
     if (job.array_id !== null) return "in-array";
     if (!isFinal(job.status)) return "open";
-    const members = this.store.all<FoundJob>(
-      "SELECT job_id, status, array_id, attempt FROM compute_jobs WHERE array_id = $jobId",
-      { jobId },
-    );
+    const members = this.membersOf(jobId);
     if (members.some((one) => !isFinal(one.status))) return "open";
     const going = [job, ...members];
-    if (going.some((one) => this.isAwaited(one.job_id))) return "needed";
+    return going.some((one) => this.isAwaited(one.job_id)) ? "needed" : going;
+  }
+
+  private moveToTrash(businessId: string, going: readonly FoundJob[], { trashId }: IntoTrash): void {
+    const ids = going.map((one) => one.job_id);
+    hideRows(this.store, "jobs", "job_id", ids, { businessId, trashId });
+  }
+
+  private deleteAll(businessId: string, going: readonly FoundJob[], nowMs: number): void {
     for (const one of going) {
       this.queueRemoval(businessId, one, nowMs, true);
       const bindings = { jobId: one.job_id };
@@ -153,7 +187,13 @@ export class SqliteRetentionStore implements RetentionStore {
       this.store.run("DELETE FROM compute_job_inputs WHERE job_id = $jobId", bindings);
       this.store.run("DELETE FROM compute_jobs WHERE job_id = $jobId", bindings);
     }
-    return "deleted";
+  }
+
+  private membersOf(arrayId: string): FoundJob[] {
+    return this.store.all<FoundJob>(
+      "SELECT job_id, status, array_id, attempt FROM compute_jobs WHERE array_id = $arrayId",
+      { arrayId },
+    );
   }
 
   private findJob(businessId: string, jobId: string): FoundJob | undefined {

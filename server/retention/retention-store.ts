@@ -1,5 +1,6 @@
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
 import type { RemovedLog } from "../log/log-store.ts";
+import type { IntoTrash, TrashRecord } from "../trash/trash-store.ts";
 
 export interface EndedJobsQuery {
   /** Only jobs that were submitted and ended before this, in epoch milliseconds. */
@@ -34,8 +35,18 @@ export interface StoreUsage {
  * concurrently. Rows of another business are never found. Rejects with ComputeError `storage_failed` when the store refuses.
  */
 export interface RetentionStore {
-  /** Deletes each job that can be deleted; an array with all its jobs. Resolves with one outcome per id, in order. */
-  deleteJobs(businessId: string, jobIds: readonly string[], nowMs: number): Promise<JobDeletion[]>;
+  /**
+   * Deletes each job that can be deleted, or moves it into the trash; an array with all its jobs. Logs stay where they are
+   * until the job is gone for good. Resolves with one outcome per id, in order.
+   */
+  deleteJobs(
+    businessId: string,
+    jobIds: readonly string[],
+    nowMs: number,
+    into?: IntoTrash,
+  ): Promise<JobDeletion[]>;
+  /** Deletes for good the jobs that a trash entry has taken. */
+  deleteTrashedJobs(entry: TrashRecord, nowMs: number): Promise<void>;
   /** Ended jobs of all businesses, oldest first. */
   endedJobs(query: EndedJobsQuery): Promise<EndedJob[]>;
   /** Ended jobs that still have a log, oldest first. */

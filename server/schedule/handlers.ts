@@ -3,6 +3,7 @@ import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import type { Ownership } from "../http/ownership.ts";
 import { readPage } from "../http/page.ts";
+import type { TrashBin } from "../trash/bin.ts";
 import { CronRule, neverComes } from "./cron-rule.ts";
 import type { ScheduleService } from "./schedule-service.ts";
 import { fireView, scheduleView, upcomingViews } from "./schedule-view.ts";
@@ -11,8 +12,7 @@ type ScheduleHandlers = Pick<Handlers, Extract<keyof Handlers, `schedules.${stri
 
 export function scheduleHandlers(
   schedules: ScheduleService,
-  now: () => number,
-  ownership: Ownership,
+  { ownership, bin, now }: { ownership: Ownership; bin: TrashBin; now: () => number },
 ): ScheduleHandlers {
   const requireOwn = (context: RequestContext, scheduleId: string) =>
     ownership.require(userOf(context), "schedules.change-others", async () => {
@@ -51,8 +51,9 @@ export function scheduleHandlers(
     },
     "schedules.delete": async ({ scheduleId }, context) => {
       await requireOwn(context, scheduleId);
-      await schedules.delete(businessOf(context), scheduleId);
-      return { scheduleId };
+      const into = bin.entryFor(userOf(context));
+      await schedules.delete(businessOf(context), scheduleId, into);
+      return { scheduleId, trashId: into?.trashId };
     },
     "schedules.fires": async ({ scheduleId, ...page }, context) => {
       const businessId = businessOf(context);

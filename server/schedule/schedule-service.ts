@@ -3,6 +3,7 @@ import { newId } from "../../shared/ids.ts";
 import type { NewSchedule } from "../../shared/schedule/schedule.ts";
 import type { JobService } from "../job/job-service.ts";
 import { checkTypes, type Maker } from "../job/key-limits.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 import { CronRule, neverComes, refusal } from "./cron-rule.ts";
 import { newFire, skip } from "./fire.ts";
 import { jitterMs, type Prepared, plan, withoutMarksAhead } from "./fire-rules.ts";
@@ -131,8 +132,10 @@ export class ScheduleService {
     return newest?.fireId === fire.fireId ? newest : fire;
   }
 
-  async delete(businessId: string, scheduleId: string): Promise<void> {
-    if (!(await this.parts.schedules.delete(businessId, scheduleId))) notFound(scheduleId);
+  /** In the trash it is paused, so it does not fire there, nor as soon as it is back. */
+  async delete(businessId: string, scheduleId: string, into?: IntoTrash): Promise<void> {
+    if (into) await this.pause(businessId, scheduleId);
+    if (!(await this.parts.schedules.delete(businessId, scheduleId, into))) notFound(scheduleId);
   }
 
   async fires(query: FireListQuery): Promise<FireRecord[]> {

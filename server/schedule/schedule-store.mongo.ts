@@ -2,6 +2,8 @@ import type { Collection, Filter } from "mongodb";
 import { isFinal, type JobStatus, jobStatus } from "../../shared/job-state.ts";
 import { ContentionError, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep, type MongoMigration } from "../store/mongo-migrations.ts";
+import { hideDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 import { type FireRecord, isOpen, type ScheduleRecord } from "./schedule-record.ts";
 import type {
   FireListQuery,
@@ -136,7 +138,8 @@ export class MongoScheduleStore implements ScheduleStore {
     });
   }
 
-  delete(businessId: string, scheduleId: string): Promise<boolean> {
+  delete(businessId: string, scheduleId: string, into?: IntoTrash): Promise<boolean> {
+    if (into) return this.moveToTrash({ schedule_id: scheduleId, business_id: businessId }, into);
     return this.store.attempt(async () => {
       const { deletedCount } = await this.schedules.deleteOne({
         schedule_id: scheduleId,
@@ -147,6 +150,21 @@ export class MongoScheduleStore implements ScheduleStore {
       await this.fireDocuments.deleteMany({ schedule_id: scheduleId });
       return true;
     });
+  }
+
+  private moveToTrash(
+    where: { schedule_id: string; business_id: string },
+    into: IntoTrash,
+  ): Promise<boolean> {
+    const body = () =>
+      this.store.transaction(async (session) => {
+        if (!(await this.schedules.findOne(where, { session }))) return false;
+        const entry = trashDocument(where.business_id, "schedule", [where.schedule_id], into);
+        await this.store.collection<TrashDocument>("compute_trash").insertOne(entry, { session });
+        await hideDocuments(this.store, session, "schedule", where, into.trashId);
+        return true;
+      });
+    return this.store.attempt(() => outlastOthers(body));
   }
 
   change<Result>(

@@ -1,6 +1,8 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import { isFinal, jobStatus } from "../../shared/job-state.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import { hideRows, insertTrash } from "../trash/trash-store.sqlite.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 import { type FireRecord, isOpen, type ScheduleRecord } from "./schedule-record.ts";
 import type {
   FireListQuery,
@@ -83,8 +85,9 @@ export class SqliteScheduleStore implements ScheduleStore {
     return this.store.all<Row>(sql, bindings).map(scheduleFromRow);
   }
 
-  delete(businessId: string, scheduleId: string): Promise<boolean> {
+  delete(businessId: string, scheduleId: string, into?: IntoTrash): Promise<boolean> {
     return this.store.write(() => {
+      if (into) return this.moveToTrash(businessId, scheduleId, into);
       const deleted = this.store.run(
         "DELETE FROM compute_schedules WHERE schedule_id = $scheduleId AND business_id = $businessId",
         { scheduleId, businessId },
@@ -93,6 +96,13 @@ export class SqliteScheduleStore implements ScheduleStore {
       this.store.run("DELETE FROM compute_schedule_fires WHERE schedule_id = $scheduleId", { scheduleId });
       return true;
     });
+  }
+
+  private moveToTrash(businessId: string, scheduleId: string, into: IntoTrash): boolean {
+    if (!this.readState(scheduleId, businessId)) return false;
+    insertTrash(this.store, businessId, "schedule", [scheduleId], into);
+    hideRows(this.store, "schedule", "schedule_id", [scheduleId], { businessId, trashId: into.trashId });
+    return true;
   }
 
   change<Result>(

@@ -1,4 +1,5 @@
 import type { ScheduleStatus } from "../../shared/schedule/schedule.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 import type { FireRecord, ScheduleRecord } from "./schedule-record.ts";
 
 /** Everything that decides on a schedule's fires. */
@@ -49,8 +50,8 @@ export interface ScheduleStore {
   find(businessId: string, scheduleId: string): Promise<ScheduleRecord | undefined>;
   /** Newest first. */
   list(query: ScheduleListQuery): Promise<ScheduleRecord[]>;
-  /** Deletes the schedule with its fires. Resolves with whether it existed. */
-  delete(businessId: string, scheduleId: string): Promise<boolean>;
+  /** Deletes the schedule with its fires, or moves it into the trash. Resolves with whether it existed. */
+  delete(businessId: string, scheduleId: string, into?: IntoTrash): Promise<boolean>;
   /**
    * Reads the schedule, calls `decide`, and writes the decision only if neither the schedule nor its fires changed in
    * between. This is why a due time fires once with any number of servers. `decide` must be pure: it is called again with

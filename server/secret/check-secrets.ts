@@ -1,4 +1,5 @@
 import type { Seal } from "../auth/seal.ts";
+import { isTrash } from "../trash/trash-store.ts";
 import { DataKeys, type OpenKey, openValue } from "./data-keys.ts";
 import type { SealedSecret, SecretStore } from "./secret-store.ts";
 
@@ -25,6 +26,8 @@ export async function checkSecrets(
   for await (const secret of everySecret(secrets)) {
     count += 1;
     const { businessId, name } = secret;
+    // In the trash a secret is closed: it opens again in its business.
+    if (isTrash(businessId)) continue;
     if (business?.businessId !== businessId) business = { businessId, key: await keyOf(keys, businessId) };
     const why = typeof business.key === "string" ? business.key : whyClosed(business.key, secret);
     if (why !== undefined && closed.length < limit) closed.push({ businessId, name, why });

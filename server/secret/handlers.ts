@@ -4,12 +4,13 @@ import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { isoTime } from "../http/iso-time.ts";
 import { readPage } from "../http/page.ts";
+import type { TrashBin } from "../trash/bin.ts";
 import type { SecretService } from "./secret-service.ts";
 import type { SecretRecord } from "./secret-store.ts";
 
 type SecretHandlers = Pick<Handlers, "secrets.set" | "secrets.list" | "secrets.delete">;
 
-export function secretHandlers(service: SecretService): SecretHandlers {
+export function secretHandlers(service: SecretService, bin: TrashBin): SecretHandlers {
   const factsOf = async (businessId: string, secrets: readonly SecretRecord[]) => {
     const names = await service.namesOf(
       businessId,
@@ -35,8 +36,11 @@ export function secretHandlers(service: SecretService): SecretHandlers {
     },
     "secrets.delete": async ({ names }, context) => {
       const asked = [...new Set(names)];
-      const removed = new Set(await service.remove(userOf(context), asked));
+      const by = userOf(context);
+      const into = bin.entryFor(by);
+      const removed = new Set(await service.remove(by, asked, into));
       return {
+        trashId: removed.size > 0 ? into?.trashId : undefined,
         deleted: asked.filter((name) => removed.has(name)),
         missing: asked.filter((name) => !removed.has(name)),
       };

@@ -3,6 +3,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { may } from "../../shared/roles.ts";
 import { MAX_SECRET_BYTES, MAX_SECRETS } from "../../shared/secret.ts";
 import type { SessionStore } from "../auth/session-store.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 import { type DataKeys, openValue, sealValue } from "./data-keys.ts";
 import type { SecretRecord, SecretStore } from "./secret-store.ts";
 
@@ -40,9 +41,9 @@ export class SecretService {
   }
 
   /** Resolves with the names that existed. */
-  async remove(by: By, names: readonly string[]): Promise<string[]> {
+  async remove(by: By, names: readonly string[], into?: IntoTrash): Promise<string[]> {
     await this.requireRight(by, "change");
-    return this.parts.secrets.remove(by.businessId, names);
+    return this.parts.secrets.remove(by.businessId, names, into);
   }
 
   /** The names of these that no secret of the business has. */

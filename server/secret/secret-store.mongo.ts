@@ -1,6 +1,8 @@
 import { Binary, type Collection, type Filter } from "mongodb";
 import { isDuplicateKey, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
+import { hideDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 import type {
   DataKey,
   SealedSecret,
@@ -100,8 +102,8 @@ export class MongoSecretStore implements SecretStore {
     });
   }
 
-  remove(businessId: string, names: readonly string[]): Promise<string[]> {
-    return this.removeWhere(businessId, { name: { $in: [...names] } });
+  remove(businessId: string, names: readonly string[], into?: IntoTrash): Promise<string[]> {
+    return this.removeWhere(businessId, { name: { $in: [...names] } }, into);
   }
 
   async removeExpired(nowMs: number, limit: number): Promise<number> {
@@ -115,17 +117,37 @@ export class MongoSecretStore implements SecretStore {
     return removed;
   }
 
-  private removeWhere(businessId: string, which: Filter<SecretDocument>): Promise<string[]> {
+  private removeWhere(
+    businessId: string,
+    which: Filter<SecretDocument>,
+    into?: IntoTrash,
+  ): Promise<string[]> {
     const business_id = businessId;
     const body = () =>
       this.store.transaction(async (session) => {
         await this.keys.updateOne({ business_id }, { $inc: { changes: 1 } }, { session });
         const where = { ...which, business_id };
         const found = await this.secrets.find(where, { session, ...WITHOUT_VALUE }).toArray();
+        const names = found.map(({ name }) => name);
+        const trash = this.store.collection<TrashDocument>("compute_trash");
+        if (into) {
+          if (names.length === 0) return names;
+          await trash.insertOne(trashDocument(businessId, "secrets", names, into), { session });
+          await hideDocuments(
+            this.store,
+            session,
+            "secrets",
+            { business_id, name: { $in: names } },
+            into.trashId,
+          );
+          return names;
+        }
         await this.secrets.deleteMany(where, { session });
-        const left = await this.secrets.findOne({ business_id }, { session, ...WITHOUT_VALUE });
+        const left =
+          (await this.secrets.findOne({ business_id }, { session, ...WITHOUT_VALUE })) ??
+          (await trash.findOne({ business_id, kind: "secrets" }, { session }));
         if (!left) await this.keys.deleteOne({ business_id }, { session });
-        return found.map(({ name }) => name);
+        return names;
       });
     return this.store.attempt(() => outlastOthers(body));
   }

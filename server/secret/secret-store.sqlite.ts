@@ -1,4 +1,6 @@
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import { hasTrashedSecrets, hideRows, insertTrash } from "../trash/trash-store.sqlite.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 import type {
   DataKey,
   SealedSecret,
@@ -113,7 +115,8 @@ export class SqliteSecretStore implements SecretStore {
     );
   }
 
-  async remove(businessId: string, names: readonly string[]): Promise<string[]> {
+  async remove(businessId: string, names: readonly string[], into?: IntoTrash): Promise<string[]> {
+    if (into) return this.store.write(() => this.moveToTrash(businessId, names, into));
     let removed: string[] = [];
     await this.store.writeOver(() => {
       removed = this.store
@@ -126,6 +129,20 @@ export class SqliteSecretStore implements SecretStore {
       this.dropUnusedKey(businessId);
     });
     return removed;
+  }
+
+  private moveToTrash(businessId: string, names: readonly string[], into: IntoTrash): string[] {
+    const found = this.store
+      .all<{ name: string }>(
+        `SELECT name FROM compute_job_secrets
+         WHERE business_id = $businessId AND name IN (SELECT value FROM json_each($names))`,
+        { businessId, names: JSON.stringify(names) },
+      )
+      .map(({ name }) => name);
+    if (found.length === 0) return [];
+    insertTrash(this.store, businessId, "secrets", found, into);
+    hideRows(this.store, "secrets", "name", found, { businessId, trashId: into.trashId });
+    return found;
   }
 
   async removeExpired(nowMs: number, limit: number): Promise<number> {
@@ -191,7 +208,7 @@ export class SqliteSecretStore implements SecretStore {
   }
 
   private dropUnusedKey(businessId: string): void {
-    if (this.count(businessId) > 0) return;
+    if (this.count(businessId) > 0 || hasTrashedSecrets(this.store, businessId)) return;
     this.store.run("DELETE FROM compute_data_keys WHERE business_id = $businessId", { businessId });
   }
 

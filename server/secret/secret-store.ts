@@ -1,3 +1,5 @@
+import type { IntoTrash } from "../trash/trash-store.ts";
+
 /** What is known about a secret besides its value. Times are epoch milliseconds. */
 export interface SecretRecord {
   businessId: string;
@@ -66,8 +68,11 @@ export interface SecretStore {
   known(businessId: string, names: readonly string[], nowMs: number): Promise<string[]>;
   /** The secrets of these names that exist at `nowMs`, in any order. */
   find(businessId: string, names: readonly string[], nowMs: number): Promise<SealedSecret[]>;
-  /** Resolves with the names that existed. With the last secret of a business, its data key is removed too. */
-  remove(businessId: string, names: readonly string[]): Promise<string[]>;
+  /**
+   * Removes secrets, or moves them into the trash. Resolves with the names that existed. With the last secret of a
+   * business, also in the trash, its data key is removed too.
+   */
+  remove(businessId: string, names: readonly string[], into?: IntoTrash): Promise<string[]>;
   /**
    * Removes secrets that have expired at `nowMs`, at most about `limit`, as `remove` does; one that was set again
    * meanwhile stays. Resolves with how many were removed.

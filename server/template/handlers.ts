@@ -5,6 +5,7 @@ import type { Handlers, RequestContext } from "../http/handler.ts";
 import type { Ownership } from "../http/ownership.ts";
 import { readPage } from "../http/page.ts";
 import type { JobRecord } from "../job/job-record.ts";
+import type { TrashBin } from "../trash/bin.ts";
 import type { TemplateService } from "./template-service.ts";
 import { templateSummaryView, templateView } from "./template-view.ts";
 
@@ -16,7 +17,7 @@ const versionCursor = { safeParse: (text: string) => ({ success: /^[1-9]\d{0,9}$
 export function templateHandlers(
   templates: TemplateService,
   viewOfJob: (job: JobRecord) => Promise<Job>,
-  ownership: Ownership,
+  { ownership, bin }: { ownership: Ownership; bin: TrashBin },
 ): TemplateHandlers {
   const requireOwn = (context: RequestContext, template: string) =>
     ownership.require(userOf(context), "templates.change-others", async () => {
@@ -48,8 +49,9 @@ export function templateHandlers(
       templateView(await templates.fork(userOf(context), wanted, name)),
     "templates.delete": async ({ template }, context) => {
       await requireOwn(context, template);
-      await templates.remove(businessOf(context), template);
-      return {};
+      const into = bin.entryFor(userOf(context));
+      await templates.remove(businessOf(context), template, into);
+      return { trashId: into?.trashId };
     },
     "templates.versions": async ({ template, ...page }, context) => {
       const businessId = businessOf(context);

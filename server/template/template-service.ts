@@ -9,6 +9,7 @@ import type { NeedsCheck } from "../job/job-needs.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { JobService } from "../job/job-service.ts";
 import type { Maker } from "../job/key-limits.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 import { jobAsTemplate } from "./job-as-template.ts";
 import { needsOfTemplate } from "./template-needs.ts";
 import type {
@@ -112,9 +113,9 @@ export class TemplateService {
     return this.insert(by, name ?? sameName, content, { templateId, version });
   }
 
-  async remove(businessId: string, template: string): Promise<void> {
+  async remove(businessId: string, template: string, into?: IntoTrash): Promise<void> {
     const { templateId } = await this.own(businessId, template, "deleted");
-    if (!(await this.templates.remove(businessId, templateId))) notFound(template);
+    if (!(await this.templates.remove(businessId, templateId, into))) notFound(template);
   }
 
   /** The job that a template makes with these values. Nothing is submitted. */

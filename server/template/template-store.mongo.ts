@@ -7,6 +7,8 @@ import {
   outlastOthers,
 } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
+import { hideDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 import {
   BUILTIN,
   ownersOf,
@@ -106,14 +108,29 @@ export class MongoTemplateStore implements TemplateStore {
     return outcome ?? { kind: "name-taken" };
   }
 
-  async remove(businessId: string, templateId: string): Promise<boolean> {
+  async remove(businessId: string, templateId: string, into?: IntoTrash): Promise<boolean> {
     const removed = await this.writeOnce(async (session) => {
       const where = { template_id: templateId, business_id: businessId };
+      if (into) return this.moveToTrash(where, into, session);
       if ((await this.templates.deleteOne(where, { session })).deletedCount === 0) return false;
       await this.history.deleteMany({ template_id: templateId }, { session });
       return true;
     });
     return removed ?? false;
+  }
+
+  private async moveToTrash(
+    where: { template_id: string; business_id: string },
+    into: IntoTrash,
+    session: ClientSession,
+  ): Promise<boolean> {
+    const found = await this.templates.findOne(where, { session });
+    if (!found) return false;
+    const { template_id, business_id } = where;
+    const entry = trashDocument(business_id, "template", [template_id], { ...into, name: found.name });
+    await this.store.collection<TrashDocument>("compute_trash").insertOne(entry, { session });
+    await hideDocuments(this.store, session, "template", where, into.trashId);
+    return true;
   }
 
   findVersion(templateId: string, version: number): Promise<TemplateVersion | undefined> {

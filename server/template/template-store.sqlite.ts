@@ -1,5 +1,7 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import { hideRows, insertTrash } from "../trash/trash-store.sqlite.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 import {
   BUILTIN,
   ownersOf,
@@ -106,8 +108,9 @@ export class SqliteTemplateStore implements TemplateStore {
     });
   }
 
-  remove(businessId: string, templateId: string): Promise<boolean> {
+  remove(businessId: string, templateId: string, into?: IntoTrash): Promise<boolean> {
     return this.store.write(() => {
+      if (into) return this.moveToTrash(businessId, templateId, into);
       const removed = this.store.run(
         "DELETE FROM compute_templates WHERE template_id = $templateId AND business_id = $businessId",
         { templateId, businessId },
@@ -116,6 +119,17 @@ export class SqliteTemplateStore implements TemplateStore {
       this.store.run("DELETE FROM compute_template_versions WHERE template_id = $templateId", { templateId });
       return true;
     });
+  }
+
+  private moveToTrash(businessId: string, templateId: string, into: IntoTrash): boolean {
+    const found = this.store.get<{ name: string }>(
+      "SELECT name FROM compute_templates WHERE template_id = $templateId AND business_id = $businessId",
+      { templateId, businessId },
+    );
+    if (!found) return false;
+    insertTrash(this.store, businessId, "template", [templateId], { ...into, name: found.name });
+    hideRows(this.store, "template", "template_id", [templateId], { businessId, trashId: into.trashId });
+    return true;
   }
 
   async findVersion(templateId: string, version: number): Promise<TemplateVersion | undefined> {

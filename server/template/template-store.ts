@@ -1,5 +1,6 @@
 import { newId } from "../../shared/ids.ts";
 import type { TemplateParameter } from "../../shared/template/parameter.ts";
+import type { IntoTrash } from "../trash/trash-store.ts";
 
 /** The content of one version of a template. */
 export interface TemplateContent {
@@ -87,8 +88,8 @@ export interface TemplateStore {
   list(query: TemplateListQuery): Promise<TemplateRecord[]>;
   /** Makes the next version. If many calls expect the same version, one of them succeeds. */
   change(change: TemplateChange): Promise<ChangeOutcome>;
-  /** Deletes the template with all its versions. Resolves with whether it existed. */
-  remove(businessId: string, templateId: string): Promise<boolean>;
+  /** Deletes the template with all its versions, or moves it into the trash. Resolves with whether it existed. */
+  remove(businessId: string, templateId: string, into?: IntoTrash): Promise<boolean>;
   findVersion(templateId: string, version: number): Promise<TemplateVersion | undefined>;
   /** Newest first, below `beforeVersion`. The caller must have found the template, which proves that it may see it. */
   versions(templateId: string, beforeVersion: number | undefined, limit: number): Promise<TemplateVersion[]>;

@@ -7,6 +7,7 @@ import { pathProblem } from "../files/path.ts";
 import { sha256 } from "../files/sha256.ts";
 import { treeEntry } from "../files/tree.ts";
 import { artifactId, executionId, jobId } from "../ids.ts";
+import { trashOutput } from "../trash.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 
@@ -150,6 +151,7 @@ export const artifactEndpoints = defineEndpoints({
     output: z.object({
       /** Those that existed. */
       deleted: z.array(artifactId),
+      ...trashOutput,
     }),
     errors: ["storage_failed"],
     repeatable: true,

@@ -14,6 +14,7 @@ import { scheduleEndpoints } from "./schedule.ts";
 import { secretEndpoints } from "./secret.ts";
 import { serverEndpoints } from "./server.ts";
 import { templateEndpoints } from "./template.ts";
+import { trashEndpoints } from "./trash.ts";
 
 /** Every endpoint of the API by its id. The server mounts it, the SDK is typed by it, the tests walk it. */
 export const endpoints = {
@@ -32,6 +33,7 @@ export const endpoints = {
   ...auditEndpoints,
   ...apiKeyEndpoints,
   ...memberEndpoints,
+  ...trashEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;

@@ -6,6 +6,7 @@ import { jobFilter } from "../job-filter.ts";
 import { jobStatus } from "../job-state.ts";
 import { limits } from "../limits.ts";
 import { jobFile, jobManifest } from "../manifest.ts";
+import { trashOutput } from "../trash.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageOutput } from "./page.ts";
 
@@ -130,6 +131,7 @@ export const manyJobsEndpoints = defineEndpoints({
     output: z.object({
       /** One per id, in the same order. */
       results: z.array(z.object({ jobId, outcome: jobDeletion })),
+      ...trashOutput,
     }),
     errors: ["storage_failed"],
     repeatable: true,
@@ -143,7 +145,7 @@ export const manyJobsEndpoints = defineEndpoints({
     summary:
       "Delete the finished jobs that match a filter, newest first, a limited number per request. Of members, only their own.",
     input: matchingInput,
-    output: matchingOutput,
+    output: matchingOutput.extend(trashOutput),
     errors: ["storage_failed"],
     repeatable: true,
   },

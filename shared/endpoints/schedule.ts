@@ -10,6 +10,7 @@ import {
   timeZone,
   upcomingFire,
 } from "../schedule/schedule.ts";
+import { trashOutput } from "../trash.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 
@@ -97,7 +98,7 @@ export const scheduleEndpoints = defineEndpoints({
     othersRight: "schedules.change-others",
     summary: "Delete a schedule and its list of fires. Submitted jobs keep running.",
     input: z.strictObject({ scheduleId }),
-    output: z.object({ scheduleId }),
+    output: z.object({ scheduleId, ...trashOutput }),
     errors: ["not_found", "storage_failed"],
     repeatable: false,
   },

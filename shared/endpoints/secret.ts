@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { secretName } from "../job-files.ts";
 import { MAX_SECRET_TTL_SECONDS, MAX_SECRETS, secretFacts, secretValue } from "../secret.ts";
+import { trashOutput } from "../trash.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 
@@ -42,6 +43,7 @@ export const secretEndpoints = defineEndpoints({
     input: z.strictObject({ names: z.array(secretName).min(1).max(MAX_SECRETS) }),
     output: z.object({
       deleted: z.array(secretName),
+      ...trashOutput,
       /** Names that no secret of the business has. */
       missing: z.array(secretName),
     }),

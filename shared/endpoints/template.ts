@@ -12,6 +12,7 @@ import {
   templateSummary,
   templateVersion,
 } from "../template/template.ts";
+import { trashOutput } from "../trash.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 
@@ -91,7 +92,7 @@ export const templateEndpoints = defineEndpoints({
     othersRight: "templates.change-others",
     summary: "Delete a template with all its versions. Jobs made from it stay.",
     input: z.strictObject({ template: templateRef }),
-    output: z.object({}),
+    output: z.object(trashOutput),
     errors: ["not_found", "forbidden", "storage_failed"],
     repeatable: false,
   },

@@ -19,6 +19,7 @@ import { scheduleScenarios } from "./schedule-endpoints.ts";
 import { secretScenarios } from "./secret-endpoints.ts";
 import type { Scenarios, Stage } from "./stage.ts";
 import { templateScenarios } from "./template-endpoints.ts";
+import { trashScenarios } from "./trash-endpoints.ts";
 
 const scenarios: Scenarios = {
   ...apiKeyScenarios,
@@ -35,6 +36,7 @@ const scenarios: Scenarios = {
   ...scheduleScenarios,
   ...secretScenarios,
   ...templateScenarios,
+  ...trashScenarios,
 };
 
 const mail = forAllTests(await TestMail.start());

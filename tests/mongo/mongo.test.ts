@@ -38,6 +38,7 @@ import { secretStoreContract } from "../contract/secret-store.contract.ts";
 import { sessionStoreContract } from "../contract/session-store.contract.ts";
 import { signInStoresContract } from "../contract/sign-in-stores.contract.ts";
 import { templateStoreContract } from "../contract/template-store.contract.ts";
+import { trashStoreContract } from "../contract/trash-store.contract.ts";
 import { visitStoreContract } from "../contract/visit-store.contract.ts";
 import { TestMongo } from "../support/mongod.ts";
 
@@ -80,6 +81,7 @@ creditStoreContract("MongoDB", openTwoCredits);
 integrityStoreContract("MongoDB", openEmpty);
 checkFilesContract("MongoDB", openEmpty);
 retentionStoreContract("MongoDB", openEmpty);
+trashStoreContract("MongoDB", openEmpty);
 auditStoreContract("MongoDB", () => openOne((stores) => stores.audit));
 enrolmentStoreContract("MongoDB", () => openOne((stores) => stores.enrolments));
 runStoreContract("MongoDB", () => openOne((stores) => stores.runs));

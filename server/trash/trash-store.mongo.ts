@@ -1,0 +1,173 @@
+import type { ClientSession, Collection, Filter } from "mongodb";
+import type { TrashKind } from "../../shared/trash.ts";
+import { isDuplicateKey, type MongoStore, outlastOthers } from "../store/mongo.ts";
+import { collectionStep } from "../store/mongo-migrations.ts";
+import {
+  type IntoTrash,
+  type RestoreOutcome,
+  type TrashRecord,
+  type TrashStore,
+  tablesOf,
+} from "./trash-store.ts";
+
+export interface TrashDocument {
+  trash_id: string;
+  business_id: string;
+  kind: TrashKind;
+  user_id: string;
+  items: readonly string[];
+  name?: string;
+  deleted_at: number;
+  expires_at: number;
+}
+
+export const trashSteps = [
+  collectionStep("trash-1", "compute_trash", [
+    { key: { trash_id: 1 }, unique: true },
+    { key: { business_id: 1, trash_id: 1 } },
+    { key: { business_id: 1, kind: 1 } },
+    { key: { expires_at: 1 } },
+  ]),
+];
+
+/** The document of an entry, to be inserted in the transaction that deletes. */
+export function trashDocument(
+  businessId: string,
+  kind: TrashKind,
+  items: readonly string[],
+  { trashId, userId, name, deletedAtMs, expiresAtMs }: IntoTrash,
+): TrashDocument {
+  return {
+    trash_id: trashId,
+    business_id: businessId,
+    kind,
+    user_id: userId,
+    items,
+    ...(name !== undefined && { name }),
+    deleted_at: deletedAtMs,
+    expires_at: expiresAtMs,
+  };
+}
+
+/** Moves documents of the collections of a kind out of the business and into the entry. */
+export async function hideDocuments(
+  store: MongoStore,
+  session: ClientSession,
+  kind: keyof typeof tablesOf,
+  where: Filter<{ business_id: string }>,
+  trashId: string,
+): Promise<void> {
+  for (const table of tablesOf[kind]) {
+    const documents = store.collection<{ business_id: string }>(table);
+    await documents.updateMany(where, { $set: { business_id: trashId } }, { session });
+  }
+}
+
+export class MongoTrashStore implements TrashStore {
+  private readonly entries: Collection<TrashDocument>;
+
+  constructor(private readonly store: MongoStore) {
+    this.entries = store.collection("compute_trash");
+  }
+
+  list(businessId: string, beforeTrashId: string | undefined, limit: number): Promise<TrashRecord[]> {
+    const before = beforeTrashId === undefined ? {} : { trash_id: { $lt: beforeTrashId } };
+    return this.read({ business_id: businessId, ...before }, { trash_id: -1 }, limit);
+  }
+
+  async find(businessId: string, trashId: string): Promise<TrashRecord | undefined> {
+    return (await this.read({ business_id: businessId, trash_id: trashId }, { trash_id: 1 }, 1))[0];
+  }
+
+  restore(businessId: string, trashId: string): Promise<RestoreOutcome> {
+    const body = () =>
+      this.store.transaction(async (session): Promise<RestoreOutcome> => {
+        const where = { business_id: businessId, trash_id: trashId };
+        const found = await this.entries.findOneAndDelete(where, { session });
+        if (!found) return "missing";
+        if (found.kind === "artifacts") await this.restoreArtifacts(found, session);
+        else await this.giveBack(found, tablesOf[found.kind], session);
+        return "restored";
+      });
+    return this.store.attempt(async () => {
+      try {
+        return await outlastOthers(body);
+      } catch (error) {
+        if (isDuplicateKey(error)) return "taken";
+        throw error;
+      }
+    });
+  }
+
+  expired(nowMs: number, limit: number): Promise<TrashRecord[]> {
+    return this.read({ expires_at: { $lte: nowMs } }, { expires_at: 1 }, limit);
+  }
+
+  async forget(trashId: string): Promise<void> {
+    await this.store.attempt(() => this.entries.deleteOne({ trash_id: trashId }));
+  }
+
+  private async giveBack(
+    { business_id, trash_id, kind }: TrashDocument,
+    tables: readonly string[],
+    session: ClientSession,
+  ): Promise<void> {
+    if (kind === "jobs") await this.forgetUsedKeys(business_id, trash_id, session);
+    for (const table of tables) {
+      const documents = this.store.collection<{ business_id: string }>(table);
+      await documents.updateMany({ business_id: trash_id }, { $set: { business_id } }, { session });
+    }
+  }
+
+  /** A key that was used again belongs to the newer job. */
+  private async forgetUsedKeys(businessId: string, trashId: string, session: ClientSession): Promise<void> {
+    const jobs = this.store.collection<{ business_id: string; user_id: string; idempotency_key?: string }>(
+      "compute_jobs",
+    );
+    const where = { business_id: trashId, idempotency_key: { $exists: true } };
+    for await (const { _id, user_id, idempotency_key } of jobs.find(where, { session })) {
+      if (idempotency_key === undefined) continue;
+      const newer = { business_id: businessId, user_id, idempotency_key };
+      if (await jobs.findOne(newer, { session }))
+        await jobs.updateOne({ _id }, { $unset: { idempotency_key: true } }, { session });
+    }
+  }
+
+  private async restoreArtifacts(
+    { business_id, items }: TrashDocument,
+    session: ClientSession,
+  ): Promise<void> {
+    const artifacts = this.store.collection("compute_artifacts");
+    await artifacts.updateMany(
+      { artifact_id: { $in: [...items] }, business_id },
+      [
+        { $set: { live: 1, expires_at: { $ifNull: ["$trashed_expires_at", "$$REMOVE"] } } },
+        { $unset: "trashed_expires_at" },
+      ],
+      { session },
+    );
+  }
+
+  private read(
+    where: Filter<TrashDocument>,
+    sort: Readonly<Record<string, 1 | -1>>,
+    limit: number,
+  ): Promise<TrashRecord[]> {
+    return this.store.attempt(async () =>
+      (await this.entries.find(where).sort(sort).limit(limit).toArray()).map(recordFrom),
+    );
+  }
+}
+
+function recordFrom(found: TrashDocument): TrashRecord {
+  return {
+    trashId: found.trash_id,
+    businessId: found.business_id,
+    kind: found.kind,
+    userId: found.user_id,
+    items: found.items,
+    name: found.name,
+    deletedAtMs: found.deleted_at,
+    expiresAtMs: found.expires_at,
+  };
+}

@@ -1,0 +1,161 @@
+import type { TrashKind } from "../../shared/trash.ts";
+import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import {
+  type IntoTrash,
+  type RestoreOutcome,
+  type TrashRecord,
+  type TrashStore,
+  tablesOf,
+} from "./trash-store.ts";
+
+export const trashMigrations: Migration[] = [
+  {
+    id: "trash-1",
+    sql: `
+      CREATE TABLE compute_trash (
+        trash_id TEXT PRIMARY KEY,
+        business_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        items TEXT NOT NULL,
+        name TEXT,
+        deleted_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX compute_trash_by_age ON compute_trash (business_id, trash_id);
+      CREATE INDEX compute_trash_by_kind ON compute_trash (business_id, kind);
+      CREATE INDEX compute_trash_expiring ON compute_trash (expires_at);
+    `,
+  },
+];
+
+const COLUMNS = `trash_id AS trashId, business_id AS businessId, kind, user_id AS userId, items, name,
+  deleted_at AS deletedAtMs, expires_at AS expiresAtMs`;
+
+const FORGET_USED_KEYS = `UPDATE compute_jobs SET idempotency_key = NULL
+  WHERE business_id = $trashId AND idempotency_key IS NOT NULL AND EXISTS (
+    SELECT 1 FROM compute_jobs used WHERE used.business_id = $businessId
+      AND used.user_id = compute_jobs.user_id AND used.idempotency_key = compute_jobs.idempotency_key)`;
+
+type Row = Omit<TrashRecord, "items" | "name"> & { items: string; name: string | null };
+
+/** Call it in the write that deletes. */
+export function insertTrash(
+  store: SqliteStore,
+  businessId: string,
+  kind: TrashKind,
+  items: readonly string[],
+  { trashId, userId, name, deletedAtMs, expiresAtMs }: IntoTrash,
+): void {
+  store.run(
+    `INSERT INTO compute_trash (trash_id, business_id, kind, user_id, items, name, deleted_at, expires_at)
+     VALUES ($trashId, $businessId, $kind, $userId, $items, $name, $deletedAtMs, $expiresAtMs)`,
+    { trashId, businessId, kind, userId, items: JSON.stringify(items), name, deletedAtMs, expiresAtMs },
+  );
+}
+
+/** Moves rows of the tables of a kind out of the business and into the entry. Call it in the write that deletes. */
+export function hideRows(
+  store: SqliteStore,
+  kind: keyof typeof tablesOf,
+  column: string,
+  ids: readonly string[],
+  { businessId, trashId }: { businessId: string; trashId: string },
+): void {
+  for (const table of tablesOf[kind]) {
+    store.run(
+      `UPDATE ${table} SET business_id = $trashId
+       WHERE business_id = $businessId AND ${column} IN (SELECT value FROM json_each($ids))`,
+      { businessId, trashId, ids: JSON.stringify(ids) },
+    );
+  }
+}
+
+/** Whether the trash has secrets of the business; their data key must stay. */
+export function hasTrashedSecrets(store: SqliteStore, businessId: string): boolean {
+  const sql =
+    "SELECT 1 AS one FROM compute_trash WHERE business_id = $businessId AND kind = 'secrets' LIMIT 1";
+  return store.get(sql, { businessId }) !== undefined;
+}
+
+export class SqliteTrashStore implements TrashStore {
+  constructor(private readonly store: SqliteStore) {}
+
+  async list(businessId: string, beforeTrashId: string | undefined, limit: number): Promise<TrashRecord[]> {
+    const before = beforeTrashId === undefined ? "" : "AND trash_id < $before";
+    return this.store
+      .all<Row>(
+        `SELECT ${COLUMNS} FROM compute_trash WHERE business_id = $businessId ${before}
+         ORDER BY trash_id DESC LIMIT $limit`,
+        { businessId, limit, ...(beforeTrashId !== undefined && { before: beforeTrashId }) },
+      )
+      .map(recordFrom);
+  }
+
+  async find(businessId: string, trashId: string): Promise<TrashRecord | undefined> {
+    return this.read(businessId, trashId);
+  }
+
+  async restore(businessId: string, trashId: string): Promise<RestoreOutcome> {
+    try {
+      return await this.store.write(() => this.restoreNow(businessId, trashId));
+    } catch (error) {
+      if (isTaken(error)) return "taken";
+      throw error;
+    }
+  }
+
+  async expired(nowMs: number, limit: number): Promise<TrashRecord[]> {
+    return this.store
+      .all<Row>(
+        `SELECT ${COLUMNS} FROM compute_trash WHERE expires_at <= $nowMs ORDER BY expires_at LIMIT $limit`,
+        { nowMs, limit },
+      )
+      .map(recordFrom);
+  }
+
+  forget(trashId: string): Promise<void> {
+    return this.store.write(() => {
+      this.store.run("DELETE FROM compute_trash WHERE trash_id = $trashId", { trashId });
+    });
+  }
+
+  /** Throws if a unique name or key is taken; then nothing was changed. */
+  private restoreNow(businessId: string, trashId: string): RestoreOutcome {
+    const found = this.read(businessId, trashId);
+    if (!found) return "missing";
+    const ids = { businessId, trashId };
+    // A key that was used again belongs to the newer job.
+    if (found.kind === "jobs") this.store.run(FORGET_USED_KEYS, ids);
+    if (found.kind === "artifacts") this.restoreArtifacts(found);
+    else {
+      for (const table of tablesOf[found.kind])
+        this.store.run(`UPDATE ${table} SET business_id = $businessId WHERE business_id = $trashId`, ids);
+    }
+    this.store.run("DELETE FROM compute_trash WHERE trash_id = $trashId", { trashId });
+    return "restored";
+  }
+
+  private restoreArtifacts({ businessId, items }: TrashRecord): void {
+    this.store.run(
+      `UPDATE compute_artifacts SET live = 1, expires_at = trashed_expires_at, trashed_expires_at = NULL
+       WHERE artifact_id IN (SELECT value FROM json_each($items)) AND business_id = $businessId`,
+      { businessId, items: JSON.stringify(items) },
+    );
+  }
+
+  private read(businessId: string, trashId: string): TrashRecord | undefined {
+    const sql = `SELECT ${COLUMNS} FROM compute_trash WHERE trash_id = $trashId AND business_id = $businessId`;
+    const row = this.store.get<Row>(sql, { businessId, trashId });
+    return row && recordFrom(row);
+  }
+}
+
+function recordFrom({ items, name, ...row }: Row): TrashRecord {
+  return { ...row, items: JSON.parse(items) as string[], name: name ?? undefined };
+}
+
+function isTaken(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? {}) as { code?: string };
+  return code === "SQLITE_CONSTRAINT_UNIQUE" || code === "SQLITE_CONSTRAINT_PRIMARYKEY";
+}

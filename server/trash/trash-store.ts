@@ -1,0 +1,54 @@
+import type { TrashKind } from "../../shared/trash.ts";
+
+/**
+ * One deletion by a person: what it took can be brought back until it expires. The rows stay in their tables, but belong
+ * to the trash entry in place of the business, so nobody finds them. Times are epoch milliseconds.
+ */
+export interface TrashRecord {
+  trashId: string;
+  businessId: string;
+  kind: TrashKind;
+  /** Who deleted it. */
+  userId: string;
+  /** The ids of what it took; for secrets, their names. */
+  items: readonly string[];
+  /** What a person calls it, if it has a name. */
+  name: string | undefined;
+  deletedAtMs: number;
+  expiresAtMs: number;
+}
+
+/** Where a deletion puts what it takes; the store fills in the items that it found. */
+export type IntoTrash = Omit<TrashRecord, "businessId" | "kind" | "items">;
+
+/** `taken`: something has the name by now, so nothing was changed. */
+export type RestoreOutcome = "restored" | "missing" | "taken";
+
+/**
+ * Stores what is in the trash. Every operation is safe to call from several servers at the same time, and its result is
+ * on disk when it resolves. Rejects with ComputeError `storage_failed` when the store refuses.
+ */
+export interface TrashStore {
+  /** Newest first. */
+  list(businessId: string, beforeTrashId: string | undefined, limit: number): Promise<TrashRecord[]>;
+  find(businessId: string, trashId: string): Promise<TrashRecord | undefined>;
+  /** Gives everything back to the business, and removes the entry. */
+  restore(businessId: string, trashId: string): Promise<RestoreOutcome>;
+  /** Entries of all businesses that have expired, oldest first. */
+  expired(nowMs: number, limit: number): Promise<TrashRecord[]>;
+  /** Removes the entry alone, after what it took is gone. */
+  forget(trashId: string): Promise<void>;
+}
+
+/** The tables that an entry of this kind has taken rows of. Artifacts are hidden in another way. */
+export const tablesOf: Readonly<Record<Exclude<TrashKind, "artifacts">, readonly string[]>> = {
+  jobs: ["compute_jobs", "compute_executions", "compute_workflow_runs"],
+  template: ["compute_templates"],
+  schedule: ["compute_schedules", "compute_schedule_fires"],
+  secrets: ["compute_job_secrets"],
+};
+
+/** Whether a business id is that of a trash entry, which holds rows in place of the business. */
+export function isTrash(businessId: string): boolean {
+  return businessId.startsWith("trash_");
+}
