@@ -1,3 +1,4 @@
+import { accountCommands } from "./account-commands.ts";
 import type { CommandEntry } from "./command/command.ts";
 
 /** Every command. Help, parsing, suggestions and the tests walk this table. */
@@ -89,48 +90,7 @@ export const commands: readonly CommandEntry[] = [
     hidden: true,
     load: () => import("./workflow/engine.ts"),
   },
-  {
-    path: "auth login",
-    summary: "Sign in to a workspace",
-    load: () => import("./auth/login.ts"),
-  },
-  { path: "auth logout", summary: "Sign out of a workspace", load: () => import("./auth/logout.ts") },
-  {
-    path: "auth open",
-    summary: "Open a browser that is signed in, on the server's own machine",
-    load: () => import("./auth/open.ts"),
-  },
-  {
-    path: "auth status",
-    summary: "Show who is signed in, and where",
-    load: () => import("./auth/status.ts"),
-  },
-  {
-    path: "auth switch",
-    summary: "Change to another business, or list them",
-    load: () => import("./auth/switch.ts"),
-  },
-  {
-    path: "auth print-token",
-    summary: "Print an access token for other tools",
-    load: () => import("./auth/print-token.ts"),
-  },
-  {
-    path: "api-key create",
-    summary: "Make an API key for programs that act as you",
-    load: () => import("./api-key/create.ts"),
-  },
-  {
-    path: "api-key list",
-    summary: "List API keys, and when each was last used",
-    load: () => import("./api-key/list.ts"),
-  },
-  { path: "api-key revoke", summary: "End API keys", load: () => import("./api-key/revoke.ts") },
-  {
-    path: "auth password",
-    summary: "Set or change your password and your email address",
-    load: () => import("./auth/password.ts"),
-  },
+  ...accountCommands,
   { path: "job submit", summary: "Submit a job and print its id", load: () => import("./job/submit.ts") },
   {
     path: "job run",
@@ -298,36 +258,6 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./schedule/preview.ts"),
   },
   {
-    path: "member list",
-    summary: "List the people of the business",
-    load: () => import("./member/list.ts"),
-  },
-  {
-    path: "member invite",
-    summary: "Make a link with which somebody joins",
-    load: () => import("./member/invite.ts"),
-  },
-  {
-    path: "member invitations",
-    summary: "List the invitations that nobody has used yet",
-    load: () => import("./member/invitations.ts"),
-  },
-  {
-    path: "member revoke",
-    summary: "Make the link of an invitation useless",
-    load: () => import("./member/revoke.ts"),
-  },
-  {
-    path: "member role",
-    summary: "Give a person another role",
-    load: () => import("./member/role.ts"),
-  },
-  {
-    path: "member remove",
-    summary: "Remove a person from the business",
-    load: () => import("./member/remove.ts"),
-  },
-  {
     path: "secret set",
     summary: "Set a secret that jobs can use",
     load: () => import("./secret/set.ts"),
@@ -347,26 +277,6 @@ export const commands: readonly CommandEntry[] = [
     path: "credit ledger",
     summary: "Show what changed your credit",
     load: () => import("./credit/ledger.ts"),
-  },
-  { path: "credit prices", summary: "Show what hosted nodes cost", load: () => import("./credit/prices.ts") },
-  { path: "credit grant", summary: "Give a user credit", load: () => import("./credit/grant.ts") },
-  {
-    path: "audit list",
-    summary: "Show who changed what, and who signed in",
-    load: () => import("./audit/list.ts"),
-  },
-  {
-    path: "trash list",
-    summary: "Show what was deleted and can come back",
-    load: () => import("./trash/list.ts"),
-  },
-  { path: "trash restore", summary: "Bring back what was deleted", load: () => import("./trash/restore.ts") },
-  { path: "trash empty", summary: "Delete for good", load: () => import("./trash/empty.ts") },
-  { path: "workspace list", summary: "List workspaces", load: () => import("./workspace/list.ts") },
-  {
-    path: "workspace use",
-    summary: "Choose the current workspace",
-    load: () => import("./workspace/use.ts"),
   },
   {
     path: "workflow run",
