@@ -33,13 +33,13 @@ export async function composePeople(
   const key = await sessions.secret("mail-codes");
   const codes = new Codes({ oneTime, mailer, key, serverName, now });
   const methods = new PeopleSignIn({ people, passwords, codes, passkeys, mailer, throttle, record });
-  const settings = new PeopleSettings({ people, passwords, passkeys, passkeyStore, throttle, now });
+  const settings = new PeopleSettings({ people, passwords, codes, passkeys, passkeyStore, throttle, now });
   return {
     throttle,
     mailer,
     methods,
     settings,
-    handlers: peopleHandlers({ methods, settings, people, sessions, tokens, now }),
+    handlers: peopleHandlers({ methods, settings, people, sessions, tokens, record, now }),
     runner: runnerOf(pruneTask([stores.throttle, oneTime])),
     close: async () => mailer?.close(),
   };

@@ -31,7 +31,8 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   // The handler records it as a sign-in to the other business.
   "auth.switch": "nothing",
   "auth.request-otp": "nothing",
-  "auth.verify-otp": { event: "signed in" },
+  // The handler records it as a sign-in of the person.
+  "auth.verify-otp": "nothing",
   "auth.account": "nothing",
   "auth.set-password": { event: "password changed" },
   "auth.set-email": { event: "email address changed" },

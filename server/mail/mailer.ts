@@ -75,6 +75,8 @@ export class Mailer {
   }
 
   private async send({ to, subject, text }: Mail): Promise<void> {
+    // The answer to the request that posted it goes out first.
+    await pause(0);
     for (let failures = 0; ; failures++) {
       try {
         await this.transport.sendMail({ from: this.from, to, subject, text });

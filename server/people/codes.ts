@@ -8,6 +8,11 @@ const CODE_MINUTES = 10;
 /** How many codes may be tried before a new one is needed. */
 const MAX_TRIES = 5;
 
+/** Whether a text has the form of a code, as people type it. */
+export function isCode(text: string): boolean {
+  return /^\d{6}$/.test(text.replaceAll(/\s/g, ""));
+}
+
 export interface CodeParts {
   oneTime: OneTimeStore;
   /** Undefined: the server sends no mail. */
@@ -42,8 +47,9 @@ export class Codes {
 
     ${code}
 
-It works once, within ${CODE_MINUTES} minutes. It was asked for from ${from.address ?? "the server's own machine"}.
-If you did not ask for it, ignore this mail: without the code nobody gets in.
+It works once, within ${CODE_MINUTES} minutes.
+It was asked for from ${from.address ?? "the server's own machine"}.
+If you did not ask for it, ignore this mail: nobody gets in without it.
 `,
     });
   }

@@ -42,7 +42,8 @@ export interface SignInSettings {
   anyoneCanSignIn(): Promise<boolean>;
   account(userId: string): Promise<{ person: PersonRecord; passkeys: readonly PasskeyFacts[] }>;
   /**
-   * Throws `forbidden` if the person has a password and `current` is not it, `rate_limited` after too many wrong ones, and
+   * `current` is the password, or a code of `requestCode` from somebody who has forgotten it. Throws `forbidden` if the
+   * person has a password and `current` is neither, `rate_limited` after too many wrong ones, and
    * `invalid_request` if `next` is too weak.
    */
   setPassword(userId: string, current: string | undefined, next: string): Promise<void>;

@@ -1,3 +1,4 @@
+import type { RecordAudit } from "../../shared/audit.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { MembershipRecord, PersonRecord, PersonStore } from "../auth/person-store.ts";
@@ -23,12 +24,13 @@ export interface PeopleHandlerParts {
   people: PersonStore;
   sessions: SessionStore;
   tokens: Tokens;
+  record: RecordAudit;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 export function peopleHandlers(parts: PeopleHandlerParts): PeopleHandlers {
-  const { methods, settings, people, sessions, tokens, now } = parts;
+  const { methods, settings, people, sessions, tokens, record, now } = parts;
   return {
     "auth.request-otp": async ({ email }, context) => {
       await methods.requestCode(email, fromOf(context));
@@ -44,8 +46,12 @@ export function peopleHandlers(parts: PeopleHandlerParts): PeopleHandlers {
       const opened = { sessionId, userId: person.userId, businessId, clientId: CODE_CLIENT, nowMs: now() };
       const session = await sessions.open(opened);
       if (!session) throw notMember();
-      const of = { way: "code", userId: person.userId, userName: person.userName, sessionId };
-      context.note({ businessId, of });
+      await record(businessId, {
+        event: "signed in",
+        actor: { kind: "user", userId: person.userId, userName: person.userName, sessionId },
+        ...(context.from !== undefined && { from: context.from }),
+        of: { way: "code" },
+      });
       return tokens.issue(session);
     },
     "auth.account": async (_input, context) => {

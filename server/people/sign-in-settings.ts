@@ -3,6 +3,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { PersonRecord, PersonStore } from "../auth/person-store.ts";
 import type { Throttle } from "../throttle/throttle.ts";
+import { type Codes, isCode } from "./codes.ts";
 import type { PasskeyFacts, SignInSettings, SignUp } from "./contract.ts";
 import type { PasskeyStore } from "./passkey-store.ts";
 import type { Passkeys } from "./passkeys.ts";
@@ -14,6 +15,7 @@ const MAX_NAMES = 50;
 export interface SettingParts {
   people: PersonStore;
   passwords: Passwords;
+  codes: Codes;
   passkeys: Passkeys;
   passkeyStore: PasskeyStore;
   throttle: Throttle;
@@ -56,7 +58,16 @@ export class PeopleSettings implements SignInSettings {
   async setEmail(userId: string, current: string | undefined, email: string): Promise<void> {
     const person = await this.person(userId);
     await this.requirePassword(person, current);
-    if (!(await this.parts.people.setEmail(userId, emailOf(email)))) throw emailTaken();
+    const address = emailOf(email);
+    if (address === person.email) return;
+    // Each address that is taken tells that somebody has it, so nobody tries many.
+    const counted = await this.parts.throttle.begin({
+      what: "email address",
+      account: userId,
+      address: undefined,
+    });
+    if (!(await this.parts.people.setEmail(userId, address))) throw emailTaken();
+    await counted.succeeded();
   }
 
   async passkeyOptions(userId: string, origin: string): Promise<{ challengeId: string; options: object }> {
@@ -99,16 +110,23 @@ export class PeopleSettings implements SignInSettings {
   private async requirePassword(person: PersonRecord, current: string | undefined): Promise<void> {
     if (person.passwordHash === undefined) return;
     if (current === undefined) throw new ComputeError("forbidden", "Give your current password too.");
-    const { throttle, passwords } = this.parts;
+    const { throttle } = this.parts;
     const counted = await throttle.begin({
       what: "current password",
       account: person.userId,
       address: undefined,
     });
-    if (!(await passwords.verify(current, person.passwordHash))) {
+    if (!(await this.isProven(person, current))) {
       throw new ComputeError("forbidden", "The current password is wrong.");
     }
     await counted.succeeded();
+  }
+
+  /** By the password, or by a code that was sent by mail; no password is as short as a code. */
+  private async isProven({ email, passwordHash }: PersonRecord, current: string): Promise<boolean> {
+    const { codes, passwords } = this.parts;
+    if (email === undefined || !isCode(current)) return passwords.verify(current, passwordHash);
+    return (await codes.isRight(email, current)) && codes.spend(email, current);
   }
 }
 

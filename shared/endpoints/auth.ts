@@ -137,7 +137,8 @@ export const authEndpoints = defineEndpoints({
     path: "/api/compute/auth/set-password",
     callers: ["user"],
     right: "account",
-    summary: "Set or change one's own password. Somebody who has one gives that too.",
+    summary:
+      "Set or change one's own password. Somebody who has one gives that too, or a code of request-otp.",
     input: z.strictObject({ currentPassword, newPassword: password }),
     output: z.object({}),
     errors: [],
