@@ -9,6 +9,7 @@ import { openBlobs } from "./compose/open-blobs.ts";
 import { openStores } from "./compose/open-stores.ts";
 import type { ServerSettings } from "./compose/options.ts";
 import { composePlane, type Plane } from "./compose/plane.ts";
+import { clientAddress } from "./http/client-address.ts";
 import { Listener, type TlsKeys } from "./http/listener.ts";
 import { OwnNames, plainName } from "./http/own-names.ts";
 import { OwnUrls } from "./http/own-urls.ts";
@@ -141,7 +142,9 @@ function listen(
       fetch(request, server) {
         const place = { port: server.port ?? port, isTls: tls !== undefined, hostname: hostname() };
         names ??= new OwnNames({ ...settings, ...place });
-        return app.fetch(request, { address: server.requestIP(request)?.address, names });
+        const peer = server.requestIP(request)?.address;
+        const address = clientAddress(peer, request.headers, settings.trustedProxies);
+        return app.fetch(request, { address, names });
       },
     });
   return new Listener(serve, certificate && keysOf(certificate), log);

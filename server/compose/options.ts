@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { homeIfAny, tanvritHome } from "../../shared/config/home.ts";
@@ -21,6 +22,10 @@ import { type ArtifactsPlace, artifactsOptions, artifactsPlaceOf, httpUrl } from
 
 const hostPattern = optionText.refine((name) => readPlace(name.replace(/^\*\./, ""), 0) !== undefined, {
   error: "must be a name like compute.example.org, compute.example.org:8443 or *.example.org",
+});
+
+const ipAddress = optionText.refine((address) => isIP(address) !== 0, {
+  error: "must be an address like 127.0.0.1 or ::1",
 });
 
 const httpOrigin = optionText.refine(isHttpOrigin, {
@@ -68,6 +73,17 @@ export const serverOptions = defineOptions({
     fileKey: "allowedOrigins",
     schema: z.array(httpOrigin, { error: "must be a list of origins" }).default([]),
     help: "A site whose pages may call the API with a token: an origin like https://app.example.org",
+  },
+  "trusted-proxy": {
+    kind: "list",
+    placeholder: "ADDRESS",
+    env: "TANVRIT_TRUSTED_PROXIES",
+    fileKey: "trustedProxies",
+    schema: z
+      .array(ipAddress, { error: "must be a list of addresses" })
+      .default([])
+      .transform((addresses) => addresses.map((address) => address.toLowerCase())),
+    help: "The address of a proxy in front of the server; its X-Forwarded-For says where requests come from",
   },
   "data-dir": {
     kind: "value",
@@ -165,6 +181,8 @@ export interface ServerSettings {
   port: number;
   /** Lower case. */
   allowedHosts: readonly string[];
+  /** Addresses of proxies whose X-Forwarded-For is believed. */
+  trustedProxies: readonly string[];
   /** Origins of other sites whose pages may call the API, as browsers write them. */
   allowedOrigins: readonly string[];
   /** Absolute. */
@@ -206,6 +224,7 @@ export function serverSettings(
     host: values.host,
     port: values.port,
     allowedHosts: values["allowed-host"],
+    trustedProxies: values["trusted-proxy"],
     allowedOrigins: values["allowed-origin"],
     dataDir: resolve(values["data-dir"] ?? join(tanvritHome(env), "server")),
     store: values.store,
@@ -234,6 +253,7 @@ export const serverFile = z
     host: z.string().optional(),
     port: z.int().optional(),
     allowedHosts: z.array(z.string()).optional(),
+    trustedProxies: z.array(z.string()).optional(),
     allowedOrigins: z.array(z.string()).optional(),
     dataDir: z.string().optional(),
     store: z.string().optional(),

@@ -117,7 +117,8 @@ export class PeopleSettings implements SignInSettings {
       address: undefined,
     });
     if (!(await this.isProven(person, current))) {
-      throw new ComputeError("forbidden", "The current password is wrong.");
+      const what = isCode(current) ? "The code is wrong or has expired." : "The current password is wrong.";
+      throw new ComputeError("forbidden", what);
     }
     await counted.succeeded();
   }
