@@ -113,11 +113,7 @@ export const commands: readonly CommandEntry[] = [
     summary: "Explain why a job is waiting, node by node",
     load: () => import("./job/why.ts"),
   },
-  {
-    path: "job delete",
-    summary: "Delete finished jobs",
-    load: () => import("./job/delete.ts"),
-  },
+  { path: "job delete", summary: "Delete finished jobs", load: () => import("./job/delete.ts") },
   { path: "job list", summary: "List jobs, newest first", load: () => import("./job/list.ts") },
   { path: "job logs", summary: "Print a job's output", load: () => import("./job/logs.ts") },
   {
@@ -148,11 +144,7 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./artifact/upload.ts"),
   },
   { path: "artifact get", summary: "Show one artifact", load: () => import("./artifact/get.ts") },
-  {
-    path: "artifact delete",
-    summary: "Delete artifacts",
-    load: () => import("./artifact/delete.ts"),
-  },
+  { path: "artifact delete", summary: "Delete artifacts", load: () => import("./artifact/delete.ts") },
   {
     path: "template list",
     summary: "List templates: jobs with parameters",
@@ -186,11 +178,7 @@ export const commands: readonly CommandEntry[] = [
     summary: "List job attempts, newest first",
     load: () => import("./execution/list.ts"),
   },
-  {
-    path: "execution get",
-    summary: "Show one job attempt",
-    load: () => import("./execution/get.ts"),
-  },
+  { path: "execution get", summary: "Show one job attempt", load: () => import("./execution/get.ts") },
   { path: "node list", summary: "List nodes", load: () => import("./node/list.ts") },
   { path: "node get", summary: "Show one node and what runs on it", load: () => import("./node/get.ts") },
   {
@@ -235,11 +223,7 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./schedule/list.ts"),
   },
   { path: "schedule get", summary: "Show one schedule", load: () => import("./schedule/get.ts") },
-  {
-    path: "schedule pause",
-    summary: "Pause a schedule",
-    load: () => import("./schedule/pause.ts"),
-  },
+  { path: "schedule pause", summary: "Pause a schedule", load: () => import("./schedule/pause.ts") },
   {
     path: "schedule resume",
     summary: "Resume a paused schedule",
@@ -252,11 +236,7 @@ export const commands: readonly CommandEntry[] = [
     summary: "Show what a schedule fired and skipped, and when it fires next",
     load: () => import("./schedule/fires.ts"),
   },
-  {
-    path: "schedule preview",
-    summary: "Explain a cron rule",
-    load: () => import("./schedule/preview.ts"),
-  },
+  { path: "schedule preview", summary: "Explain a cron rule", load: () => import("./schedule/preview.ts") },
   {
     path: "secret set",
     summary: "Set a secret that jobs can use",
