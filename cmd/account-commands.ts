@@ -29,17 +29,6 @@ export const accountCommands: readonly CommandEntry[] = [
     load: () => import("./auth/print-token.ts"),
   },
   {
-    path: "api-key create",
-    summary: "Make an API key for programs that act as you",
-    load: () => import("./api-key/create.ts"),
-  },
-  {
-    path: "api-key list",
-    summary: "List API keys, and when each was last used",
-    load: () => import("./api-key/list.ts"),
-  },
-  { path: "api-key revoke", summary: "End API keys", load: () => import("./api-key/revoke.ts") },
-  {
     path: "auth password",
     summary: "Set or change your password and your email address",
     load: () => import("./auth/password.ts"),
@@ -74,8 +63,17 @@ export const accountCommands: readonly CommandEntry[] = [
     summary: "Remove a person from the business",
     load: () => import("./member/remove.ts"),
   },
-  { path: "credit prices", summary: "Show what hosted nodes cost", load: () => import("./credit/prices.ts") },
-  { path: "credit grant", summary: "Give a user credit", load: () => import("./credit/grant.ts") },
+  {
+    path: "api-key create",
+    summary: "Make an API key for programs that act as you",
+    load: () => import("./api-key/create.ts"),
+  },
+  {
+    path: "api-key list",
+    summary: "List API keys, and when each was last used",
+    load: () => import("./api-key/list.ts"),
+  },
+  { path: "api-key revoke", summary: "End API keys", load: () => import("./api-key/revoke.ts") },
   {
     path: "audit list",
     summary: "Show who changed what, and who signed in",

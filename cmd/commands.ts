@@ -258,6 +258,8 @@ export const commands: readonly CommandEntry[] = [
     summary: "Show what changed your credit",
     load: () => import("./credit/ledger.ts"),
   },
+  { path: "credit prices", summary: "Show what hosted nodes cost", load: () => import("./credit/prices.ts") },
+  { path: "credit grant", summary: "Give a user credit", load: () => import("./credit/grant.ts") },
   {
     path: "workflow run",
     summary: "Run a GitHub Actions workflow on a node, or here",
