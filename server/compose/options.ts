@@ -266,6 +266,7 @@ export const serverFile = z
     ...tlsFile,
     sessionIdleDays: z.number().optional(),
     sessionMaxDays: z.number().optional(),
+    nodeKeyDays: z.number().optional(),
     pools: poolsSetting.optional(),
     prices: pricesSetting.optional(),
     ...mailFile,
