@@ -11,14 +11,14 @@ export function checkRight(caller: Caller, { right }: Pick<Endpoint, "right">): 
   if (apiKey && !keyMay(right, { readOnly: false })) {
     const todo =
       right === "nodes.register"
-        ? "a machine without a person registers with an enrolment token (node enroll)"
+        ? "a machine without a person registers with an enrolment token"
         : "a person must sign in for it";
     throw new ComputeError("forbidden", `An API key cannot do this; ${todo}.`);
   }
   if (apiKey && !keyMay(right, apiKey)) {
     throw new ComputeError(
       "forbidden",
-      `The API key ${apiKey.name} (${apiKey.apiKeyId}) is read-only. Use another key to change something.`,
+      `The API key ${apiKey.name} (${apiKey.apiKeyId}) is read-only, and this takes a key that is not.`,
     );
   }
   requireRight(caller, right);
