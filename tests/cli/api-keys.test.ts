@@ -57,7 +57,7 @@ test("a key makes jobs until its limit, which is exit code 75, and none after it
   expect(refused.stderr).toContain("TANVRIT_API_KEY is refused: The API key ci");
 });
 
-test("a key that may not do something is told what would help", async () => {
+test("the refusal of a key says what would help", async () => {
   const key = (await run(["api-key", "create", "--name", "looks", "--read-only"])).stdout.trim();
   const submit = await run(["job", "submit", "--", "true"], asKey(key));
   expect(submit).toMatchObject({ exitCode: 77, stdout: "" });
