@@ -47,9 +47,11 @@ const table = {
   "members.change": admins,
   "members.change-owners": owners,
   "audit.read": admins,
-  /** See what was deleted in the last 30 days, and bring one's own back. */
+  /** See what was deleted in the last 30 days. */
   "trash.read": workers,
-  "trash.restore-others": admins,
+  /** Bring back, or delete for good, what one has deleted oneself. */
+  "trash.change": workers,
+  "trash.change-others": admins,
 } as const satisfies Readonly<Record<string, readonly Role[]>>;
 
 export type Right = keyof typeof table;

@@ -58,6 +58,12 @@ const colleague = async ({ plane }: Stage) => {
   return { user };
 };
 
+const deletion: Input = async (stage) => {
+  const jobIds = [await over(stage)];
+  const { trashId = "" } = await stage.api.call("jobs.delete", { jobIds }, stage.mia);
+  return { trashId };
+};
+
 /** A valid input for each endpoint that does not answer anyone. */
 export const inputs: Partial<Record<EndpointId, Input>> = {
   "auth.whoami": nothing,
@@ -170,6 +176,9 @@ export const inputs: Partial<Record<EndpointId, Input>> = {
     return { jobId, artifactId, path: "a.txt" };
   }),
 
+  "trash.list": nothing,
+  ...one("trash.restore", deletion),
+  ...one("trash.empty", deletion),
   "audit.list": nothing,
   "api-keys.create": async () => ({ name: name() }),
   "api-keys.list": nothing,

@@ -11,7 +11,8 @@ import { requestOf } from "./request.ts";
 
 const plane = forAllTests(await TestPlane.start());
 const { api } = plane;
-const ID = /\b(?:job|exe|node|usr|biz|ses|crd|sch|fire|tpl|art|key|enr|inv|aud)_[0-9a-hjkmnp-tv-z]{26}\b/g;
+const ID =
+  /\b(?:job|exe|node|usr|biz|ses|crd|sch|fire|tpl|art|key|enr|inv|aud|trash)_[0-9a-hjkmnp-tv-z]{26}\b/g;
 
 /** A business with one of everything. The data of each is the same but for the word. */
 async function businessWith(word: string) {

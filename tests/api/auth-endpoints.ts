@@ -60,7 +60,7 @@ export const authScenarios = {
   "auth.switch": async ({ api }) => {
     const first = await api.signIn("alphas", "cleo");
     const second = await api.signIn("betas", "cleo");
-    await api.signIn("gammas", "dora");
+    await api.signIn("gammas", "gerda");
     const { refreshToken } = second;
     const switched = await api.call("auth.switch", { refreshToken, business: "alphas" });
     expect(switched.identity).toMatchObject({ ...first.identity, sessionId: expect.any(String) });

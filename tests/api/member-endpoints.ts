@@ -21,7 +21,7 @@ export const memberScenarios = {
 
   "members.invite": async ({ api, user }) => {
     const invited = await api.call("members.invite", { role: "viewer", email: "Ben@Example.org" }, user);
-    expect(invited).toMatchObject({ role: "viewer", email: "ben@example.org", mailed: false });
+    expect(invited).toMatchObject({ role: "viewer", email: "ben@example.org", mailed: true });
     expect(invited.url).toStartWith(new URL("/invitation/", api.url).href);
     const days = (Date.parse(invited.expiresAt) - Date.parse(invited.createdAt)) / 86_400_000;
     expect(days).toBe(7);

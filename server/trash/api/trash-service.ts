@@ -91,7 +91,7 @@ export class TrashService {
   private async own(by: By, trashId: string): Promise<TrashRecord> {
     const found = await this.parts.trash.find(by.businessId, trashId);
     if (!found) throw notFound(trashId);
-    if (found.userId === by.userId || may(by.role, "trash.restore-others")) return found;
+    if (found.userId === by.userId || may(by.role, "trash.change-others")) return found;
     throw new ComputeError("forbidden", "Somebody else deleted this. Ask them, an owner or an admin.");
   }
 }
