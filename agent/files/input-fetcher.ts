@@ -1,4 +1,5 @@
 import { blobsOf, TreeError } from "../../shared/files/tree.ts";
+import { Gate } from "../../shared/gate.ts";
 import type { PlacedInput } from "../../shared/node.ts";
 import { untilAborted } from "../../shared/wait.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
@@ -6,7 +7,6 @@ import type { BlobCache } from "./blob-cache.ts";
 import { LostBlobError } from "./blob-reader.ts";
 import { cachedTree, setIdOf } from "./cached-tree.ts";
 import { type BlobSource, fetchBatch, isNoRoom, type WantedBlob } from "./fetch-batch.ts";
-import { Gate } from "./gate.ts";
 
 /** How far the files of an input are. */
 export interface FetchProgress {

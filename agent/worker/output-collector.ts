@@ -8,11 +8,11 @@ import { type UploadedTree, uploadTree } from "../../sdk/files/upload-tree.ts";
 import { bytesText, MIB } from "../../shared/bytes-text.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { Gate } from "../../shared/gate.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { type ExecutionReport, jsonBytes } from "../../shared/node.ts";
 import { textOf } from "../../shared/text-of.ts";
-import { Gate } from "../files/gate.ts";
 import type { OutputProblem } from "../files/result-file.ts";
 import type { WaitingOutputs } from "../supervisor/protocol.ts";
 

@@ -1,3 +1,4 @@
+import { Gate } from "../../shared/gate.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import { assignmentView } from "../execution/execution-view.ts";
 import { nodeOf } from "../http/callers.ts";
@@ -33,11 +34,16 @@ type AgentHandlers = Pick<
   | "nodes.inputs"
 >;
 
+/** When a thousand agents return at once, other requests get their turn between these. */
+const REGISTRATIONS_AT_ONCE = 16;
+
 /** The endpoints that agents call. */
 export function agentHandlers(parts: AgentHandlerParts): AgentHandlers {
   const { service, executionService } = parts;
+  const registrations = new Gate(REGISTRATIONS_AT_ONCE);
   return {
     "nodes.register": async (input, context) => {
+      using _turn = { [Symbol.dispose]: await registrations.enter(context.signal) };
       const times = { heartbeatSeconds: HEARTBEAT_MS / 1_000, offlineAfterSeconds: OFFLINE_AFTER_MS / 1_000 };
       if (context.caller.kind === "user") {
         if (input.nodeId !== undefined) await requireOwn(parts, context.caller, input.nodeId);

@@ -1,5 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { ComputeError } from "../../shared/errors.ts";
+import { Gate } from "../../shared/gate.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 
 /** A secret is 160 random bits and a mark. Nobody can guess that, so bcrypt need not be slow. */
@@ -15,6 +16,7 @@ const MINUTE_MS = 60_000;
 /** The most bcrypts that run or wait for a core. Each takes a few milliseconds. */
 const MAX_CHECKS = 1_024;
 const BUSY_RETRY_SECONDS = 5;
+const BCRYPTS_AT_ONCE = 2;
 
 /** A secret as it stands in a key: 43 characters of base64url. */
 export const SECRET_PATTERN = "[\\w-]{43}";
@@ -44,6 +46,9 @@ export class KeySecrets {
   private readonly checking = new Map<string, Promise<boolean>>();
   /** By owner: the bcrypts that failed or still run. */
   private readonly tries = new RecentMap<{ sinceMs: number; count: number }>(MAX_REMEMBERED);
+
+  /** The threads of the runtime also read files and check passwords, which must not wait behind a thousand keys. */
+  private readonly gate = new Gate(BCRYPTS_AT_ONCE);
 
   constructor(private readonly parts: KeySecretsParts) {}
 
@@ -89,7 +94,8 @@ export class KeySecrets {
     countedFor: string | undefined,
   ) {
     const { bcryptVerify = verifyBcrypt } = this.parts;
-    const isRight = await bcryptVerify(secret, storedHash);
+    const leave = await this.gate.enter();
+    const isRight = await bcryptVerify(secret, storedHash).finally(leave);
     if (!isRight) {
       this.refused.set(work, true);
       return false;

@@ -6,27 +6,27 @@ export class Gate {
   constructor(private readonly most: number) {}
 
   /** Resolves with the function to call once on leaving. Throws the signal's reason if it fires first. */
-  async enter(signal: AbortSignal): Promise<() => void> {
-    signal.throwIfAborted();
+  async enter(signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted();
     if (this.inside >= this.most) await this.turn(signal);
     else this.inside++;
     return () => this.leave();
   }
 
-  private async turn(signal: AbortSignal): Promise<void> {
+  private async turn(signal: AbortSignal | undefined): Promise<void> {
     const turn = Promise.withResolvers<void>();
     const giveUp = () => {
       const at = this.waiting.indexOf(turn.resolve);
       if (at === -1) return; // It has its turn already.
       this.waiting.splice(at, 1);
-      turn.reject(signal.reason);
+      turn.reject(signal?.reason);
     };
     this.waiting.push(turn.resolve);
-    signal.addEventListener("abort", giveUp, { once: true });
+    signal?.addEventListener("abort", giveUp, { once: true });
     try {
       await turn.promise;
     } finally {
-      signal.removeEventListener("abort", giveUp);
+      signal?.removeEventListener("abort", giveUp);
     }
   }
 
