@@ -174,7 +174,8 @@ function withJobs(minutes: KeyUsage["minutes"], { jobs, nowMs }: WantedJobs): Ke
 }
 
 function secondsLeft(lastMs: number, nowMs: number): number {
-  return Math.max(1, Math.ceil((lastMs + HOUR_MS - nowMs) / 1_000));
+  // Another server's request may have come a little later than this one, and been counted before it.
+  return Math.min(HOUR_SECONDS, Math.max(1, Math.ceil((lastMs + HOUR_MS - nowMs) / 1_000)));
 }
 
 function minuteOf(nowMs: number): number {
