@@ -23,10 +23,11 @@ type OAuthErrorCode = keyof typeof statusOf;
 export class OAuthError extends Error {
   override name = "OAuthError";
 
+  /** @param options.challenge is the WWW-Authenticate header, for clients that sent `Authorization`. */
   constructor(
     readonly code: OAuthErrorCode,
     description: string,
-    readonly options: { retryAfterSeconds?: number; status?: number } = {},
+    readonly options: { retryAfterSeconds?: number; status?: number; challenge?: string } = {},
   ) {
     super(description);
   }

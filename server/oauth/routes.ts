@@ -123,10 +123,9 @@ function callerOf(c: RouteContext): TokenCaller {
 /** All clients are public. One that sends a secret must not believe that the secret was checked. */
 function refuseSecret(authorization: string | undefined): void {
   if (authorization === undefined) return;
-  throw new OAuthError(
-    "invalid_client",
-    "Clients of this server have no secret: send client_id in the body.",
-  );
+  const challenge = 'Basic realm="Tanvrit Compute"';
+  const detail = "Clients of this server have no secret: send client_id in the body.";
+  throw new OAuthError("invalid_client", detail, { challenge });
 }
 
 function json(body: object, status = 200, more: Record<string, string> = {}): Response {
@@ -153,7 +152,7 @@ function refusal(log: Logger, path: string, error: unknown): Response {
   const { retryAfterSeconds } = known.options;
   return json({ error: known.code, error_description: plainText(known.message) }, known.status, {
     ...(retryAfterSeconds !== undefined && { "retry-after": String(Math.ceil(retryAfterSeconds)) }),
-    ...(known.status === 401 && { "www-authenticate": "Basic" }),
+    ...(known.options.challenge !== undefined && { "www-authenticate": known.options.challenge }),
     ...((known.status === 408 || known.status === 413) && { connection: "close" }),
   });
 }
