@@ -125,7 +125,7 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "templates.retrieve": "nothing",
   "templates.versions": "nothing",
   "templates.create": { event: "template created", output: ["templateId", "name", "version"] },
-  "templates.edit": { event: "template changed", output: ["templateId", "name", "version"] },
+  "templates.edit": { event: "template changed", output: ["templateId"] },
   "templates.fork": { event: "template forked", output: ["templateId", "name", "version"] },
   "templates.save-job": { event: "template made from a job", output: ["templateId", "name", "version"] },
   "templates.delete": { event: "template deleted", input: ["template"] },
@@ -144,7 +144,7 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "members.change-role": { event: "role changed" },
   "members.remove": { event: "person removed" },
 
-  "secrets.set": { event: "secret set", input: ["name"], output: ["version"] },
+  "secrets.set": { event: "secret set", input: ["name"] },
   "secrets.list": "nothing",
   "secrets.delete": { event: "secrets deleted", output: ["deleted"] },
 };

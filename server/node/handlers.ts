@@ -56,11 +56,17 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
     "nodes.drain": async (input, context) => {
       const target = targetNode(input.nodeId, context);
       await requireOwn(context, target);
-      return viewOne(parts, await service.drain(businessOf(context), target, input.drain));
+      const { draining } = await service.find(businessOf(context), target);
+      const node = await service.drain(businessOf(context), target, input.drain);
+      context.note({ before: { draining }, after: { draining: node.draining } });
+      return viewOne(parts, node);
     },
     "nodes.grant": async (input, context) => {
       await requireOwn(context, input.nodeId);
-      return viewOne(parts, await service.grant(businessOf(context), input));
+      const { grants: before } = await service.find(businessOf(context), input.nodeId);
+      const node = await service.grant(businessOf(context), input);
+      context.note({ before: { grants: before }, after: { grants: node.grants } });
+      return viewOne(parts, node);
     },
     "nodes.delete": async ({ nodeId }, context) => {
       await requireOwn(context, nodeId);

@@ -5,6 +5,7 @@ import type { Ownership } from "../http/ownership.ts";
 import { readPage } from "../http/page.ts";
 import type { TrashBin } from "../trash/bin.ts";
 import { CronRule, neverComes } from "./cron-rule.ts";
+import type { ScheduleRecord } from "./schedule-record.ts";
 import type { ScheduleService } from "./schedule-service.ts";
 import { fireView, scheduleView, upcomingViews } from "./schedule-view.ts";
 
@@ -19,6 +20,17 @@ export function scheduleHandlers(
       const { name, userId: ownerId } = await schedules.retrieve(businessOf(context), scheduleId);
       return { what: `Schedule ${name === undefined ? scheduleId : `${name} (${scheduleId})`}`, ownerId };
     });
+  /** Changes the schedule's status, and notes it. */
+  const change = async (
+    context: RequestContext,
+    scheduleId: string,
+    by: (businessId: string, scheduleId: string) => Promise<ScheduleRecord>,
+  ) => {
+    const before = await schedules.retrieve(businessOf(context), scheduleId);
+    const after = await by(businessOf(context), scheduleId);
+    context.note({ before: { status: before.status }, after: { status: after.status } });
+    return after;
+  };
   return {
     "schedules.create": async (input, context) => {
       const record = await schedules.create(userOf(context), input);
@@ -39,11 +51,11 @@ export function scheduleHandlers(
     },
     "schedules.pause": async ({ scheduleId }, context) => {
       await requireOwn(context, scheduleId);
-      return scheduleView(await schedules.pause(businessOf(context), scheduleId));
+      return scheduleView(await change(context, scheduleId, schedules.pause.bind(schedules)));
     },
     "schedules.resume": async ({ scheduleId }, context) => {
       await requireOwn(context, scheduleId);
-      return scheduleView(await schedules.resume(businessOf(context), scheduleId));
+      return scheduleView(await change(context, scheduleId, schedules.resume.bind(schedules)));
     },
     "schedules.run": async ({ scheduleId }, context) => {
       await requireOwn(context, scheduleId);

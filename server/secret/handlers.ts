@@ -22,6 +22,11 @@ export function secretHandlers(service: SecretService, bin: TrashBin): SecretHan
     "secrets.set": async ({ name, valueBase64, ttlSeconds }, context) => {
       const by = userOf(context);
       const secret = await service.set(by, name, Buffer.from(valueBase64, "base64"), ttlSeconds);
+      const { version } = secret;
+      context.note({
+        ...(version > 1 && { before: { version: version - 1 } }),
+        after: { version, expiresAt: isoTime(secret.expiresAtMs) },
+      });
       return facts(secret, by.userName);
     },
     "secrets.list": async (page, context) => {

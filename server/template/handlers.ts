@@ -41,9 +41,13 @@ export function templateHandlers(
       templateView(await templates.create(userOf(context), name, content)),
     "templates.edit": async ({ template, expectedVersion, name, ...content }, context) => {
       await requireOwn(context, template);
-      return templateView(
-        await templates.edit(userOf(context), { template, expectedVersion, name, content }),
-      );
+      const before = await templates.retrieve(businessOf(context), { template });
+      const after = await templates.edit(userOf(context), { template, expectedVersion, name, content });
+      context.note({
+        before: { name: before.name, version: before.version },
+        after: { name: after.name, version: after.version },
+      });
+      return templateView(after);
     },
     "templates.fork": async ({ name, ...wanted }, context) =>
       templateView(await templates.fork(userOf(context), wanted, name)),

@@ -1,5 +1,7 @@
 import { expect } from "bun:test";
 import { createHash } from "node:crypto";
+import type { Api, As } from "../support/api.ts";
+import { PlayedNode } from "../support/played-node.ts";
 import type { Scenarios } from "./stage.ts";
 
 /** A scenario for the audit log: what a business did is in its log, in one chain, and in nobody else's. */
@@ -35,5 +37,27 @@ export const auditScenarios = {
     expect((await api.call("audit.list", {}, other)).entries.map(({ event }) => event)).toEqual([
       "signed in",
     ]);
+    await notesWhatChanged(api, await api.newUser());
   },
 } satisfies Partial<Scenarios>;
+
+/** Changes of what exists say what it was before. */
+async function notesWhatChanged(api: Api, user: As): Promise<void> {
+  const { nodeId } = await PlayedNode.register(api, user);
+  await api.call("nodes.drain", { nodeId, drain: true }, user);
+  await api.call("templates.create", { name: "one", job: { command: "true" } }, user);
+  await api.call("templates.edit", { template: "one", name: "two", job: { command: "false" } }, user);
+  const schedule = { cron: "0 0 1 1 *", job: { command: "true" } };
+  const { scheduleId } = await api.call("schedules.create", schedule, user);
+  await api.call("schedules.pause", { scheduleId }, user);
+  const valueBase64 = Buffer.from("hunter2").toString("base64");
+  for (let i = 0; i < 2; i++) await api.call("secrets.set", { name: "token", valueBase64 }, user);
+  const { entries } = await api.call("audit.list", {}, user);
+  const changes = entries.filter(({ before }) => before).map(({ before, after }) => ({ before, after }));
+  expect(changes).toEqual([
+    { before: { version: 1 }, after: { version: 2 } },
+    { before: { status: "ACTIVE" }, after: { status: "PAUSED" } },
+    { before: { name: "one", version: 1 }, after: { name: "two", version: 2 } },
+    { before: { draining: false }, after: { draining: true } },
+  ]);
+}

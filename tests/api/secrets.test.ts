@@ -53,7 +53,7 @@ test("a member sees the names and changes nothing; a node is refused everything"
   ]) {
     expect(refused).toMatchObject({
       code: "forbidden",
-      detail: expect.stringContaining("An owner or admin can"),
+      detail: expect.stringContaining("Ask an owner or an admin"),
     });
   }
   const node = await PlayedNode.register(api, owner);
