@@ -12,6 +12,7 @@ import {
   type RefusedAuthorization,
 } from "./contract.ts";
 import { type GrantStore, wordsOf } from "./grant-store.ts";
+import { descriptionOf } from "./oauth-error.ts";
 import { grantedScope } from "./scopes.ts";
 
 /** How long a code is valid. */
@@ -41,19 +42,24 @@ type AnyError =
 export class CodeAuthorizations implements Authorizations {
   constructor(private readonly parts: AuthorizationParts) {}
 
-  read(query: URLSearchParams, origin: string): AuthorizationRequest {
+  read(sent: URLSearchParams, origin: string): AuthorizationRequest {
+    const query = withoutEmpty(sent);
     const client = this.clientOf(query, origin);
     const redirectUri = redirectOf(query, client);
     const state = query.get("state") ?? undefined;
     const fail = (error: AnyError, description: string): never => {
       throw new RedirectedError(
-        this.answer({ redirectUri, state }, origin, { error, error_description: description }),
+        this.answer({ redirectUri, state }, origin, {
+          error,
+          error_description: descriptionOf(description),
+        }),
       );
     };
     const repeated = repeatedName(query);
     if (repeated !== undefined)
       fail("invalid_request", `${excerpt(repeated, MAX_SHOWN)} is there more than once`);
     if ((state ?? "").length > MAX_STATE_LENGTH) fail("invalid_request", "state is too long");
+    if (!query.has("response_type")) fail("invalid_request", "response_type is missing");
     if (query.get("response_type") !== "code")
       fail("unsupported_response_type", "this server supports response_type=code");
     if (query.has("request")) fail("request_not_supported", "this server takes no request objects");
@@ -118,6 +124,11 @@ export class CodeAuthorizations implements Authorizations {
     url.searchParams.set("iss", this.parts.issuerOf(origin));
     return url;
   }
+}
+
+/** A parameter without a value counts as one that is not there (RFC 6749 §3.1). */
+function withoutEmpty(query: URLSearchParams): URLSearchParams {
+  return new URLSearchParams([...query].filter(([, value]) => value !== ""));
 }
 
 function redirectOf(query: URLSearchParams, client: OAuthClient): string {

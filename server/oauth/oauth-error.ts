@@ -19,6 +19,11 @@ const statusOf = {
 
 type OAuthErrorCode = keyof typeof statusOf;
 
+/** The text with only the characters that an `error_description` may have (RFC 6749 §4.1.2.1 and §5.2). */
+export function descriptionOf(text: string): string {
+  return text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, "'");
+}
+
 /** An error of an OAuth endpoint (RFC 6749 §5.2): the code is for programs, the message is for the programmer. */
 export class OAuthError extends Error {
   override name = "OAuthError";

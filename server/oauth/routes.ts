@@ -9,7 +9,7 @@ import { readForm } from "../http/form.ts";
 import { isServerFault } from "../http/problem.ts";
 import { oauthPaths } from "./contract.ts";
 import { metadataOf } from "./metadata.ts";
-import { OAuthError } from "./oauth-error.ts";
+import { descriptionOf, OAuthError } from "./oauth-error.ts";
 import { grantedScope } from "./scopes.ts";
 import type { TokenCaller, TokenEndpoint } from "./token-endpoint.ts";
 import type { WaitingDevices } from "./waiting-devices.ts";
@@ -40,7 +40,9 @@ export function oauthRoutes(parts: OAuthRouteParts): Mount {
     app.post(path, async (c) => {
       try {
         refuseSecret(c.req.header("authorization"));
-        return json(await answer(await readForm(bodies, c.req.raw), callerOf(c), c));
+        const form = await readForm(bodies, c.req.raw);
+        refuseSecret(form.get("client_secret"));
+        return json(await answer(form, callerOf(c), c));
       } catch (error) {
         return refusal(parts.log, path, error);
       }
@@ -121,8 +123,8 @@ function callerOf(c: RouteContext): TokenCaller {
 }
 
 /** All clients are public. One that sends a secret must not believe that the secret was checked. */
-function refuseSecret(authorization: string | undefined): void {
-  if (authorization === undefined) return;
+function refuseSecret(secret: string | null | undefined): void {
+  if (!secret) return;
   const challenge = 'Basic realm="Tanvrit Compute"';
   const detail = "Clients of this server have no secret: send client_id in the body.";
   throw new OAuthError("invalid_client", detail, { challenge });
@@ -150,7 +152,7 @@ function refusal(log: Logger, path: string, error: unknown): Response {
   const known = oauthErrorOf(error);
   if (known.status >= 500 && isServerFault(error)) log.error("a request failed", { endpoint: path, error });
   const { retryAfterSeconds } = known.options;
-  return json({ error: known.code, error_description: plainText(known.message) }, known.status, {
+  return json({ error: known.code, error_description: descriptionOf(known.message) }, known.status, {
     ...(retryAfterSeconds !== undefined && { "retry-after": String(Math.ceil(retryAfterSeconds)) }),
     ...(known.options.challenge !== undefined && { "www-authenticate": known.options.challenge }),
     ...((known.status === 408 || known.status === 413) && { connection: "close" }),
@@ -165,11 +167,6 @@ function oauthErrorOf(error: unknown): OAuthError {
   const options = { status, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) };
   if (status < 500 && status !== 429) return new OAuthError("invalid_request", message, options);
   return new OAuthError("temporarily_unavailable", message, options);
-}
-
-/** The characters that `error_description` may have (RFC 6749 §5.2). */
-function plainText(text: string): string {
-  return text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, "'");
 }
 
 function only(app: App, path: string, methods: string): void {

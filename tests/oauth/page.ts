@@ -21,7 +21,7 @@ export class PlayedPage {
   }
 
   /** Where the browser is sent after the person allowed what the URL asks for. */
-  allow(url: URL): Promise<URL> {
+  async allow(url: URL): Promise<URL> {
     return this.authorizations.allow(
       this.authorizations.read(url.searchParams, url.origin),
       this.by,
