@@ -8,15 +8,15 @@ import { lowerRole, may } from "../../shared/roles.ts";
 import type { KeyUse } from "../auth/key-limits.ts";
 import { type KeySecrets, SECRET_PATTERN } from "../auth/key-secrets.ts";
 import type { SessionStore } from "../auth/session-store.ts";
+import { API_KEY_CLIENT_ID } from "../auth/tokens.ts";
 import type { Caller } from "../http/handler.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import type { ApiKeyRecord, ApiKeyStore } from "./api-key-store.ts";
 
-const PATTERN = new RegExp(`^(tnv_[0-9a-hjkmnp-tv-z]{8})_(${SECRET_PATTERN})$`);
+const PREFIX = "tnv_";
+const PATTERN = new RegExp(`^(${PREFIX}[0-9a-hjkmnp-tv-z]{8})_(${SECRET_PATTERN})$`);
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_DIGITS = 8;
-/** The client of the sessions of keys. */
-const CLIENT_ID = "tanvrit-compute-api-key";
 /** A use is noted at most this often, and only per server. */
 const TOUCH_MS = 60_000;
 const MAX_REMEMBERED = 20_000;
@@ -53,6 +53,11 @@ export class ApiKeys {
 
   constructor(private readonly parts: ApiKeysParts) {}
 
+  /** Whether the text is meant as an API key, also if a part of it is missing. */
+  static looksLike(text: string): boolean {
+    return text.startsWith(PREFIX);
+  }
+
   /** The parts of a key; undefined if the text is not an API key. */
   static parse(key: string): { apiKeyId: string; secret: string } | undefined {
     const match = PATTERN.exec(key);
@@ -82,7 +87,7 @@ export class ApiKeys {
         createdAtMs: nowMs,
         expiresAtMs: expiresInSeconds === undefined ? undefined : nowMs + expiresInSeconds * 1_000,
       };
-      const session = { sessionId: key.sessionId, userId, businessId, clientId: CLIENT_ID, nowMs };
+      const session = { sessionId: key.sessionId, userId, businessId, clientId: API_KEY_CLIENT_ID, nowMs };
       if (!(await sessions.open(session)))
         throw new ComputeError("forbidden", "You have left this business.");
       const outcome = await this.parts.store.create(key, MAX_API_KEYS);
@@ -220,7 +225,7 @@ function useOf(key: ApiKeyRecord): KeyUse {
 
 function newKeyId(): string {
   const digits = Array.from(randomBytes(ID_DIGITS), (byte) => DIGITS.charAt(byte & 31));
-  return `tnv_${digits.join("")}`;
+  return `${PREFIX}${digits.join("")}`;
 }
 
 function aboveOwn({ role: own, businessName }: By, role: Role): ComputeError {

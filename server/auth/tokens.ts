@@ -16,6 +16,10 @@ const TICKET = { audience: "tanvrit-compute-wait", typ: "wait+jwt", seconds: 24 
 const NO_URL = "urn:tanvrit-compute";
 /** The client of sessions that the command line opens on the server's own machine. */
 export const CLI_CLIENT_ID = "tanvrit-compute-cli";
+/** That of the sessions of API keys. */
+export const API_KEY_CLIENT_ID = "tanvrit-compute-api-key";
+/** That of sessions by a code from a mail, for lists of sessions. */
+export const CODE_CLIENT_ID = "mail-code";
 const DAY_MS = 24 * 3_600_000;
 /** How long the previous refresh token stays valid: several processes of one person may refresh with the same token. */
 const REFRESH_LEEWAY_MS = 60_000;

@@ -24,7 +24,7 @@ export async function composePeople(
   { stores, log, record, now, runnerOf }: PlaneBase,
   { tokens, urls, mail }: PeopleParts,
 ) {
-  const { people, sessions, oneTime, passkeys: passkeyStore } = stores;
+  const { people, sessions, visits, oneTime, passkeys: passkeyStore } = stores;
   const throttle = new Throttle(stores.throttle, now);
   const mailer = mail && (await Mailer.open(mail, log));
   const passwords = await Passwords.open();
@@ -39,7 +39,10 @@ export async function composePeople(
     mailer,
     methods,
     settings,
-    handlers: peopleHandlers({ methods, settings, people, sessions, tokens, record, now }),
+    handlers: peopleHandlers({
+      ...{ methods, settings, people, sessions, tokens, record, now },
+      visits: { endAll: (userId) => visits.endOthers(userId, "") },
+    }),
     runner: runnerOf(pruneTask([stores.throttle, oneTime])),
     close: async () => mailer?.close(),
   };

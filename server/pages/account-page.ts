@@ -44,7 +44,7 @@ export function mountAccount(parts: AccountParts): void {
       if (email === undefined) await settings.setEmail(userId, current, fields.get("email") ?? "");
       await settings.setPassword(userId, current, fields.get("password") ?? "");
     } catch (error) {
-      return showAccount(c, parts, visit, formError(error));
+      return showAccount(c, parts, visit, formError(c, error));
     }
     // Who knew the old password may be signed in with it.
     await visits.endOthers(userId, visit.session.sessionId);

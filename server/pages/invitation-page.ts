@@ -2,19 +2,21 @@ import { html } from "hono/html";
 import { ComputeError } from "../../shared/errors.ts";
 import type { PersonRecord } from "../auth/person-store.ts";
 import type { InvitationFacts, Invitations, SignInSettings } from "../people/contract.ts";
+import type { Throttle } from "../throttle/throttle.ts";
 import { formError, isSignedIn, type PageKit } from "./kit.ts";
 import { showPage } from "./layout.ts";
 import { personFields, signUpOf } from "./person-fields.ts";
-import type { PageContext, Visit } from "./visits.ts";
+import { fromOf, hashOf, type PageContext, type Visit } from "./visits.ts";
 
 export interface InvitationParts {
   kit: PageKit;
   settings: SignInSettings;
   invitations: Invitations;
+  throttle: Throttle;
 }
 
 /** `/invitation/TOKEN`: somebody who was invited joins a business, as who they are already or as somebody new. */
-export function mountInvitation({ kit, invitations, settings }: InvitationParts): void {
+export function mountInvitation({ kit, invitations, settings, throttle }: InvitationParts): void {
   const known = async (c: PageContext) => {
     const token = c.req.param("token") ?? "";
     const facts = await invitations.find(token);
@@ -25,6 +27,15 @@ export function mountInvitation({ kit, invitations, settings }: InvitationParts)
     );
   };
 
+  /** Each address that is taken tells that somebody has it, so nobody tries many. */
+  const signUp = async (c: PageContext, token: string, fields: URLSearchParams) => {
+    const { address } = fromOf(c);
+    const counted = await throttle.begin({ what: "invitation", account: hashOf(token), address });
+    const person = await settings.signUp(signUpOf(fields));
+    await counted.succeeded();
+    return person;
+  };
+
   kit.get("/invitation/:token", async (c, visit) => show(c, visit, await known(c)));
 
   kit.post("/invitation/:token", async (c, visit, fields) => {
@@ -32,10 +43,10 @@ export function mountInvitation({ kit, invitations, settings }: InvitationParts)
     let person: PersonRecord;
     try {
       if (isSignedIn(visit)) person = visit.person;
-      else person = await settings.signUp(signUpOf(withEmail(fields, facts)));
+      else person = await signUp(c, token, withEmail(fields, facts));
     } catch (error) {
       const entered = { user: fields.get("user") ?? "", email: fields.get("email") ?? "" };
-      return show(c, visit, { token, facts }, { ...formError(error), ...entered });
+      return show(c, visit, { token, facts }, { ...formError(c, error), ...entered });
     }
     if (!(await invitations.accept(token, person.userId))) await known(c);
     if (!isSignedIn(visit)) await kit.visits.signIn(c, person, visit);

@@ -8,7 +8,7 @@ import type { Bodies } from "../http/bodies.ts";
 import { parseBody, refuseEncoding } from "../http/body.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import { isServerFault, problemResponse } from "../http/problem.ts";
-import { type Html, showError } from "./layout.ts";
+import { type Html, retryAfter, showError } from "./layout.ts";
 import { fromOf, type PageContext, type SignedIn, type Visit, type Visits } from "./visits.ts";
 
 type Answer = Response | Promise<Response>;
@@ -137,6 +137,7 @@ export class PageKit {
   }
 
   private async guard(c: PageContext, answer: () => Answer): Promise<Response> {
+    c.header("cache-control", "no-store");
     try {
       return await answer();
     } catch (error) {
@@ -165,7 +166,7 @@ export function toSignIn(c: PageContext): Response {
 }
 
 /** The message of an error that the form on a page can be repeated after; throws any other. */
-export function formError(error: unknown): { status: number; error: string; retryAfterSeconds?: number } {
+export function formError(c: PageContext, error: unknown): { status: number; error: string } {
   const repeatable = [
     "unauthenticated",
     "invalid_request",
@@ -175,10 +176,6 @@ export function formError(error: unknown): { status: number; error: string; retr
     "conflict",
   ];
   if (!(error instanceof ComputeError) || !repeatable.includes(error.code)) throw error;
-  const { retryAfterSeconds } = error;
-  return {
-    status: error.status,
-    error: error.message,
-    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
-  };
+  retryAfter(c, error);
+  return { status: error.status, error: error.message };
 }

@@ -23,7 +23,6 @@ export interface Page {
 export function showPage(c: PageContext, page: Page): Response | Promise<Response> {
   const { title, main, status = 200, error, leadsTo, passkeys = false } = page;
   c.header("content-security-policy", policyOf(leadsTo));
-  c.header("cache-control", "no-store");
   c.status(status as 200);
   return c.html(html`<!doctype html>
 <html lang="en">
@@ -50,14 +49,17 @@ ${main}
 
 /** Answers with a page that says what went wrong. */
 export function showError(c: PageContext, error: ComputeError): Response | Promise<Response> {
-  if (error.retryAfterSeconds !== undefined) {
-    c.header("retry-after", String(Math.ceil(error.retryAfterSeconds)));
-  }
+  retryAfter(c, error);
   return showPage(c, {
     title: errorCodes[error.code].title,
     status: error.status,
     main: html`<p role="alert">${error.message}</p>`,
   });
+}
+
+/** Says in a header of the answer when to come back. */
+export function retryAfter(c: PageContext, { retryAfterSeconds }: ComputeError): void {
+  if (retryAfterSeconds !== undefined) c.header("retry-after", String(Math.ceil(retryAfterSeconds)));
 }
 
 /** The policy's own word for the place of a redirect. It has none for an IPv6 address, so that gets its scheme. */

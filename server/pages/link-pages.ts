@@ -73,7 +73,7 @@ export function mountLinks({ kit, people, settings, visits, now }: LinkParts): v
       const entered = Object.fromEntries(
         ["user", "email", "business"].map((name) => [name, fields.get(name) ?? ""]),
       );
-      return showSetup(c, kit, visit, { ...entered, ...formError(error) });
+      return showSetup(c, kit, visit, { ...entered, ...formError(c, error) });
     }
   });
 }

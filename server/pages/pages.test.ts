@@ -9,6 +9,7 @@ import {
   PagesWorld,
   REDIRECT,
 } from "../../tests/support/pages-world.ts";
+import { API_KEY_CLIENT_ID, CODE_CLIENT_ID } from "../auth/tokens.ts";
 import { isPage } from "./mount.ts";
 import { hashOf } from "./visits.ts";
 
@@ -214,6 +215,38 @@ test("somebody who is invited joins as somebody new, or as who they are", async 
   expect(world.granted.at(-1)).toBe(ben?.userId);
   await browser.submit("/invitation/good", "/invitation/good", {});
   expect(world.granted.at(-1)).toBe(ben?.userId);
+});
+
+test("somebody who tries many addresses at an invitation has to wait, so nobody finds out who is here", async () => {
+  const browser = new PagesBrowser(world);
+  const fields = { user: "eve", email: "anna@example.org", password: "correct horse" };
+  const tried: Response[] = [];
+  for (let i = 0; i < 7; i++)
+    tried.push(await browser.submit("/invitation/good", "/invitation/good", fields));
+  expect(tried.map(({ status }) => status)).toContain(429);
+  expect(Number(tried.at(-1)?.headers.get("retry-after"))).toBeGreaterThan(0);
+});
+
+test("nothing keeps a page, a redirect with a code, or an error", async () => {
+  const browser = new PagesBrowser(world);
+  const answers = [await browser.get("/account"), await browser.signIn(), await browser.get("/account")];
+  answers.push(await browser.submit(AUTHORIZE, "/oauth/authorize", { request: AUTHORIZE, answer: "deny" }));
+  answers.push(await browser.get("/open/bad"));
+  expect(answers.map(({ headers }) => headers.get("cache-control"))).toEqual(answers.map(() => "no-store"));
+});
+
+test("the account page lists programs, and leaves out API keys, which are no programs", async () => {
+  const open = async (clientId: string) => {
+    const [membership] = await world.stores.people.memberships(world.anna.userId);
+    const { userId, businessId } = membership ?? { userId: "", businessId: "" };
+    await world.stores.sessions.open({ sessionId: newId("ses"), userId, businessId, clientId, nowMs: now() });
+  };
+  await open(API_KEY_CLIENT_ID);
+  const browser = new PagesBrowser(world);
+  await browser.signIn();
+  expect(await (await browser.get("/account")).text()).not.toContain("A command line on the server");
+  await open(CODE_CLIENT_ID);
+  expect(await (await browser.get("/account")).text()).toContain("A program with a code by mail");
 });
 
 test("links on other sites lead to pages, not to the API", () => {

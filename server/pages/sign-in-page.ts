@@ -42,7 +42,7 @@ export function mountSignIn({ kit, methods }: SignInParts): void {
       await signIn(c, visit, person, "password");
       return c.redirect(next, 303);
     } catch (error) {
-      return showSignIn(c, kit, methods, visit, { email, next, ...failed(c, error) });
+      return showSignIn(c, kit, methods, visit, { email, next, ...formError(c, error) });
     }
   });
 
@@ -54,7 +54,7 @@ export function mountSignIn({ kit, methods }: SignInParts): void {
       await signIn(c, visit, await methods.byCode(email, code, fromOf(c)), "code");
       return c.redirect(next, 303);
     } catch (error) {
-      return showCode(c, kit, visit, { email, next, ...failed(c, error) });
+      return showCode(c, kit, visit, { email, next, ...formError(c, error) });
     }
   });
 
@@ -131,10 +131,4 @@ ${kit.formField(visit)}
 <button class="main">Sign out</button>
 </form>`;
   return showPage(c, { title: "Sign out", main });
-}
-
-function failed(c: PageContext, error: unknown): { status: number; error: string } {
-  const { status, error: message, retryAfterSeconds } = formError(error);
-  if (retryAfterSeconds !== undefined) c.header("retry-after", String(Math.ceil(retryAfterSeconds)));
-  return { status, error: message };
 }

@@ -3,15 +3,12 @@ import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { MembershipRecord, PersonRecord, PersonStore } from "../auth/person-store.ts";
 import type { SessionStore } from "../auth/session-store.ts";
-import type { Tokens } from "../auth/tokens.ts";
+import { CODE_CLIENT_ID, type Tokens } from "../auth/tokens.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import type { From } from "./contract.ts";
 import type { PeopleSignIn } from "./sign-in-methods.ts";
 import type { PeopleSettings } from "./sign-in-settings.ts";
-
-/** The client that sessions by a code name, for lists of sessions. */
-const CODE_CLIENT = "mail-code";
 
 type PeopleHandlers = Pick<
   Handlers,
@@ -24,13 +21,15 @@ export interface PeopleHandlerParts {
   people: PersonStore;
   sessions: SessionStore;
   tokens: Tokens;
+  /** The browsers in which people are signed in. */
+  visits: { endAll(userId: string): Promise<void> };
   record: RecordAudit;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
 export function peopleHandlers(parts: PeopleHandlerParts): PeopleHandlers {
-  const { methods, settings, people, sessions, tokens, record, now } = parts;
+  const { methods, settings, people, sessions, tokens, visits, record, now } = parts;
   return {
     "auth.request-otp": async ({ email }, context) => {
       await methods.requestCode(email, fromOf(context));
@@ -43,7 +42,7 @@ export function peopleHandlers(parts: PeopleHandlerParts): PeopleHandlers {
         throw new ComputeError("unauthenticated", "The code was already used. Ask for a new one.");
       }
       const sessionId = newId("ses");
-      const opened = { sessionId, userId: person.userId, businessId, clientId: CODE_CLIENT, nowMs: now() };
+      const opened = { sessionId, userId: person.userId, businessId, clientId: CODE_CLIENT_ID, nowMs: now() };
       const session = await sessions.open(opened);
       if (!session) throw notMember();
       await record(businessId, {
@@ -72,7 +71,10 @@ export function peopleHandlers(parts: PeopleHandlerParts): PeopleHandlers {
       };
     },
     "auth.set-password": async ({ currentPassword, newPassword }, context) => {
-      await settings.setPassword(userOf(context).userId, currentPassword, newPassword);
+      const { userId } = userOf(context);
+      await settings.setPassword(userId, currentPassword, newPassword);
+      // Who knew the old password may be signed in with it.
+      await visits.endAll(userId);
       return {};
     },
     "auth.set-email": async ({ currentPassword, email }, context) => {

@@ -43,6 +43,15 @@ test("a user cannot call an endpoint for nodes, nor a node an endpoint for users
   await expect(authenticator.authenticate(apiKey(key), forUsers)).rejects.toMatchObject(forbidden);
 });
 
+test("an API key of which a part is missing is called an API key", async () => {
+  await using world = await AuthWorld.open();
+  const authenticator = await world.authenticator();
+  await expect(authenticator.authenticate(apiKey("tnv_4kq0x7mz_part"), forBoth)).rejects.toMatchObject({
+    code: "unauthenticated",
+    message: expect.stringContaining("API key"),
+  });
+});
+
 test("missing and unknown credentials, and those of a node that does not exist, are unauthenticated", async () => {
   await using world = await AuthWorld.open();
   const authenticator = await world.authenticator();
