@@ -68,6 +68,7 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
     urls,
     pricing: settings.pricing,
     oauthClients: settings.oauthClients,
+    oidc: settings.oidc,
     retention: settings.retention,
     sessionLife: settings.sessionLife,
     mail: settings.mail,

@@ -27,6 +27,8 @@ export type IdPrefix =
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_DIGITS = 26;
+/** As many as an UUID has. */
+const ID_HEX_DIGITS = 32;
 
 /** The bits of a UUIDv7 after its milliseconds. */
 const RANDOM_BITS = 80n;
@@ -38,6 +40,12 @@ export function newId(prefix: IdPrefix): string {
 /** The lowest id of a time: no id made then or later sorts before it. */
 export function firstIdAt(prefix: IdPrefix, atMs: number): string {
   return spell(prefix, BigInt(Math.max(0, Math.floor(atMs))) << RANDOM_BITS);
+}
+
+/** The id that belongs to a text, always the same one. Its time means nothing. */
+export function idFrom(prefix: IdPrefix, text: string): string {
+  const digest = new Bun.CryptoHasher("sha256").update(text).digest("hex");
+  return spell(prefix, BigInt(`0x${digest.slice(0, ID_HEX_DIGITS)}`));
 }
 
 function spell(prefix: IdPrefix, number: bigint): string {

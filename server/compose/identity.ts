@@ -24,13 +24,15 @@ import type { PlaneBase } from "./base.ts";
 export interface IdentityParts {
   urls: OwnUrls;
   sessionLife: SessionLife | undefined;
+  /** Accepts the tokens of another issuer too; absent: there is none. */
+  verifierWith?: (own: Tokens) => Pick<Tokens, "verify">;
   pruneArtifacts: MaintenanceParts["pruneArtifacts"];
 }
 
 /** Who calls, and who answers: tokens, node keys, the server's own key, and the sign-in on this machine. */
 export async function composeIdentity(
   { stores, bus, log, record, now, onError }: PlaneBase,
-  { urls, sessionLife, pruneArtifacts }: IdentityParts,
+  { urls, sessionLife, pruneArtifacts, verifierWith = (own) => own }: IdentityParts,
 ) {
   const { sessions, people, nodes, jobs, retention, file } = stores;
   const keys = new NodeKeys(now, undefined, await sessions.secret("node-keys"));
@@ -75,7 +77,14 @@ export async function composeIdentity(
   const ownMark = await sessions.secret("enrolment-tokens");
   const secrets = new KeySecrets({ now, ownMark, owner: "enrolment token", hasOlder: false });
   const enrolments = new EnrolmentService({ enrolments: stores.enrolments, sessions, secrets, now });
-  const authenticator = new Authenticator({ tokens, keys, apiKeys, sessions, nodes, enrolments });
+  const authenticator = new Authenticator({
+    tokens: verifierWith(tokens),
+    keys,
+    apiKeys,
+    sessions,
+    nodes,
+    enrolments,
+  });
   const authenticate = async (headers: Headers, endpoint: Endpoint) => {
     try {
       return await authenticator.authenticate(headers, endpoint);

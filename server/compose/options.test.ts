@@ -34,7 +34,7 @@ test("an unknown kind of store or bus is rejected, and the error shows neither t
 test("the config file accepts the key of every option, and the settings that have no option", () => {
   // Related settings share a first key, such as logs.maxMb.
   const keys = Object.values(serverOptions).map((option) => String(option.fileKey).split(".")[0] ?? "");
-  const withoutOption = ["pools", "prices", "oauthClients"];
+  const withoutOption = ["pools", "prices", "oauthClients", "oidc"];
   expect(Object.keys(serverFile.shape).sort()).toEqual([...new Set([...keys, ...withoutOption])].sort());
   for (const { fileKey } of Object.values(serverOptions)) {
     const value = fileKey.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), undefined);

@@ -10,6 +10,7 @@ import { type Pricing, pricingOf } from "../credit/pricing.ts";
 import { plainName, readPlace } from "../http/own-names.ts";
 import { type MailSettings, mailFile, mailOptions, mailSettings } from "../mail/settings.ts";
 import { type OAuthClientSetting, oauthClientsSetting } from "../oauth/clients.ts";
+import { type OidcSettings, oidcSetting } from "../oidc/settings.ts";
 import {
   type RetentionSettings,
   retentionFile,
@@ -211,6 +212,8 @@ export interface ServerSettings {
   pricing: Pricing;
   /** Programs besides our own that may sign people in. */
   oauthClients: readonly OAuthClientSetting[];
+  /** Another issuer that says who people are. */
+  oidc: OidcSettings | undefined;
   retention: RetentionSettings;
 }
 
@@ -243,6 +246,7 @@ export function serverSettings(
     signInLists: accountLists(homeIfAny(env)),
     pricing: pricingOf(file),
     oauthClients: file.oauthClients ?? [],
+    oidc: file.oidc,
     retention: retentionSettings(values, file),
   };
 }
@@ -271,6 +275,7 @@ export const serverFile = z
     prices: pricesSetting.optional(),
     ...mailFile,
     oauthClients: oauthClientsSetting.optional(),
+    oidc: oidcSetting.optional(),
     ...retentionFile,
   })
   .superRefine(({ pools = {}, prices = {} }, context) => {

@@ -1,5 +1,7 @@
 import type { EndSession, SessionLife, Tokens } from "../auth/tokens.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
+import type { ExternalSignIn } from "../oidc/external-sign-in.ts";
+import { noOwnMethods, noOwnSettings } from "../oidc/only-external.ts";
 import { visitExpiryTask } from "../pages/expiry-task.ts";
 import { OneTimeLinks } from "../pages/links.ts";
 import { isPage, pagesMount } from "../pages/mount.ts";
@@ -18,13 +20,18 @@ export interface PageParts {
   oauth: Pick<ReturnType<typeof composeOAuth>, "authorizations" | "devices" | "clientName">;
   tokens: Tokens;
   endSession: EndSession;
+  /** Another issuer signs people in; undefined: this server does. */
+  external: ExternalSignIn | undefined;
 }
 
 /** The pages for people, and the links that lead to them. */
 export async function composePages(base: PlaneBase, parts: PageParts) {
   const { stores, record, log, now, runnerOf } = base;
   const { urls, life, members, oauth, tokens, endSession } = parts;
-  const { methods, settings, throttle } = parts.people;
+  const { throttle } = parts.people;
+  const { external } = parts;
+  const methods = external ? noOwnMethods(external.issuer) : parts.people.methods;
+  const settings = external ? noOwnSettings(parts.people.settings, external.issuer) : parts.people.settings;
   const { visits, people, sessions } = stores;
   const { authorizations, devices, clientName: nameOf } = oauth;
   const links = new OneTimeLinks({ visits, now });
@@ -33,6 +40,7 @@ export async function composePages(base: PlaneBase, parts: PageParts) {
   const mount = pagesMount({
     ...{ visits, people, programs, methods, settings, throttle, authorizations, devices },
     ...{ urls, life, record, log, now },
+    external,
     invitations: members.invitations,
     formKey: await sessions.secret("page-forms"),
   });

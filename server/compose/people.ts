@@ -2,6 +2,7 @@ import type { Tokens } from "../auth/tokens.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import { Mailer } from "../mail/mailer.ts";
 import type { MailSettings } from "../mail/settings.ts";
+import { onlyExternal } from "../oidc/only-external.ts";
 import { Codes } from "../people/codes.ts";
 import { peopleHandlers } from "../people/handlers.ts";
 import { Passkeys } from "../people/passkeys.ts";
@@ -17,12 +18,14 @@ export interface PeopleParts {
   urls: OwnUrls;
   /** Undefined: the server sends no mail. */
   mail: MailSettings | undefined;
+  /** Another issuer that signs people in; undefined: this server does. */
+  issuer: string | undefined;
 }
 
 /** People, and the ways in which they sign in. */
 export async function composePeople(
   { stores, log, record, now, runnerOf }: PlaneBase,
-  { tokens, urls, mail }: PeopleParts,
+  { tokens, urls, mail, issuer }: PeopleParts,
 ) {
   const { people, sessions, visits, oneTime, passkeys: passkeyStore } = stores;
   const throttle = new Throttle(stores.throttle, now);
@@ -39,11 +42,25 @@ export async function composePeople(
     mailer,
     methods,
     settings,
-    handlers: peopleHandlers({
-      ...{ methods, settings, people, sessions, tokens, record, now },
-      visits: { endAll: (userId) => visits.endOthers(userId, "") },
-    }),
+    handlers: {
+      ...peopleHandlers({
+        ...{ methods, settings, people, sessions, tokens, record, now },
+        visits: { endAll: (userId) => visits.endOthers(userId, "") },
+      }),
+      ...(issuer !== undefined && externalOnly(issuer)),
+    },
     runner: runnerOf(pruneTask([stores.throttle, oneTime])),
     close: async () => mailer?.close(),
+  };
+}
+
+/** The endpoints of ways to sign in that a server with another issuer does not have. */
+function externalOnly(issuer: string) {
+  const refuse = () => Promise.reject(onlyExternal(issuer));
+  return {
+    "auth.request-otp": refuse,
+    "auth.verify-otp": refuse,
+    "auth.set-password": refuse,
+    "auth.set-email": refuse,
   };
 }

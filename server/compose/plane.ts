@@ -11,6 +11,7 @@ import type { OwnUrls } from "../http/own-urls.ts";
 import { Ownership } from "../http/ownership.ts";
 import type { MailSettings } from "../mail/settings.ts";
 import type { OAuthClientSetting } from "../oauth/clients.ts";
+import type { OidcSettings } from "../oidc/settings.ts";
 import { DEFAULT_RETENTION, type RetentionSettings } from "../retention/settings.ts";
 import type { LocalSignIn } from "../sign-in/local-sign-in.ts";
 import { Attendance } from "../tasks/attendance.ts";
@@ -22,6 +23,7 @@ import { composeAudit, openAuditLog } from "./audit.ts";
 import type { PlaneBase } from "./base.ts";
 import { composeCollector } from "./collector.ts";
 import { composeCredits, meteringTask } from "./credits.ts";
+import { composeExternal } from "./external.ts";
 import { composeIdentity } from "./identity.ts";
 import { composeExecutions, composeJobs } from "./jobs.ts";
 import { composeLogs } from "./logs.ts";
@@ -58,6 +60,8 @@ export interface PlaneParts {
   nodeKeyMaxAgeMs?: number;
   /** Programs besides our own that may sign people in. */
   oauthClients?: readonly OAuthClientSetting[];
+  /** Another issuer that says who people are. */
+  oidc?: OidcSettings | undefined;
   /** Epoch milliseconds. */
   now: () => number;
   /** The clocks of the machine that show whether it stood still; the real ones unless a test brings its own. */
@@ -131,13 +135,27 @@ async function baseOf({ stores, blobs, bus, log, now, clocks }: PlaneParts): Pro
 
 type Features = Awaited<ReturnType<typeof composeFeatures>>;
 
+/** Who people are: by this server's word, or by another issuer's. */
+async function composeSignIn(
+  base: PlaneBase,
+  { urls, sessionLife, mail, oidc }: PlaneParts,
+  { prune: pruneArtifacts }: ReturnType<typeof composeCollector>,
+) {
+  const external = oidc && (await composeExternal(base, oidc));
+  const identity = await composeIdentity(base, {
+    ...{ urls, sessionLife, pruneArtifacts },
+    ...(external && { verifierWith: external.verifierWith }),
+  });
+  const people = await composePeople(base, { tokens: identity.tokens, urls, mail, issuer: oidc?.issuer });
+  return { external, identity, people };
+}
+
 /** Every group of features, in the order in which they need each other. */
 async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: Attendance) {
   const { urls, sessionLife, pricing = NOTHING_HOSTED, retention: settings = DEFAULT_RETENTION } = parts;
   const { stores, now, onError } = base;
   const collector = composeCollector(base, settings);
-  const identity = await composeIdentity(base, { urls, sessionLife, pruneArtifacts: collector.prune });
-  const people = await composePeople(base, { tokens: identity.tokens, urls, mail: parts.mail });
+  const { external, identity, people } = await composeSignIn(base, parts, collector);
   const credits = composeCredits({
     credits: stores.credits,
     executions: stores.executions,
@@ -180,7 +198,16 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   const { tokens } = identity;
   const oauth = composeOAuth(base, { urls, tokens, endSession, clients: parts.oauthClients });
   const life = sessionLife ?? DEFAULT_SESSION_LIFE;
-  const pages = await composePages(base, { urls, life, people, members, oauth, tokens, endSession });
+  const pages = await composePages(base, {
+    urls,
+    life,
+    people,
+    members,
+    oauth,
+    tokens,
+    endSession,
+    external: external?.signIn,
+  });
   return {
     pages,
     oauth,

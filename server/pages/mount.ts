@@ -12,6 +12,7 @@ import { mountAccount } from "./account-page.ts";
 import { mountAssets } from "./assets.ts";
 import { mountAuthorize } from "./authorize-page.ts";
 import { mountDevice } from "./device-page.ts";
+import { type ExternalPageSignIn, mountExternalSignIn } from "./external-page.ts";
 import { mountInvitation } from "./invitation-page.ts";
 import { PageKit } from "./kit.ts";
 import { mountLinks } from "./link-pages.ts";
@@ -25,6 +26,8 @@ export interface PagesParts {
   people: PersonStore;
   methods: SignInMethods;
   settings: SignInSettings;
+  /** Another issuer signs people in; absent: this server does. */
+  external?: ExternalPageSignIn | undefined;
   invitations: Invitations;
   programs: Programs;
   authorizations: Authorizations;
@@ -54,6 +57,7 @@ export function pagesMount(parts: PagesParts): Mount {
   return (app) => {
     const kit = new PageKit(app, { ...parts, visits: new Visits(parts), bodies: new Bodies() });
     mountAssets(app);
+    if (parts.external) mountExternalSignIn(kit, parts.external);
     mountSignIn({ ...parts, kit });
     mountAuthorize({ ...parts, kit });
     mountDevice({ ...parts, kit });

@@ -12,7 +12,7 @@ import { rotationDigest } from "../node/node-service.ts";
 import { isEnrolled, type NodeRecord, type NodeStore, speakerOf } from "../node/node-store.ts";
 
 export interface AuthenticatorParts {
-  tokens: Tokens;
+  tokens: Pick<Tokens, "verify">;
   keys: NodeKeys;
   apiKeys: ApiKeys;
   sessions: SessionStore;
