@@ -60,14 +60,9 @@ export class PeopleSettings implements SignInSettings {
     await this.requirePassword(person, current);
     const address = emailOf(email);
     if (address === person.email) return;
-    // Each address that is taken tells that somebody has it, so nobody tries many.
-    const counted = await this.parts.throttle.begin({
-      what: "email address",
-      account: userId,
-      address: undefined,
-    });
+    // Each address that is taken tells that somebody has it, so nobody tries many; free ones in between count too.
+    await this.parts.throttle.begin({ what: "email address", account: userId, address: undefined });
     if (!(await this.parts.people.setEmail(userId, address))) throw emailTaken();
-    await counted.succeeded();
   }
 
   async passkeyOptions(userId: string, origin: string): Promise<{ challengeId: string; options: object }> {
