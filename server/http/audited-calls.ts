@@ -116,7 +116,7 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "schedules.pause": { event: "schedule paused", output: ["scheduleId", "name"] },
   "schedules.resume": { event: "schedule resumed", output: ["scheduleId", "name"] },
   "schedules.run": { event: "schedule run by hand", output: ["scheduleId", "jobId"] },
-  "schedules.delete": { event: "schedule deleted", input: ["schedule"] },
+  "schedules.delete": { event: "schedule deleted", input: ["scheduleId"] },
   "schedules.fires": "nothing",
   "schedules.upcoming": "nothing",
   "schedules.preview": "nothing",
