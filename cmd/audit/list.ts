@@ -34,7 +34,7 @@ export const command = defineCommand({
       does: "Who signed in during the last week, and from where",
     },
     {
-      line: "audit list --since 365d --json > audit.jsonl",
+      line: "audit list --since 365d --json > audit.json",
       does: "A year of it, with the hashes that chain the entries",
     },
   ],
