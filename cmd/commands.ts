@@ -265,17 +265,6 @@ export const commands: readonly CommandEntry[] = [
     summary: "Run a GitHub Actions workflow on a node, or here",
     load: () => import("./workflow/run.ts"),
   },
-  { path: "api", summary: "Show the HTTP API, with examples", load: () => import("./api/api.ts") },
-  {
-    path: "completion",
-    summary: "Print a script that completes commands in a shell",
-    load: () => import("./completion/completion.ts"),
-  },
-  {
-    path: "quickstart",
-    summary: "See everything work together in a scratch directory",
-    load: () => import("./quickstart/quickstart.ts"),
-  },
   {
     path: "workflow lint",
     summary: "Check workflows, all mistakes at once",
@@ -291,5 +280,16 @@ export const commands: readonly CommandEntry[] = [
     summary: "Hash files for an expression in a workflow",
     hidden: true,
     load: () => import("./workflow/hash-files.ts"),
+  },
+  { path: "api", summary: "Show the HTTP API, with examples", load: () => import("./api/api.ts") },
+  {
+    path: "completion",
+    summary: "Print a script that completes commands in a shell",
+    load: () => import("./completion/completion.ts"),
+  },
+  {
+    path: "quickstart",
+    summary: "See everything work together in a scratch directory",
+    load: () => import("./quickstart/quickstart.ts"),
   },
 ];
