@@ -279,7 +279,8 @@ describe("the agent", () => {
   test("says immediately when nobody is signed in", async () => {
     plane.failWith.set("nodes.register", "unauthenticated");
     const message = (await startAgent().done)?.message;
-    expect(message).toStartWith("This machine cannot be registered (");
+    expect(message).toStartWith("This machine cannot be registered: ");
+    expect(message).not.toContain("..");
     expect(message).toContain("tanvrit-compute auth login");
   });
 

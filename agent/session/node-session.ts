@@ -339,8 +339,13 @@ export class NodeSession {
       this.parts.signIn && isRegistered
         ? "It takes no new jobs; those that run end as usual. Run `tanvrit-compute auth login`: this agent notices, and goes on."
         : `Run \`tanvrit-compute auth login\`, then start the agent again. ${elsewhere}`;
-    return new SessionEndedError(`${what} (${textOf(error)}). ${todo}`, { cause: error });
+    return new SessionEndedError(`${what}: ${asSentence(textOf(error))} ${todo}`, { cause: error });
   }
+}
+
+/** Reasons from the server are sentences, those of this program are not. */
+function asSentence(reason: string): string {
+  return /[.!?]$/.test(reason) ? reason : `${reason}.`;
 }
 
 /** When the agent that has the node will count as silent, by this process's clock. */

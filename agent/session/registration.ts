@@ -78,7 +78,7 @@ export class Registration {
         return await this.register(userClient, { nodeId: this.node.nodeId }, signal);
       } catch (error) {
         if (!isCode(error, "not_found")) throw error;
-        log.warn(`The server does not know node ${this.node.nodeId}; registering a new one.`);
+        log.warn(`The server does not know ${this.node.nodeId}; registering a new one.`);
       }
     }
     await this.register(userClient, {}, signal);
