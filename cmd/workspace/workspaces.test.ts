@@ -24,13 +24,13 @@ test("without a file, the workspace is local at the default URL", () =>
 
 test("given values win over the file, and the file over the default", () =>
   withHome(async (env) => {
-    const workspaces = { work: { url: "https://work.example/" }, home: { url: "http://home:1" } };
+    const workspaces = { work: { url: "https://work.example/" }, home: { url: "https://home:1" } };
     await updateWorkspaces(env, () => ({ current: "work", workspaces }));
     expect(await chooseWorkspace(env, {})).toMatchObject({ name: "work", url: "https://work.example" });
-    expect(await chooseWorkspace(env, { workspace: "home" })).toMatchObject({ url: "http://home:1" });
-    expect(await chooseWorkspace(env, { url: "http://x:2" })).toMatchObject({
+    expect(await chooseWorkspace(env, { workspace: "home" })).toMatchObject({ url: "https://home:1" });
+    expect(await chooseWorkspace(env, { url: "https://x:2" })).toMatchObject({
       name: "work",
-      url: "http://x:2",
+      url: "https://x:2",
     });
     await expect(chooseWorkspace(env, { workspace: "none" })).rejects.toMatchObject({
       code: "bad_configuration",

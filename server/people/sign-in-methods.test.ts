@@ -94,16 +94,17 @@ test("after five wrong passwords the right one waits too, for known and unknown 
 
 test("known and unknown people wait about as long for their answer", async () => {
   await using world = await openWorld();
-  const medianMs = async (email: string) => {
-    const times: number[] = [];
-    for (let i = 0; i < 5; i++) {
+  // The shortest of several in turn: a busy machine makes single ones longer.
+  const shortestMs = { "anna@example.com": Infinity, "nobody@example.com": Infinity };
+  const emails = Object.keys(shortestMs) as (keyof typeof shortestMs)[];
+  for (let i = 0; i < 5; i++) {
+    for (const email of emails) {
       const begunMs = performance.now();
       await problemOf(world.methods.byPassword(email, "wrong", from(`10.3.${email.length}.${i}`)));
-      times.push(performance.now() - begunMs);
+      shortestMs[email] = Math.min(shortestMs[email], performance.now() - begunMs);
     }
-    return times.sort((a, b) => a - b)[2] ?? 0;
-  };
-  const [known, unknown] = [await medianMs("anna@example.com"), await medianMs("nobody@example.com")];
+  }
+  const [known = 0, unknown = 0] = Object.values(shortestMs);
   expect(Math.abs(known - unknown)).toBeLessThan(Math.max(known, unknown) / 2);
 });
 
