@@ -184,6 +184,21 @@ test("somebody who asks for many codes has to wait, and nobody gets a mail that 
   expect(world.mail.received.filter((mail) => mail.to === "nobody@example.com")).toEqual([]);
 });
 
+test("a stranger who asks for many codes, or tries many, keeps nobody out at an address from which they signed in", async () => {
+  await using world = await openWorld();
+  const { methods } = world;
+  const email = "anna@example.com";
+  await methods.byPassword(email, PASSWORD, here);
+  const stranger = from("10.0.0.2");
+  for (let i = 0; i < 8; i++) {
+    await problemOf(methods.requestCode(email, stranger));
+    await problemOf(methods.byCode(email, "000000", stranger));
+  }
+  expect(await problemOf(methods.requestCode(email, stranger))).toMatchObject({ code: "rate_limited" });
+  await methods.requestCode(email, here);
+  expect(await problemOf(methods.byCode(email, "000000", here))).toMatchObject({ code: "unauthenticated" });
+});
+
 test("a passkey that nobody has, or for a challenge that nobody made, is not accepted", async () => {
   await using world = await openWorld();
   const origin = "https://compute.example.org";

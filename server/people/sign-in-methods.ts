@@ -44,6 +44,7 @@ export class PeopleSignIn implements SignInMethods {
     const isRight = await passwords.verify(password, person?.passwordHash);
     if (!person || !isRight) throw this.refused({ way: "password", email: account }, person, from);
     await counted.succeeded();
+    await this.trust(account, from);
     return person;
   }
 
@@ -74,6 +75,7 @@ export class PeopleSignIn implements SignInMethods {
     const isRight = await codes.isRight(account, code);
     if (!person || !isRight) throw this.refused({ way: "code", email: account }, person, from);
     await counted.succeeded();
+    await this.trust(account, from);
     return { person, spend: () => codes.spend(account, code) };
   }
 
@@ -89,6 +91,13 @@ export class PeopleSignIn implements SignInMethods {
     if (!person) throw this.refused({ way: "passkey" }, undefined, from);
     await counted.succeeded();
     return person;
+  }
+
+  /** Strangers who guess or ask for codes must not keep the person out at an address from which they signed in. */
+  private async trust(account: string, { address }: From): Promise<void> {
+    const { throttle } = this.parts;
+    const ways = ["password", "code", "code request"];
+    await Promise.all(ways.map((what) => throttle.trust({ what, account, address })));
   }
 
   private begin(what: string, account: string | undefined, { address }: From): Promise<CountedTry> {

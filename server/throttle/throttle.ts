@@ -72,6 +72,12 @@ export class Throttle {
     };
   }
 
+  /** The account's person signed in from this address, so it has tries of its own there. */
+  async trust({ what, account, address }: Required<Pick<Tried, "what" | "address">> & { account: string }) {
+    if (address === undefined) return;
+    await this.store.clear(keyOf(what, "known", account, networkOf(address)), this.now() + KNOWN_MS);
+  }
+
   private async take(key: string, rule: ThrottleRule): Promise<void> {
     const waitMs = await this.store.take(key, rule, this.now());
     if (waitMs > 0) throw tooManyTries(waitMs);
