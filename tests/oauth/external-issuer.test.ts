@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { SignJWT } from "jose";
 import { forAllTests } from "../support/for-all-tests.ts";
+import { FormBrowser } from "../support/form-browser.ts";
 import { Issuer } from "../support/issuer.ts";
 import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
@@ -120,7 +121,7 @@ test("many first requests of a new person at the same time make one person and o
 test("a browser signs in at the issuer, and comes back signed in; the claims may come from the user info", async () => {
   for (const isInUserInfo of [false, true]) {
     await issuer.says({ ...annaInBrowser, sub: "finn", preferred_username: "finn" }, isInUserInfo);
-    const browser = new Browser();
+    const browser = new FormBrowser();
     const page = await browser.open(new URL("/sign-in?next=/account", server.url));
     expect(browser.visited.some((url) => url.startsWith(`${issuer.url}/authorize`))).toBe(true);
     expect(new URL(page.url).pathname).toBe("/account");
@@ -130,7 +131,7 @@ test("a browser signs in at the issuer, and comes back signed in; the claims may
 
 test("a sign-in at the issuer that began in another browser is refused", async () => {
   await issuer.says(annaInBrowser);
-  const [own, other] = [new Browser(), new Browser()];
+  const [own, other] = [new FormBrowser(), new FormBrowser()];
   await other.open(new URL("/sign-out", server.url));
   const back = await own.until(new URL("/sign-in", server.url), "/sign-in/callback");
   expect((await other.open(back)).status).toBe(403);
@@ -145,36 +146,3 @@ test("there are no passwords, codes or passkeys where another issuer signs peopl
   const next = { newPassword: "correct horse battery" };
   expect((await api.refused("auth.set-password", next, { token })).code).toBe("forbidden");
 });
-
-/** Follows redirects and keeps cookies, as a browser does. */
-class Browser {
-  private readonly cookies = new Map<string, string>();
-  readonly visited: string[] = [];
-
-  open(url: URL): Promise<Response & { url: string }> {
-    return this.follow(url, undefined) as Promise<Response & { url: string }>;
-  }
-
-  /** The URL with this path, to which it would be sent. */
-  async until(url: URL, path: string): Promise<URL> {
-    return (await this.follow(url, path)) as URL;
-  }
-
-  private async follow(start: URL, path: string | undefined): Promise<Response | URL> {
-    let url = start;
-    for (let hops = 0; hops < 10; hops++) {
-      if (url.pathname === path) return url;
-      this.visited.push(url.href);
-      const own = [...this.cookies].filter(([key]) => key.startsWith(url.origin)).map(([, value]) => value);
-      const response = await fetch(url, { redirect: "manual", headers: { cookie: own.join("; ") } });
-      for (const cookie of response.headers.getSetCookie()) {
-        const [pair = ""] = cookie.split(";");
-        this.cookies.set(`${url.origin} ${pair.split("=")[0]}`, pair);
-      }
-      const location = response.headers.get("location");
-      if (location === null) return response;
-      url = new URL(location, url);
-    }
-    throw new Error(`${start} redirects again and again`);
-  }
-}
