@@ -157,6 +157,7 @@ export const suites: Suite[] = [
     paths: ["./tests/machine"],
     quick: false,
     alone: true,
+    onBinary: true,
     timeoutMs: 900_000,
   },
   {
