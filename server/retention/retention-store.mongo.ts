@@ -8,7 +8,7 @@ import type { LogDocument } from "../log/log-documents.mongo.ts";
 import type { RemovedLog } from "../log/log-store.ts";
 import { type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import { hideDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import { moveDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
 import type { IntoTrash, TrashRecord } from "../trash/trash-store.ts";
 import type { RunDocument } from "../workflow/run-store.mongo.ts";
 import type { EndedJob, EndedJobsQuery, RetentionStore, StoreUsage } from "./retention-store.ts";
@@ -198,8 +198,7 @@ export class MongoRetentionStore implements RetentionStore {
         { $setOnInsert: entry, $push: { items: first } as never },
         { upsert: true, session },
       );
-    const where = { business_id: businessId, job_id: { $in: ids } };
-    await hideDocuments(this.store, session, "jobs", where as never, into.trashId);
+    await moveDocuments(this.store, session, "jobs", ids, { from: businessId, to: into.trashId });
   }
 
   private async deleteAll(

@@ -4,7 +4,7 @@ import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import { OPEN } from "../job/job-rows.sqlite.ts";
 import type { RemovedLog } from "../log/log-store.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import { hideRows, insertTrash } from "../trash/trash-store.sqlite.ts";
+import { insertTrash, moveRows } from "../trash/trash-store.sqlite.ts";
 import type { IntoTrash, TrashRecord } from "../trash/trash-store.ts";
 import type { EndedJob, EndedJobsQuery, RetentionStore, StoreUsage } from "./retention-store.ts";
 
@@ -168,7 +168,7 @@ export class SqliteRetentionStore implements RetentionStore {
 
   private moveToTrash(businessId: string, going: readonly FoundJob[], { trashId }: IntoTrash): void {
     const ids = going.map((one) => one.job_id);
-    hideRows(this.store, "jobs", "job_id", ids, { businessId, trashId });
+    moveRows(this.store, "jobs", ids, { from: businessId, to: trashId });
   }
 
   private deleteAll(businessId: string, going: readonly FoundJob[], nowMs: number): void {

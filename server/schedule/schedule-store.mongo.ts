@@ -2,7 +2,7 @@ import type { Collection, Filter } from "mongodb";
 import { isFinal, type JobStatus, jobStatus } from "../../shared/job-state.ts";
 import { ContentionError, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep, type MongoMigration } from "../store/mongo-migrations.ts";
-import { hideDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import { moveDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import { type FireRecord, isOpen, type ScheduleRecord } from "./schedule-record.ts";
 import type {
@@ -161,7 +161,10 @@ export class MongoScheduleStore implements ScheduleStore {
         if (!(await this.schedules.findOne(where, { session }))) return false;
         const entry = trashDocument(where.business_id, "schedule", [where.schedule_id], into);
         await this.store.collection<TrashDocument>("compute_trash").insertOne(entry, { session });
-        await hideDocuments(this.store, session, "schedule", where, into.trashId);
+        await moveDocuments(this.store, session, "schedule", [where.schedule_id], {
+          from: where.business_id,
+          to: into.trashId,
+        });
         return true;
       });
     return this.store.attempt(() => outlastOthers(body));

@@ -1,7 +1,7 @@
 import { Binary, type Collection, type Filter } from "mongodb";
 import { isDuplicateKey, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import { hideDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import { moveDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import type {
   DataKey,
@@ -133,13 +133,7 @@ export class MongoSecretStore implements SecretStore {
         if (into) {
           if (names.length === 0) return names;
           await trash.insertOne(trashDocument(businessId, "secrets", names, into), { session });
-          await hideDocuments(
-            this.store,
-            session,
-            "secrets",
-            { business_id, name: { $in: names } },
-            into.trashId,
-          );
+          await moveDocuments(this.store, session, "secrets", names, { from: businessId, to: into.trashId });
           return names;
         }
         await this.secrets.deleteMany(where, { session });

@@ -1,5 +1,5 @@
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import { hasTrashedSecrets, hideRows, insertTrash } from "../trash/trash-store.sqlite.ts";
+import { hasTrashedSecrets, insertTrash, moveRows } from "../trash/trash-store.sqlite.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import type {
   DataKey,
@@ -141,7 +141,7 @@ export class SqliteSecretStore implements SecretStore {
       .map(({ name }) => name);
     if (found.length === 0) return [];
     insertTrash(this.store, businessId, "secrets", found, into);
-    hideRows(this.store, "secrets", "name", found, { businessId, trashId: into.trashId });
+    moveRows(this.store, "secrets", found, { from: businessId, to: into.trashId });
     return found;
   }
 

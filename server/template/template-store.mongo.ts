@@ -7,7 +7,7 @@ import {
   outlastOthers,
 } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import { hideDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import { moveDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import {
   BUILTIN,
@@ -129,7 +129,10 @@ export class MongoTemplateStore implements TemplateStore {
     const { template_id, business_id } = where;
     const entry = trashDocument(business_id, "template", [template_id], { ...into, name: found.name });
     await this.store.collection<TrashDocument>("compute_trash").insertOne(entry, { session });
-    await hideDocuments(this.store, session, "template", where, into.trashId);
+    await moveDocuments(this.store, session, "template", [template_id], {
+      from: business_id,
+      to: into.trashId,
+    });
     return true;
   }
 

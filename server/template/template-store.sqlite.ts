@@ -1,6 +1,6 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import { hideRows, insertTrash } from "../trash/trash-store.sqlite.ts";
+import { insertTrash, moveRows } from "../trash/trash-store.sqlite.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import {
   BUILTIN,
@@ -128,7 +128,7 @@ export class SqliteTemplateStore implements TemplateStore {
     );
     if (!found) return false;
     insertTrash(this.store, businessId, "template", [templateId], { ...into, name: found.name });
-    hideRows(this.store, "template", "template_id", [templateId], { businessId, trashId: into.trashId });
+    moveRows(this.store, "template", [templateId], { from: businessId, to: into.trashId });
     return true;
   }
 

@@ -4,6 +4,8 @@ import { isDuplicateKey, type MongoStore, outlastOthers } from "../store/mongo.t
 import { collectionStep } from "../store/mongo-migrations.ts";
 import {
   type IntoTrash,
+  type Move,
+  type MovedKind,
   type RestoreOutcome,
   type TrashRecord,
   type TrashStore,
@@ -49,17 +51,18 @@ export function trashDocument(
   };
 }
 
-/** Moves documents of the collections of a kind out of the business and into the entry. */
-export async function hideDocuments(
+/** Moves documents of a kind out of the business and into the entry, or back. */
+export async function moveDocuments(
   store: MongoStore,
   session: ClientSession,
-  kind: keyof typeof tablesOf,
-  where: Filter<{ business_id: string }>,
-  trashId: string,
+  kind: MovedKind,
+  ids: readonly string[],
+  { from, to }: Move,
 ): Promise<void> {
-  for (const table of tablesOf[kind]) {
-    const documents = store.collection<{ business_id: string }>(table);
-    await documents.updateMany(where, { $set: { business_id: trashId } }, { session });
+  const { tables, column } = tablesOf[kind];
+  for (const table of tables) {
+    const where = { [column]: { $in: ids }, business_id: from };
+    await store.collection(table).updateMany(where, { $set: { business_id: to } }, { session });
   }
 }
 
@@ -86,7 +89,7 @@ export class MongoTrashStore implements TrashStore {
         const found = await this.entries.findOneAndDelete(where, { session });
         if (!found) return "missing";
         if (found.kind === "artifacts") await this.restoreArtifacts(found, session);
-        else await this.giveBack(found, tablesOf[found.kind], session);
+        else await this.giveBack(found, found.kind, session);
         return "restored";
       });
     return this.store.attempt(async () => {
@@ -108,15 +111,20 @@ export class MongoTrashStore implements TrashStore {
   }
 
   private async giveBack(
-    { business_id, trash_id, kind }: TrashDocument,
-    tables: readonly string[],
+    { business_id, trash_id, items }: TrashDocument,
+    kind: MovedKind,
     session: ClientSession,
   ): Promise<void> {
-    if (kind === "jobs") await this.forgetUsedKeys(business_id, trash_id, session);
-    for (const table of tables) {
-      const documents = this.store.collection<{ business_id: string }>(table);
-      await documents.updateMany({ business_id: trash_id }, { $set: { business_id } }, { session });
+    let ids = items;
+    if (kind === "jobs") {
+      await this.forgetUsedKeys(business_id, trash_id, session);
+      // The items, and the jobs of arrays among them.
+      const taken = this.store
+        .collection<{ job_id: string; business_id: string }>("compute_jobs")
+        .find({ business_id: trash_id }, { session, projection: { _id: 0, job_id: 1 } });
+      ids = (await taken.toArray()).map(({ job_id }) => job_id);
     }
+    await moveDocuments(this.store, session, kind, ids, { from: trash_id, to: business_id });
   }
 
   /** A key that was used again belongs to the newer job. */

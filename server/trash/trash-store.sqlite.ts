@@ -2,6 +2,8 @@ import type { TrashKind } from "../../shared/trash.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import {
   type IntoTrash,
+  type Move,
+  type MovedKind,
   type RestoreOutcome,
   type TrashRecord,
   type TrashStore,
@@ -54,19 +56,19 @@ export function insertTrash(
   );
 }
 
-/** Moves rows of the tables of a kind out of the business and into the entry. Call it in the write that deletes. */
-export function hideRows(
+/** Moves rows of a kind out of the business and into the entry, or back. Call it in the write that deletes. */
+export function moveRows(
   store: SqliteStore,
-  kind: keyof typeof tablesOf,
-  column: string,
+  kind: MovedKind,
   ids: readonly string[],
-  { businessId, trashId }: { businessId: string; trashId: string },
+  { from, to }: Move,
 ): void {
-  for (const table of tablesOf[kind]) {
+  const { tables, column } = tablesOf[kind];
+  for (const table of tables) {
     store.run(
-      `UPDATE ${table} SET business_id = $trashId
-       WHERE business_id = $businessId AND ${column} IN (SELECT value FROM json_each($ids))`,
-      { businessId, trashId, ids: JSON.stringify(ids) },
+      `UPDATE ${table} SET business_id = $to
+       WHERE ${column} IN (SELECT value FROM json_each($ids)) AND business_id = $from`,
+      { from, to, ids: JSON.stringify(ids) },
     );
   }
 }
@@ -128,12 +130,16 @@ export class SqliteTrashStore implements TrashStore {
     // A key that was used again belongs to the newer job.
     if (found.kind === "jobs") this.store.run(FORGET_USED_KEYS, ids);
     if (found.kind === "artifacts") this.restoreArtifacts(found);
-    else {
-      for (const table of tablesOf[found.kind])
-        this.store.run(`UPDATE ${table} SET business_id = $businessId WHERE business_id = $trashId`, ids);
-    }
+    else moveRows(this.store, found.kind, this.takenBy(found), { from: trashId, to: businessId });
     this.store.run("DELETE FROM compute_trash WHERE trash_id = $trashId", { trashId });
     return "restored";
+  }
+
+  /** The items, and the jobs of arrays among them. */
+  private takenBy({ kind, trashId, items }: TrashRecord): readonly string[] {
+    if (kind !== "jobs") return items;
+    const sql = "SELECT job_id FROM compute_jobs WHERE business_id = $trashId";
+    return this.store.all<{ job_id: string }>(sql, { trashId }).map(({ job_id }) => job_id);
   }
 
   private restoreArtifacts({ businessId, items }: TrashRecord): void {

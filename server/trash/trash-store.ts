@@ -40,13 +40,22 @@ export interface TrashStore {
   forget(trashId: string): Promise<void>;
 }
 
-/** The tables that an entry of this kind has taken rows of. Artifacts are hidden in another way. */
-export const tablesOf: Readonly<Record<Exclude<TrashKind, "artifacts">, readonly string[]>> = {
-  jobs: ["compute_jobs", "compute_executions", "compute_workflow_runs"],
-  template: ["compute_templates"],
-  schedule: ["compute_schedules", "compute_schedule_fires"],
-  secrets: ["compute_job_secrets"],
+/** What has rows in tables of its own. Artifacts are hidden in another way. */
+export type MovedKind = Exclude<TrashKind, "artifacts">;
+
+/** The tables that an entry of this kind has taken rows of, and the column by which they are found quickly. */
+export const tablesOf: Readonly<Record<MovedKind, { tables: readonly string[]; column: string }>> = {
+  jobs: { tables: ["compute_jobs", "compute_executions", "compute_workflow_runs"], column: "job_id" },
+  template: { tables: ["compute_templates"], column: "template_id" },
+  schedule: { tables: ["compute_schedules", "compute_schedule_fires"], column: "schedule_id" },
+  secrets: { tables: ["compute_job_secrets"], column: "name" },
 };
+
+/** Whose the rows are, and whose they become: a business, or an entry. */
+export interface Move {
+  from: string;
+  to: string;
+}
 
 /** Whether a business id is that of a trash entry, which holds rows in place of the business. */
 export function isTrash(businessId: string): boolean {
