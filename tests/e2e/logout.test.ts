@@ -5,7 +5,7 @@ import { TestServer } from "../support/server.ts";
 import { waitFor, within } from "../support/wait.ts";
 
 const server = forAllTests(await TestServer.start());
-const SAYS = /session has ended .*auth login/g;
+const SAYS = /session has ended: .*auth login/g;
 
 test("after auth logout a job ends and is reported, no other starts, and the next sign-in brings the same agent back", async () => {
   await using person = await Person.signIn(server);
