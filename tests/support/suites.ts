@@ -93,6 +93,7 @@ export const suites: Suite[] = [
     what: "every endpoint over a real socket",
     paths: ["./tests/api"],
     quick: false,
+    onBinary: true,
     timeoutMs: 300_000,
   },
   {
@@ -100,6 +101,7 @@ export const suites: Suite[] = [
     what: "who may call what, and what belongs to whom",
     paths: ["./tests/access"],
     quick: false,
+    onBinary: true,
     timeoutMs: 300_000,
   },
   {
@@ -161,9 +163,19 @@ export const suites: Suite[] = [
     timeoutMs: 900_000,
   },
   {
+    name: "mongo-api",
+    what: "access and api again, with the built binary, on a real MongoDB and Redis",
+    paths: ["./tests/access", "./tests/api"],
+    quick: false,
+    timeoutMs: 900_000,
+    onSharedStore: true,
+    onBinary: true,
+    missing: () => missingMongod() ?? missingRedis(),
+  },
+  {
     name: "mongo-e2e",
-    what: "access, api and e2e again, with the built binary, on a real MongoDB and Redis",
-    paths: ["./tests/access", "./tests/api", "./tests/e2e"],
+    what: "e2e again, with the built binary, on a real MongoDB and Redis",
+    paths: ["./tests/e2e"],
     quick: false,
     timeoutMs: 1_200_000,
     onSharedStore: true,
