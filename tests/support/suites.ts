@@ -159,7 +159,6 @@ export const suites: Suite[] = [
     paths: ["./tests/machine"],
     quick: false,
     alone: true,
-    onBinary: true,
     timeoutMs: 900_000,
   },
   {
