@@ -1,5 +1,6 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import type { AuditEntry, AuditEvent } from "../../shared/audit.ts";
+import { isSameText } from "../auth/bearer-secret.ts";
 import type { AuditHead, AuditRow } from "./audit-store.ts";
 
 /** The hash before the first entry. */
@@ -33,9 +34,7 @@ export function hashOf(entry: string): string {
 }
 
 export function isSealed(head: AuditHead, key: Uint8Array): boolean {
-  const wanted = Buffer.from(sealOf(head, key));
-  const given = Buffer.from(head.seal);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+  return isSameText(head.seal, sealOf(head, key));
 }
 
 /** An entry as it is shown. */

@@ -1,10 +1,11 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { type CryptoKey, errors, jwtVerify, SignJWT } from "jose";
 import { type Identity, identity, type TokenSet } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { jobId, sessionId } from "../../shared/ids.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
+import { isSameText } from "./bearer-secret.ts";
 import type { SessionRecord, SessionStore } from "./session-store.ts";
 import { SIGNING_ALGORITHM, SigningKeys } from "./signing-keys.ts";
 
@@ -257,10 +258,8 @@ export class Tokens {
     const match = /^tnvr_(([0-9a-z]{26})\.(\d{1,15}))\.([\w-]{43})$/.exec(refreshToken);
     const [, body = "", digits = "", generation = "", mac = ""] = match ?? [];
     const sid = `ses_${digits}`;
-    const expected = Buffer.from(this.macOf(body));
-    const given = Buffer.from(mac);
-    const genuine = given.length === expected.length && timingSafeEqual(given, expected);
-    if (!match || !genuine || !sessionId.safeParse(sid).success) throw foreignRefreshToken();
+    const isGenuine = isSameText(mac, this.macOf(body));
+    if (!match || !isGenuine || !sessionId.safeParse(sid).success) throw foreignRefreshToken();
     return { sid, generation: Number(generation) };
   }
 

@@ -1,9 +1,9 @@
-import { createHash, randomBytes } from "node:crypto";
 import type { Identity, Role } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import { INVITATION_SECONDS, MAX_INVITATIONS } from "../../shared/member.ts";
 import { may } from "../../shared/roles.ts";
+import { digestOf, newSecret } from "../auth/bearer-secret.ts";
 import type { InvitationRecord, InvitationStore } from "../auth/invitation-store.ts";
 import type { MembershipRecord, PersonStore } from "../auth/person-store.ts";
 import type { SessionStore } from "../auth/session-store.ts";
@@ -37,7 +37,7 @@ export class MemberService implements Invitations {
     const { invitations, mailer, now } = this.parts;
     if (role === "owner") requireRight(by, "members.change-owners");
     if (email !== undefined) mailer?.requireRoom();
-    const token = randomBytes(TOKEN_BYTES).toString("base64url");
+    const token = newSecret();
     const nowMs = now();
     const invitation: InvitationRecord = {
       invitationId: newId("inv"),
@@ -48,7 +48,7 @@ export class MemberService implements Invitations {
       createdAtMs: nowMs,
       expiresAtMs: nowMs + INVITATION_SECONDS * 1_000,
     };
-    if (!(await invitations.create(invitation, hashOf(token), MAX_INVITATIONS))) {
+    if (!(await invitations.create(invitation, digestOf(token), MAX_INVITATIONS))) {
       const detail = `${by.businessName} has ${MAX_INVITATIONS} open invitations, which is the most. Revoke some first.`;
       throw new ComputeError("conflict", detail);
     }
@@ -58,7 +58,7 @@ export class MemberService implements Invitations {
   }
 
   async find(token: string): Promise<InvitationFacts | undefined> {
-    const invitation = await this.parts.invitations.find(hashOf(token), this.parts.now());
+    const invitation = await this.parts.invitations.find(digestOf(token), this.parts.now());
     const inviter = invitation && (await this.inviterOf(invitation));
     if (!inviter) return undefined;
     const { role, email } = invitation;
@@ -68,7 +68,7 @@ export class MemberService implements Invitations {
   async accept(token: string, userId: string): Promise<boolean> {
     if (!(await this.find(token))) return false;
     const { invitations, now } = this.parts;
-    return (await invitations.accept(hashOf(token), userId, now())) !== undefined;
+    return (await invitations.accept(digestOf(token), userId, now())) !== undefined;
   }
 
   /** By name, email address or id. Throws `not_found`. */
@@ -107,12 +107,6 @@ export class MemberService implements Invitations {
     const right = role === "owner" ? "members.change-owners" : "members.change";
     return may(inviter?.role, right) ? inviter : undefined;
   }
-}
-
-const TOKEN_BYTES = 32;
-
-function hashOf(token: string): string {
-  return createHash("sha256").update(token).digest("base64url");
 }
 
 function refuse(outcome: "changed" | "missing" | "last-owner", member: MembershipRecord): void {

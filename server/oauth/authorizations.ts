@@ -1,7 +1,7 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { excerpt } from "../../shared/excerpt.ts";
+import { digestOf, newSecret } from "../auth/bearer-secret.ts";
 import { repeatedName } from "../http/form.ts";
-import { digestOf, newSecret } from "./bearer-secret.ts";
 import type { Clients } from "./clients.ts";
 import {
   type AuthorizationRequest,

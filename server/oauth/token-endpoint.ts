@@ -1,13 +1,12 @@
-import { timingSafeEqual } from "node:crypto";
 import { SignJWT } from "jose";
 import type { TokenSet } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
+import { digestOf, isSameText } from "../auth/bearer-secret.ts";
 import type { PersonStore } from "../auth/person-store.ts";
 import type { SessionRecord, SessionStore } from "../auth/session-store.ts";
 import { SIGNING_ALGORITHM } from "../auth/signing-keys.ts";
 import { CLI_CLIENT_ID, type EndSession, type Tokens } from "../auth/tokens.ts";
-import { digestOf } from "./bearer-secret.ts";
 import type { Clients } from "./clients.ts";
 import type { Grantee } from "./contract.ts";
 import type { CodeRecord, GrantStore } from "./grant-store.ts";
@@ -240,9 +239,7 @@ function codeRefused(): OAuthError {
 
 /** Whether the verifier belongs to the challenge that came with the authorization request (RFC 7636 §4.6). */
 function isProof(verifier: string, { codeChallenge }: CodeRecord): boolean {
-  if (!VERIFIER.test(verifier)) return false;
-  const [made, given] = [Buffer.from(digestOf(verifier)), Buffer.from(codeChallenge)];
-  return made.length === given.length && timingSafeEqual(made, given);
+  return VERIFIER.test(verifier) && isSameText(codeChallenge, digestOf(verifier));
 }
 
 async function asGrantError<T>(refresh: () => Promise<T>): Promise<T> {

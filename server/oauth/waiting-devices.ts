@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
+import { digestOf, newSecret } from "../auth/bearer-secret.ts";
 import type { SessionRecord } from "../auth/session-store.ts";
-import { digestOf, newSecret } from "./bearer-secret.ts";
 import type { Clients } from "./clients.ts";
 import type { Devices, Grantee, WaitingDevice } from "./contract.ts";
 import type { DeviceRecord, GrantStore, NewDevice } from "./grant-store.ts";

@@ -1,6 +1,7 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import * as client from "openid-client";
 import { ComputeError } from "../../shared/errors.ts";
+import { isSameText } from "../auth/bearer-secret.ts";
 import type { PersonRecord } from "../auth/person-store.ts";
 import { type Claims, factsOf, isEnough } from "./claims.ts";
 import type { ExternalPeople } from "./external-people.ts";
@@ -126,8 +127,7 @@ export class ExternalSignIn {
 
   private readState(browser: string, state: string): { random: string; next: string } {
     const [text = "", mac = ""] = state.split(".");
-    const [made, given] = [Buffer.from(this.mac(browser, `state ${text}`)), Buffer.from(mac)];
-    if (made.length === given.length && timingSafeEqual(made, given)) {
+    if (isSameText(mac, this.mac(browser, `state ${text}`))) {
       const { random, next, untilMs } = JSON.parse(Buffer.from(text, "base64url").toString());
       if (untilMs > this.parts.now()) return { random, next };
     }

@@ -1,12 +1,13 @@
 import { html } from "hono/html";
 import { ComputeError } from "../../shared/errors.ts";
+import { digestOf } from "../auth/bearer-secret.ts";
 import type { PersonRecord } from "../auth/person-store.ts";
 import type { InvitationFacts, Invitations, SignInSettings } from "../people/contract.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import { formError, isSignedIn, type PageKit } from "./kit.ts";
 import { showPage } from "./layout.ts";
 import { personFields, signUpOf } from "./person-fields.ts";
-import { fromOf, hashOf, type PageContext, type Visit } from "./visits.ts";
+import { fromOf, type PageContext, type Visit } from "./visits.ts";
 
 export interface InvitationParts {
   kit: PageKit;
@@ -30,7 +31,7 @@ export function mountInvitation({ kit, invitations, settings, throttle }: Invita
   /** Each address that is taken tells that somebody has it, so nobody tries many. */
   const signUp = async (c: PageContext, token: string, fields: URLSearchParams) => {
     const { address } = fromOf(c);
-    const counted = await throttle.begin({ what: "invitation", account: hashOf(token), address });
+    const counted = await throttle.begin({ what: "invitation", account: digestOf(token), address });
     const person = await settings.signUp(signUpOf(fields));
     await counted.succeeded();
     return person;

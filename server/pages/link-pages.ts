@@ -1,12 +1,13 @@
 import { html } from "hono/html";
 import { ComputeError } from "../../shared/errors.ts";
+import { digestOf } from "../auth/bearer-secret.ts";
 import type { PersonStore } from "../auth/person-store.ts";
 import type { SignInSettings } from "../people/contract.ts";
 import { formError, type PageKit } from "./kit.ts";
 import { showPage } from "./layout.ts";
 import { nameOf, personFields, signUpOf } from "./person-fields.ts";
 import type { LinkPurpose, OneTimeLink, VisitStore } from "./visit-store.ts";
-import { hashOf, type PageContext, type Visit } from "./visits.ts";
+import type { PageContext, Visit } from "./visits.ts";
 
 export interface LinkParts {
   kit: PageKit;
@@ -20,7 +21,7 @@ export interface LinkParts {
 /** Pages behind links that are valid once: `/setup/TOKEN` makes the first owner, `/open/TOKEN` opens a signed-in browser. */
 export function mountLinks({ kit, people, settings, visits, now }: LinkParts): void {
   const known = async (c: PageContext, purpose: LinkPurpose): Promise<OneTimeLink> => {
-    const link = await visits.link(hashOf(c.req.param("token") ?? ""), now());
+    const link = await visits.link(digestOf(c.req.param("token") ?? ""), now());
     if (link?.purpose === purpose) return link;
     throw gone(purpose);
   };

@@ -1,5 +1,5 @@
+import { digestOf, newSecret } from "../auth/bearer-secret.ts";
 import type { LinkPurpose, VisitStore } from "./visit-store.ts";
-import { hashOf, newToken } from "./visits.ts";
 
 /** How long a link to open one's own browser is valid. */
 const OPEN_MS = 60_000;
@@ -22,8 +22,8 @@ export class OneTimeLinks {
 
   private async make(purpose: LinkPurpose, userId: string | undefined, lifeMs: number): Promise<string> {
     const { visits, now } = this.parts;
-    const token = newToken();
-    await visits.makeLink({ tokenHash: hashOf(token), purpose, userId, expiresAtMs: now() + lifeMs });
+    const token = newSecret();
+    await visits.makeLink({ tokenHash: digestOf(token), purpose, userId, expiresAtMs: now() + lifeMs });
     return `/${purpose}/${token}`;
   }
 }

@@ -9,9 +9,9 @@ import {
   PagesWorld,
   REDIRECT,
 } from "../../tests/support/pages-world.ts";
+import { digestOf } from "../auth/bearer-secret.ts";
 import { API_KEY_CLIENT_ID, CODE_CLIENT_ID } from "../auth/tokens.ts";
 import { isPage } from "./mount.ts";
-import { hashOf } from "./visits.ts";
 
 let world: PagesWorld;
 beforeAll(async () => {
@@ -176,7 +176,7 @@ test("the first owner is made by a link that is valid once, and that a mistake d
   await using fresh = emptyPagesWorld();
   const expiresAtMs = now() + 60_000;
   await fresh.stores.visits.makeLink({
-    tokenHash: hashOf("t"),
+    tokenHash: digestOf("t"),
     purpose: "setup",
     userId: undefined,
     expiresAtMs,
@@ -195,7 +195,7 @@ test("the first owner is made by a link that is valid once, and that a mistake d
 test("a link for one's own browser is valid once, and only after a press of its button", async () => {
   const expiresAtMs = now() + 60_000;
   const { userId } = world.anna;
-  await world.stores.visits.makeLink({ tokenHash: hashOf("o"), purpose: "open", userId, expiresAtMs });
+  await world.stores.visits.makeLink({ tokenHash: digestOf("o"), purpose: "open", userId, expiresAtMs });
   const [browser, other] = [new PagesBrowser(world), new PagesBrowser(world)];
   for (let i = 0; i < 2; i++) expect((await browser.get("/open/o")).status).toBe(200);
   const form = formOf(await (await other.get("/open/o")).text());

@@ -1,8 +1,9 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
+import { digestOf, isSameText, newSecret } from "../auth/bearer-secret.ts";
 import type { PersonRecord, PersonStore } from "../auth/person-store.ts";
 import type { SessionLife } from "../auth/tokens.ts";
 import type { PeerInfo } from "../http/app.ts";
@@ -35,7 +36,6 @@ export interface VisitsParts {
   now: () => number;
 }
 
-const TOKEN_BYTES = 32;
 const TOKEN = /^[\w-]{43}$/;
 const HOUR_MS = 3_600_000;
 /** Browsers keep no cookie for longer. */
@@ -51,7 +51,7 @@ export class Visits {
     const token = given !== undefined && TOKEN.test(given) ? given : undefined;
     const visit = token === undefined ? undefined : await this.known(c, token);
     if (visit) return visit;
-    const fresh = token ?? newToken();
+    const fresh = token ?? newSecret();
     if (token === undefined) this.setToken(c, fresh);
     return { token: fresh };
   }
@@ -64,9 +64,7 @@ export class Visits {
   /** Throws `forbidden` unless the form was made for this browser, by a page of this server. */
   checkForm(c: PageContext, visit: Visit, formToken: string): void {
     const origin = c.req.header("origin");
-    const expected = Buffer.from(this.formToken(visit));
-    const given = Buffer.from(formToken);
-    const isOurs = given.length === expected.length && timingSafeEqual(given, expected);
+    const isOurs = isSameText(formToken, this.formToken(visit));
     if (isOurs && (origin === undefined || this.parts.urls.isOwnOrigin(origin, c.req.raw))) return;
     throw new ComputeError(
       "forbidden",
@@ -78,7 +76,7 @@ export class Visits {
   async signIn(c: PageContext, person: PersonRecord, before: Visit): Promise<SignedIn> {
     const { visits, now, life } = this.parts;
     if (before.session) await visits.end(before.session.userId, before.session.sessionId);
-    const token = newToken();
+    const token = newSecret();
     const nowMs = now();
     const { address: from, agent } = fromOf(c);
     const session: BrowserSession = {
@@ -90,20 +88,20 @@ export class Visits {
       from,
       agent,
     };
-    await visits.open(session, hashOf(token));
+    await visits.open(session, digestOf(token));
     this.setToken(c, token, session.expiresAtMs);
     return { token, session, person };
   }
 
   async signOut(c: PageContext, { session }: Visit): Promise<void> {
     if (session) await this.parts.visits.end(session.userId, session.sessionId);
-    this.setToken(c, newToken());
+    this.setToken(c, newSecret());
   }
 
   private async known(c: PageContext, token: string): Promise<SignedIn | undefined> {
     const { visits, people, now, life } = this.parts;
     const nowMs = now();
-    const session = await visits.find(hashOf(token), nowMs);
+    const session = await visits.find(digestOf(token), nowMs);
     const person = session && (await people.find(session.userId));
     if (!session || !person) return undefined;
     if (nowMs - session.usedAtMs > HOUR_MS) {
@@ -144,13 +142,4 @@ export class Visits {
 /** Where a request comes from. */
 export function fromOf(c: PageContext): From {
   return { address: c.env?.address, agent: c.req.header("user-agent")?.slice(0, MAX_AGENT_LENGTH) };
-}
-
-export function newToken(): string {
-  return randomBytes(TOKEN_BYTES).toString("base64url");
-}
-
-/** What the store keeps of a secret. */
-export function hashOf(token: string): string {
-  return createHash("sha256").update(token).digest("hex");
 }

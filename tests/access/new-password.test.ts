@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { hashOf, newToken } from "../../server/pages/visits.ts";
+import { digestOf, newSecret } from "../../server/auth/bearer-secret.ts";
 import { newId } from "../../shared/ids.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestPlane } from "../support/plane.ts";
@@ -8,11 +8,11 @@ const plane = forAllTests(await TestPlane.start());
 
 test("a new password signs out every browser of its person, and of nobody else", async () => {
   const browserOf = async (userId: string) => {
-    const token = newToken();
+    const token = newSecret();
     const [createdAtMs, expiresAtMs] = [plane.now(), plane.now() + 60_000];
     const session = { sessionId: newId("ses"), userId, createdAtMs, usedAtMs: createdAtMs, expiresAtMs };
-    await plane.stores.visits.open({ ...session, from: undefined, agent: undefined }, hashOf(token));
-    return async () => (await plane.stores.visits.find(hashOf(token), plane.now())) !== undefined;
+    await plane.stores.visits.open({ ...session, from: undefined, agent: undefined }, digestOf(token));
+    return async () => (await plane.stores.visits.find(digestOf(token), plane.now())) !== undefined;
   };
   const anna = await plane.api.signIn("lab", "anna");
   const ben = await plane.api.signIn("lab", "ben");
