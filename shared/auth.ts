@@ -40,3 +40,6 @@ export const emailAddress = z
 
 export const MIN_PASSWORD_CHARS = 10;
 export const MAX_PASSWORD_CHARS = 256;
+
+/** The OAuth client that the command line is; also of its sessions from the server's own machine. */
+export const CLI_CLIENT_ID = "tanvrit-compute-cli";

@@ -5,6 +5,21 @@ export class Gate {
 
   constructor(private readonly most: number) {}
 
+  /** How many wait. */
+  get queued(): number {
+    return this.waiting.length;
+  }
+
+  /** Does the work inside. Throws the signal's reason if it fires before there is room. */
+  async pass<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const leave = await this.enter(signal);
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+
   /** Resolves with the function to call once on leaving. Throws the signal's reason if it fires first. */
   async enter(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();

@@ -58,12 +58,7 @@ export class JobFiles {
   async place(signal: AbortSignal): Promise<void> {
     const { files } = this.parts.order;
     if (!files) return;
-    const leave = await placing.enter(signal);
-    try {
-      await this.placeAll(files, signal);
-    } finally {
-      leave();
-    }
+    await placing.pass(() => this.placeAll(files, signal), signal);
   }
 
   /** The cache has everything, also what was lost; or it cannot have it, and why. */

@@ -4,11 +4,12 @@ import packageJson from "../../package.json" with { type: "json" };
 import type { ComputeClient } from "../../sdk/client.ts";
 import { ComputeError, UnreachableError } from "../../sdk/errors.ts";
 import { oauthPaths } from "../../server/oauth/contract.ts";
+import { CLI_CLIENT_ID } from "../../shared/auth.ts";
 import { isLoopbackUrl } from "../../shared/url.ts";
 import { CliError } from "../exit/failure.ts";
 
 /** How this program is known to the authorization server of every control plane. */
-export const CLI_CLIENT: oauth.Client = { client_id: "tanvrit-compute-cli" };
+export const CLI_CLIENT: oauth.Client = { client_id: CLI_CLIENT_ID };
 
 /** Tokens of a person, as the token endpoint gives them. */
 export interface GrantedTokens {

@@ -94,8 +94,7 @@ export class KeySecrets {
     countedFor: string | undefined,
   ) {
     const { bcryptVerify = verifyBcrypt } = this.parts;
-    const leave = await this.gate.enter();
-    const isRight = await bcryptVerify(secret, storedHash).finally(leave);
+    const isRight = await this.gate.pass(() => bcryptVerify(secret, storedHash));
     if (!isRight) {
       this.refused.set(work, true);
       return false;

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { type CryptoKey, errors, jwtVerify, SignJWT } from "jose";
-import { type Identity, identity, type TokenSet } from "../../shared/auth.ts";
+import { CLI_CLIENT_ID, type Identity, identity, type TokenSet } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { jobId, sessionId } from "../../shared/ids.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
@@ -15,8 +15,6 @@ const ACCESS = { audience: "tanvrit-compute", typ: "at+jwt", seconds: 900 };
 const TICKET = { audience: "tanvrit-compute-wait", typ: "wait+jwt", seconds: 24 * 3_600 };
 /** The issuer of tokens that a server issues before it knows a URL of its own. */
 const NO_URL = "urn:tanvrit-compute";
-/** The client of sessions that the command line opens on the server's own machine. */
-export const CLI_CLIENT_ID = "tanvrit-compute-cli";
 /** That of the sessions of API keys. */
 export const API_KEY_CLIENT_ID = "tanvrit-compute-api-key";
 /** That of sessions by a code from a mail, for lists of sessions. */

@@ -4,6 +4,7 @@ import { S3Client } from "bun";
 import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { leaveGarbage } from "../../shared/garbage.ts";
+import { Gate } from "../../shared/gate.ts";
 import { makePrivateDirectory } from "../../shared/private-directory.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { withLimit } from "../../shared/wait.ts";
@@ -137,12 +138,17 @@ export class S3Blobs implements BlobStore {
 
   async close(): Promise<void> {}
 
-  private send(key: string, file: FileHandle, size: number): Promise<void> {
-    return this.uploads.pass(async () => {
+  private async send(key: string, file: FileHandle, size: number): Promise<void> {
+    const leave = await this.uploads.enter(AbortSignal.timeout(REQUEST_MS)).catch(() => {
+      throw new ComputeError("storage_failed", BUSY);
+    });
+    try {
       const bytes = await onDisk(this.spoolDir, () => readWhole(file, size));
       await this.ask(() => this.client.write(`${this.prefix}${key}`, bytes));
       leaveGarbage(COPIES * size);
-    });
+    } finally {
+      leave();
+    }
   }
 
   private async ask<T>(request: () => Promise<T>, range?: { key: string; end: number }): Promise<T> {
@@ -233,40 +239,6 @@ async function readWhole(file: FileHandle, size: number): Promise<Uint8Array> {
     at += bytesRead;
   }
   return bytes;
-}
-
-/** Lets a few through at a time; the others wait in the order in which they came, but not for long. */
-class Gate {
-  private inside = 0;
-  private readonly waiting: (() => void)[] = [];
-
-  constructor(private readonly width: number) {}
-
-  async pass<T>(work: () => Promise<T>): Promise<T> {
-    await this.enter();
-    try {
-      return await work();
-    } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.inside--;
-    }
-  }
-
-  private async enter(): Promise<void> {
-    if (this.inside < this.width) {
-      this.inside++;
-      return;
-    }
-    const turn = Promise.withResolvers<void>();
-    this.waiting.push(turn.resolve);
-    try {
-      await withLimit(REQUEST_MS, turn.promise, () => new ComputeError("storage_failed", BUSY));
-    } catch (error) {
-      this.waiting.splice(this.waiting.indexOf(turn.resolve), 1);
-      throw error;
-    }
-  }
 }
 
 const BUSY = "Too many files are on their way to the S3 store. Try again later.";

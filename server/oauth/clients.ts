@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CLI_CLIENT_ID } from "../auth/tokens.ts";
+import { CLI_CLIENT_ID } from "../../shared/auth.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import type { OAuthClient } from "./contract.ts";
 

@@ -1,12 +1,13 @@
 import { SignJWT } from "jose";
 import type { TokenSet } from "../../shared/auth.ts";
+import { CLI_CLIENT_ID } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import { digestOf, isSameText } from "../auth/bearer-secret.ts";
 import type { PersonStore } from "../auth/person-store.ts";
 import type { SessionRecord, SessionStore } from "../auth/session-store.ts";
 import { SIGNING_ALGORITHM } from "../auth/signing-keys.ts";
-import { CLI_CLIENT_ID, type EndSession, type Tokens } from "../auth/tokens.ts";
+import type { EndSession, Tokens } from "../auth/tokens.ts";
 import type { Clients } from "./clients.ts";
 import type { Grantee } from "./contract.ts";
 import type { CodeRecord, GrantStore } from "./grant-store.ts";

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { Gate } from "../../shared/gate.ts";
 
 /** What OWASP asks of argon2id at least. One check takes some 50 ms of a core, and 19 MiB. */
 const ARGON2 = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
@@ -23,8 +24,7 @@ const COMMON = new Set(
 
 /** Hashes and checks passwords, a few at a time, outside the event loop's thread. */
 export class Passwords {
-  private running = 0;
-  private readonly waiting: (() => void)[] = [];
+  private readonly gate = new Gate(MAX_RUNNING);
 
   private constructor(private readonly nobodys: string) {}
 
@@ -46,25 +46,11 @@ export class Passwords {
   }
 
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.running < MAX_RUNNING) this.running++;
-    else await this.turn();
-    try {
-      return await work();
-    } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.running--;
-    }
-  }
-
-  private async turn(): Promise<void> {
-    if (this.waiting.length >= MAX_WAITING) {
+    if (this.gate.queued >= MAX_WAITING) {
       const detail = "Too many people are signing in at the same time. Try again in a few seconds.";
       throw new ComputeError("unavailable", detail, { retryAfterSeconds: BUSY_RETRY_SECONDS });
     }
-    const turn = Promise.withResolvers<void>();
-    this.waiting.push(turn.resolve);
-    await turn.promise;
+    return this.gate.pass(work);
   }
 }
 

@@ -1,9 +1,10 @@
 import type { RecordAudit } from "../../shared/audit.ts";
+import { CLI_CLIENT_ID } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { PersonStore } from "../auth/person-store.ts";
 import type { SessionStore } from "../auth/session-store.ts";
-import { CLI_CLIENT_ID, type EndSession, type Tokens } from "../auth/tokens.ts";
+import type { EndSession, Tokens } from "../auth/tokens.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { isoTime } from "../http/iso-time.ts";
