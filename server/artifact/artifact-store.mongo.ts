@@ -1,7 +1,7 @@
 import type { ClientSession, Collection, Filter } from "mongodb";
 import { ContentionError, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import { type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import { putArtifactsInTrash } from "../trash/trash-store.mongo.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import { type ArtifactRow, artifactFrom, rowOf, type ScannedRow, scannedFrom } from "./artifact-row.ts";
 import {
@@ -188,7 +188,11 @@ export class MongoArtifactStore implements ArtifactStore {
   }
 
   async delete(businessId: string, artifactIds: readonly string[], into?: IntoTrash): Promise<string[]> {
-    if (into) return this.moveToTrash(businessId, artifactIds, into);
+    if (into) {
+      const move = (session: ClientSession) =>
+        putArtifactsInTrash(this.store, session, businessId, artifactIds, into);
+      return this.store.attempt(() => outlastOthers(() => this.store.transaction(move)));
+    }
     const removed: string[] = [];
     for (const artifact_id of new Set(artifactIds)) {
       const where = { artifact_id, business_id: businessId };
@@ -196,29 +200,6 @@ export class MongoArtifactStore implements ArtifactStore {
       if (deletedCount > 0) removed.push(artifact_id);
     }
     return removed;
-  }
-
-  private moveToTrash(
-    businessId: string,
-    artifactIds: readonly string[],
-    into: IntoTrash,
-  ): Promise<string[]> {
-    const where = { artifact_id: { $in: [...artifactIds] }, business_id: businessId, live: 1 };
-    const body = () =>
-      this.store.transaction(async (session) => {
-        const found = await this.artifacts.find(where, { session }).toArray();
-        const ids = found.map(({ artifact_id }) => artifact_id);
-        if (ids.length === 0) return ids;
-        const change = [
-          { $set: { live: 0, trashed_expires_at: { $ifNull: ["$expires_at", "$$REMOVE"] } } },
-          { $set: { expires_at: into.expiresAtMs } },
-        ];
-        await this.artifacts.updateMany({ ...where, artifact_id: { $in: ids } }, change, { session });
-        const entry = trashDocument(businessId, "artifacts", ids, into);
-        await this.store.collection<TrashDocument>("compute_trash").insertOne(entry, { session });
-        return ids;
-      });
-    return this.store.attempt(() => outlastOthers(body));
   }
 
   usedBytes(businessId: string): Promise<number> {

@@ -1,6 +1,6 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import { insertTrash } from "../trash/trash-store.sqlite.ts";
+import { putArtifactsInTrash } from "../trash/trash-store.sqlite.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import { type ArtifactRow, artifactFrom, rowOf, type ScannedRow, scannedFrom } from "./artifact-row.ts";
 import {
@@ -219,7 +219,7 @@ export class SqliteArtifactStore implements ArtifactStore {
   }
 
   delete(businessId: string, artifactIds: readonly string[], into?: IntoTrash): Promise<string[]> {
-    if (into) return this.store.write(() => this.moveToTrash(businessId, artifactIds, into));
+    if (into) return this.store.write(() => putArtifactsInTrash(this.store, businessId, artifactIds, into));
     return this.store.write(() =>
       this.store
         .all<{ artifact_id: string }>(
@@ -229,18 +229,6 @@ export class SqliteArtifactStore implements ArtifactStore {
         )
         .map((row) => row.artifact_id),
     );
-  }
-
-  private moveToTrash(businessId: string, artifactIds: readonly string[], into: IntoTrash): string[] {
-    const moved = this.store
-      .all<{ artifact_id: string }>(
-        `UPDATE compute_artifacts SET live = 0, trashed_expires_at = expires_at, expires_at = $untilMs
-         WHERE artifact_id IN ${IDS} AND +business_id = $businessId AND live = 1 RETURNING artifact_id`,
-        { businessId, ids: JSON.stringify(artifactIds), untilMs: into.expiresAtMs },
-      )
-      .map((row) => row.artifact_id);
-    if (moved.length > 0) insertTrash(this.store, businessId, "artifacts", moved, into);
-    return moved;
   }
 
   async usedBytes(businessId: string): Promise<number> {

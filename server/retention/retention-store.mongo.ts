@@ -8,7 +8,7 @@ import type { LogDocument } from "../log/log-documents.mongo.ts";
 import type { RemovedLog } from "../log/log-store.ts";
 import { type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import { moveDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import { putJobsInTrash } from "../trash/trash-store.mongo.ts";
 import type { IntoTrash, TrashRecord } from "../trash/trash-store.ts";
 import type { RunDocument } from "../workflow/run-store.mongo.ts";
 import type { EndedJob, EndedJobsQuery, RetentionStore, StoreUsage } from "./retention-store.ts";
@@ -176,29 +176,16 @@ export class MongoRetentionStore implements RetentionStore {
     const ids = going.map((one) => one.job_id);
     const open = { ...comingAfter(ids), status: { $nin: [...finalJobStatus.options] } };
     if (await this.jobs.findOne(open, { session })) return "needed";
-    if (into) await this.moveToTrash(businessId, going, into, session);
+    if (into)
+      await putJobsInTrash(
+        this.store,
+        session,
+        businessId,
+        [jobId, ...members.map((one) => one.job_id)],
+        into,
+      );
     else await this.deleteAll(going, nowMs, session);
     return "deleted";
-  }
-
-  /** All jobs that one call deletes share an entry. */
-  private async moveToTrash(
-    businessId: string,
-    going: readonly JobDocument[],
-    into: IntoTrash,
-    session: ClientSession,
-  ): Promise<void> {
-    const ids = going.map((one) => one.job_id);
-    const [first] = ids;
-    const { items: _, ...entry } = trashDocument(businessId, "jobs", [], into);
-    await this.store
-      .collection<TrashDocument>("compute_trash")
-      .updateOne(
-        { trash_id: into.trashId },
-        { $setOnInsert: entry, $push: { items: first } as never },
-        { upsert: true, session },
-      );
-    await moveDocuments(this.store, session, "jobs", ids, { from: businessId, to: into.trashId });
   }
 
   private async deleteAll(

@@ -2,7 +2,7 @@ import type { Collection, Filter } from "mongodb";
 import { isFinal, type JobStatus, jobStatus } from "../../shared/job-state.ts";
 import { ContentionError, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep, type MongoMigration } from "../store/mongo-migrations.ts";
-import { moveDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import { putInTrash } from "../trash/trash-store.mongo.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import { type FireRecord, isOpen, type ScheduleRecord } from "./schedule-record.ts";
 import type {
@@ -159,12 +159,8 @@ export class MongoScheduleStore implements ScheduleStore {
     const body = () =>
       this.store.transaction(async (session) => {
         if (!(await this.schedules.findOne(where, { session }))) return false;
-        const entry = trashDocument(where.business_id, "schedule", [where.schedule_id], into);
-        await this.store.collection<TrashDocument>("compute_trash").insertOne(entry, { session });
-        await moveDocuments(this.store, session, "schedule", [where.schedule_id], {
-          from: where.business_id,
-          to: into.trashId,
-        });
+        const { business_id, schedule_id } = where;
+        await putInTrash(this.store, session, business_id, "schedule", [schedule_id], into);
         return true;
       });
     return this.store.attempt(() => outlastOthers(body));

@@ -1,7 +1,7 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import { isFinal, jobStatus } from "../../shared/job-state.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import { insertTrash, moveRows } from "../trash/trash-store.sqlite.ts";
+import { putInTrash } from "../trash/trash-store.sqlite.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import { type FireRecord, isOpen, type ScheduleRecord } from "./schedule-record.ts";
 import type {
@@ -100,8 +100,7 @@ export class SqliteScheduleStore implements ScheduleStore {
 
   private moveToTrash(businessId: string, scheduleId: string, into: IntoTrash): boolean {
     if (!this.readState(scheduleId, businessId)) return false;
-    insertTrash(this.store, businessId, "schedule", [scheduleId], into);
-    moveRows(this.store, "schedule", [scheduleId], { from: businessId, to: into.trashId });
+    putInTrash(this.store, businessId, "schedule", [scheduleId], into);
     return true;
   }
 

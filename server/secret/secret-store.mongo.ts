@@ -1,7 +1,7 @@
 import { Binary, type Collection, type Filter } from "mongodb";
 import { isDuplicateKey, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import { moveDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import { hasTrashedSecrets, putInTrash } from "../trash/trash-store.mongo.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import type {
   DataKey,
@@ -129,18 +129,14 @@ export class MongoSecretStore implements SecretStore {
         const where = { ...which, business_id };
         const found = await this.secrets.find(where, { session, ...WITHOUT_VALUE }).toArray();
         const names = found.map(({ name }) => name);
-        const trash = this.store.collection<TrashDocument>("compute_trash");
         if (into) {
-          if (names.length === 0) return names;
-          await trash.insertOne(trashDocument(businessId, "secrets", names, into), { session });
-          await moveDocuments(this.store, session, "secrets", names, { from: businessId, to: into.trashId });
+          if (names.length > 0) await putInTrash(this.store, session, businessId, "secrets", names, into);
           return names;
         }
         await this.secrets.deleteMany(where, { session });
-        const left =
-          (await this.secrets.findOne({ business_id }, { session, ...WITHOUT_VALUE })) ??
-          (await trash.findOne({ business_id, kind: "secrets" }, { session }));
-        if (!left) await this.keys.deleteOne({ business_id }, { session });
+        const left = await this.secrets.findOne({ business_id }, { session, ...WITHOUT_VALUE });
+        if (!left && !(await hasTrashedSecrets(this.store, session, businessId)))
+          await this.keys.deleteOne({ business_id }, { session });
         return names;
       });
     return this.store.attempt(() => outlastOthers(body));

@@ -1,5 +1,5 @@
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import { hasTrashedSecrets, insertTrash, moveRows } from "../trash/trash-store.sqlite.ts";
+import { hasTrashedSecrets, putInTrash } from "../trash/trash-store.sqlite.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import type {
   DataKey,
@@ -140,8 +140,7 @@ export class SqliteSecretStore implements SecretStore {
       )
       .map(({ name }) => name);
     if (found.length === 0) return [];
-    insertTrash(this.store, businessId, "secrets", found, into);
-    moveRows(this.store, "secrets", found, { from: businessId, to: into.trashId });
+    putInTrash(this.store, businessId, "secrets", found, into);
     return found;
   }
 

@@ -7,7 +7,7 @@ import {
   outlastOthers,
 } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import { moveDocuments, type TrashDocument, trashDocument } from "../trash/trash-store.mongo.ts";
+import { putInTrash } from "../trash/trash-store.mongo.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import {
   BUILTIN,
@@ -127,12 +127,8 @@ export class MongoTemplateStore implements TemplateStore {
     const found = await this.templates.findOne(where, { session });
     if (!found) return false;
     const { template_id, business_id } = where;
-    const entry = trashDocument(business_id, "template", [template_id], { ...into, name: found.name });
-    await this.store.collection<TrashDocument>("compute_trash").insertOne(entry, { session });
-    await moveDocuments(this.store, session, "template", [template_id], {
-      from: business_id,
-      to: into.trashId,
-    });
+    const named = { ...into, name: found.name };
+    await putInTrash(this.store, session, business_id, "template", [template_id], named);
     return true;
   }
 

@@ -1,6 +1,6 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import { insertTrash, moveRows } from "../trash/trash-store.sqlite.ts";
+import { putInTrash } from "../trash/trash-store.sqlite.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import {
   BUILTIN,
@@ -127,8 +127,7 @@ export class SqliteTemplateStore implements TemplateStore {
       { templateId, businessId },
     );
     if (!found) return false;
-    insertTrash(this.store, businessId, "template", [templateId], { ...into, name: found.name });
-    moveRows(this.store, "template", [templateId], { from: businessId, to: into.trashId });
+    putInTrash(this.store, businessId, "template", [templateId], { ...into, name: found.name });
     return true;
   }
 

@@ -12,12 +12,12 @@ import {
   tablesOf,
 } from "./trash-store.ts";
 
-export interface TrashDocument {
+interface TrashDocument {
   trash_id: string;
   business_id: string;
   kind: TrashKind;
   user_id: string;
-  items: readonly string[];
+  items: string[];
   name?: string;
   deleted_at: number;
   expires_at: number;
@@ -32,8 +32,7 @@ export const trashSteps = [
   ]),
 ];
 
-/** The document of an entry, to be inserted in the transaction that deletes. */
-export function trashDocument(
+function trashDocument(
   businessId: string,
   kind: TrashKind,
   items: readonly string[],
@@ -44,7 +43,7 @@ export function trashDocument(
     business_id: businessId,
     kind,
     user_id: userId,
-    items,
+    items: [...items],
     ...(name !== undefined && { name }),
     deleted_at: deletedAtMs,
     expires_at: expiresAtMs,
@@ -52,7 +51,7 @@ export function trashDocument(
 }
 
 /** Moves documents of a kind out of the business and into the entry, or back. */
-export async function moveDocuments(
+async function moveDocuments(
   store: MongoStore,
   session: ClientSession,
   kind: MovedKind,
@@ -66,11 +65,76 @@ export async function moveDocuments(
   }
 }
 
+/** Moves these documents of the business into an entry of their own, in the transaction that deletes. */
+export async function putInTrash(
+  store: MongoStore,
+  session: ClientSession,
+  businessId: string,
+  kind: MovedKind,
+  items: readonly string[],
+  into: IntoTrash,
+): Promise<void> {
+  await entriesOf(store).insertOne(trashDocument(businessId, kind, items, into), { session });
+  await moveDocuments(store, session, kind, items, { from: businessId, to: into.trashId });
+}
+
+/** The same for artifacts, which become drafts that expire with the entry. Resolves with the ids of those that existed. */
+export async function putArtifactsInTrash(
+  store: MongoStore,
+  session: ClientSession,
+  businessId: string,
+  artifactIds: readonly string[],
+  into: IntoTrash,
+): Promise<string[]> {
+  const artifacts = store.collection<{ artifact_id: string; business_id: string; live: number }>(
+    "compute_artifacts",
+  );
+  const where = { artifact_id: { $in: [...artifactIds] }, business_id: businessId, live: 1 };
+  const found = await artifacts.find(where, { session }).toArray();
+  const ids = found.map(({ artifact_id }) => artifact_id);
+  if (ids.length === 0) return ids;
+  const change = [
+    { $set: { live: 0, trashed_expires_at: { $ifNull: ["$expires_at", "$$REMOVE"] } } },
+    { $set: { expires_at: into.expiresAtMs } },
+  ];
+  await artifacts.updateMany({ ...where, artifact_id: { $in: ids } }, change, { session });
+  await entriesOf(store).insertOne(trashDocument(businessId, "artifacts", ids, into), { session });
+  return ids;
+}
+
+/** Adds a job to the entry, which all jobs that one call deletes share, and moves it with the jobs of its array. */
+export async function putJobsInTrash(
+  store: MongoStore,
+  session: ClientSession,
+  businessId: string,
+  [jobId, ...ofArray]: readonly [string, ...string[]],
+  into: IntoTrash,
+): Promise<void> {
+  const { items: _, ...entry } = trashDocument(businessId, "jobs", [], into);
+  const change = { $setOnInsert: entry, $push: { items: jobId } };
+  await entriesOf(store).updateOne({ trash_id: into.trashId }, change, { upsert: true, session });
+  const move = { from: businessId, to: into.trashId };
+  await moveDocuments(store, session, "jobs", [jobId, ...ofArray], move);
+}
+
+/** Whether the trash has secrets of the business; their data key must stay. */
+export async function hasTrashedSecrets(
+  store: MongoStore,
+  session: ClientSession,
+  businessId: string,
+): Promise<boolean> {
+  return (await entriesOf(store).findOne({ business_id: businessId, kind: "secrets" }, { session })) !== null;
+}
+
+function entriesOf(store: MongoStore): Collection<TrashDocument> {
+  return store.collection("compute_trash");
+}
+
 export class MongoTrashStore implements TrashStore {
   private readonly entries: Collection<TrashDocument>;
 
   constructor(private readonly store: MongoStore) {
-    this.entries = store.collection("compute_trash");
+    this.entries = entriesOf(store);
   }
 
   list(businessId: string, beforeTrashId: string | undefined, limit: number): Promise<TrashRecord[]> {

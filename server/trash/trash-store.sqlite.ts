@@ -73,6 +73,37 @@ export function moveRows(
   }
 }
 
+/** Moves these rows of the business into an entry of their own. Call it in the write that deletes. */
+export function putInTrash(
+  store: SqliteStore,
+  businessId: string,
+  kind: MovedKind,
+  items: readonly string[],
+  into: IntoTrash,
+): void {
+  insertTrash(store, businessId, kind, items, into);
+  moveRows(store, kind, items, { from: businessId, to: into.trashId });
+}
+
+/** The same for artifacts, which become drafts that expire with the entry. Returns the ids of those that existed. */
+export function putArtifactsInTrash(
+  store: SqliteStore,
+  businessId: string,
+  artifactIds: readonly string[],
+  into: IntoTrash,
+): string[] {
+  const moved = store
+    .all<{ artifact_id: string }>(
+      `UPDATE compute_artifacts SET live = 0, trashed_expires_at = expires_at, expires_at = $untilMs
+       WHERE artifact_id IN (SELECT value FROM json_each($ids)) AND +business_id = $businessId AND live = 1
+       RETURNING artifact_id`,
+      { businessId, ids: JSON.stringify(artifactIds), untilMs: into.expiresAtMs },
+    )
+    .map((row) => row.artifact_id);
+  if (moved.length > 0) insertTrash(store, businessId, "artifacts", moved, into);
+  return moved;
+}
+
 /** Whether the trash has secrets of the business; their data key must stay. */
 export function hasTrashedSecrets(store: SqliteStore, businessId: string): boolean {
   const sql =
