@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { FilesOfJobs } from "../support/files-of-jobs.ts";
+import { leftOf } from "../support/other-account.ts";
 import { Person } from "../support/person.ts";
 
 const NOBODY = 65_534;
@@ -19,7 +20,6 @@ async function world() {
 const sh = (script: string) => ["sh", "-c", script];
 
 test("with runAs the inputs and secrets belong to the account, and its outputs and results are collected", async () => {
-  const before = leftDirectories();
   await using at = await world();
   await at.jobs.compute.client.call("secrets.set", { name: "s", valueBase64: btoa("secret-value") });
   const from = await at.jobs.input({ "a/b": "one" });
@@ -37,7 +37,7 @@ test("with runAs the inputs and secrets belong to the account, and its outputs a
     out: "two\n",
     stat: `${NOBODY} 700\n${NOBODY} 755\n${NOBODY} 644\n${NOBODY} 600\n`,
   });
-  expect(leftDirectories()).toEqual(before);
+  expect(leftOf(execution.executionId)).toEqual([]);
 });
 
 test("a job gets no file of another account as its output, by link, by hard link, or by its own directory", async () => {
@@ -58,11 +58,3 @@ test("a job gets no file of another account as its output, by link, by hard link
   expect(await at.jobs.outputs(replaced)).toEqual({});
   expect(replaced.outputProblems?.[0]?.message).toContain("only in the job's own directory");
 });
-
-function leftDirectories(): string[] {
-  const root = "/var/lib/tanvrit-compute/jobs";
-  if (!existsSync(root)) return [];
-  return readdirSync(root, { recursive: true })
-    .map(String)
-    .filter((path) => /exe_[0-9a-z]{26}$/.test(path));
-}

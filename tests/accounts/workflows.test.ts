@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
 import { FilesOfJobs } from "../support/files-of-jobs.ts";
+import { leftOf } from "../support/other-account.ts";
 import { Person } from "../support/person.ts";
 import { waitFor } from "../support/wait.ts";
 import { endings, runWorkflowJob } from "../support/workflow/workflow-jobs.ts";
@@ -30,19 +30,10 @@ jobs:
         with: { name: site, path: dist }
 `;
   const request = { secrets: { TOKEN: "token" } };
-  const before = leftDirectories();
   const { jobId, job } = await runWorkflowJob(jobs, workflow, { files: { VERSION: "1" }, request });
   expect([job.status, job.message]).toEqual(["SUCCESS", undefined]);
   expect(endings(job.workflowRun)[0]).toContain("Account: success | Secret: success");
-  expect(Object.keys(await jobs.outputs(await jobs.execution(jobId)))).toEqual(["artifacts/site.zip"]);
-  await waitFor("its directory to go", () => leftDirectories().join() === before.join());
+  const execution = await jobs.execution(jobId);
+  expect(Object.keys(await jobs.outputs(execution))).toEqual(["artifacts/site.zip"]);
+  await waitFor("its directory to go", () => leftOf(execution.executionId).length === 0);
 });
-
-/** The directories of executions that other accounts ran. */
-function leftDirectories(): string[] {
-  const root = "/var/lib/tanvrit-compute/jobs";
-  return readdirSync(root, { recursive: true })
-    .map(String)
-    .filter((path) => path.split("/").length === 2)
-    .toSorted();
-}

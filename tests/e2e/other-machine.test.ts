@@ -7,6 +7,7 @@ import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { Running } from "../support/program.ts";
 import { TestServer } from "../support/server.ts";
+import { sharedStoreEnv } from "../support/shared-store.ts";
 import { waitFor } from "../support/wait.ts";
 
 /** An address of this machine that others can reach, as if the client were elsewhere. */
@@ -91,11 +92,13 @@ test.if(address !== undefined)(
     await using person = await Person.signIn(first);
     await first.stop();
     await rm(first.scratch.join("data"), { recursive: true });
-    await first.startAgain();
+    // Its key comes from the store, so a new server has a new store too.
+    await first.startAgain(sharedStoreEnv());
     // The record in the list of this account names the new certificate; another machine has no such list.
-    const config = person.home.join("config.json");
-    const text = (await Bun.file(config).text()).replaceAll("127.0.0.1", address ?? "");
-    await writeFile(config, text);
+    for (const file of ["config.json", "credentials/local.json"]) {
+      const path = person.home.join(file);
+      await writeFile(path, (await Bun.file(path).text()).replaceAll("127.0.0.1", address ?? ""));
+    }
     const refused = await person.run(["job", "list"]);
     expect(refused).toMatchObject({ exitCode: exitCodes.unreachable, stdout: "" });
     expect(refused.stderr).toContain(await fingerprintOf(first));

@@ -1,6 +1,9 @@
+import { existsSync, readdirSync } from "node:fs";
 import { which } from "bun";
 
 const NOBODY = "65534";
+/** Where every agent of this machine keeps the directories of jobs of other accounts. */
+const JOBS = "/var/lib/tanvrit-compute/jobs";
 const LIMIT_MS = 10_000;
 
 /** Why we cannot act as another account of this machine; undefined if we can. */
@@ -21,6 +24,13 @@ export function asNobody(command: string[]): { exitCode: number; stdout: string;
 export function openToOthers(path: string): string[] {
   const found = asNobody(["find", path, "(", "-readable", "-o", "-writable", ")", "-print"]);
   return found.stdout.split("\n").filter(Boolean).sort();
+}
+
+/** What is left of an execution that another account ran. Other agents' jobs are in the same place. */
+export function leftOf(executionId: string): string[] {
+  if (!existsSync(JOBS)) return [];
+  const paths = readdirSync(JOBS).flatMap((agent) => readdirSync(`${JOBS}/${agent}`));
+  return paths.filter((path) => path.includes(executionId));
 }
 
 /** Runs `start` with this umask, which its child processes inherit. */
