@@ -78,13 +78,15 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
     stopping: stopping.signal,
   });
   opening.defer(() => plane.close());
-  const listener = listen(settings, plane, certificate, log);
+  const listed = Promise.withResolvers<void>();
+  const listener = listen(settings, plane, certificate, log, listed.promise);
   opening.defer(() => listener.stop(true));
   const port = listener.port ?? settings.port;
   // The numeric address: a name may have several, and some of them may belong to other accounts.
   const address = listener.address ?? plainName(settings.host);
   urls.listensOn({ address, port, pin: certificate?.pin });
   opening.defer(await plane.localSignIn.listen(settings.dataDir, settings.signInLists));
+  listed.resolve();
   const onNew = async (fresh: Certificate) => {
     await listener.replace(keysOf(fresh));
     urls.listensOn({ address, port, pin: fresh.pin });
@@ -125,13 +127,19 @@ function closeDataDir(dataDir: string, log: Logger): void {
   if (wasOpen) log.warn(`other accounts could enter ${dataDir}; its mode is now 0700, which keeps them out`);
 }
 
+/** Requests are answered from `listed` on: whoever has an answer of the server finds it in the lists of its account. */
 function listen(
   settings: ServerSettings,
   { app }: Plane,
   certificate: Certificate | undefined,
   log: Logger,
+  listed: Promise<void>,
 ): Listener {
   let names: OwnNames | undefined;
+  let isListed = false;
+  void listed.then(() => {
+    isListed = true;
+  });
   const serve = (tls: TlsKeys | undefined, port = settings.port) =>
     Bun.serve({
       hostname: plainName(settings.host),
@@ -145,7 +153,8 @@ function listen(
         names ??= new OwnNames({ ...settings, ...place });
         const peer = server.requestIP(request)?.address;
         const address = clientAddress(peer, request.headers, settings.trustedProxies);
-        return app.fetch(request, { address, names });
+        const facts = { address, names };
+        return isListed ? app.fetch(request, facts) : listed.then(() => app.fetch(request, facts));
       },
     });
   return new Listener(serve, certificate && keysOf(certificate), log);

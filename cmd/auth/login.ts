@@ -141,11 +141,13 @@ async function signInAsAsked(
   const { "data-dir": dataDir, business } = options;
   const isByDirectory = options.url === undefined && dataDir !== undefined;
   const url = isByDirectory ? undefined : plainUrl(options.url ?? before?.url ?? DEFAULT_URL);
-  if (asked === undefined || url === undefined) {
+  const signedInHere = () => {
     const user = () => options.user ?? localUserName();
-    const here = await signInHere(env, { url, dataDir, business: business ?? DEFAULT_BUSINESS, user });
-    if (here) return here;
-  }
+    return signInHere(env, { url, dataDir, business: business ?? DEFAULT_BUSINESS, user });
+  };
+  const isFirstHere = asked === undefined || url === undefined;
+  const here = isFirstHere ? await signedInHere() : undefined;
+  if (here) return here;
   if (options.user !== undefined) {
     throw new CliError("usage", "--user names a person only on the server's own machine", {
       todo: "Without it, you sign in as the person that you are in the browser",
@@ -159,7 +161,8 @@ async function signInAsAsked(
     return signInWithToken(output, workspace, business);
   }
   const { signInElsewhere } = await import("./sign-in-elsewhere.ts");
-  return signInElsewhere(env, output, workspace, { asked, business });
+  const orHere = isFirstHere ? signedInHere : undefined;
+  return signInElsewhere(env, output, workspace, { asked, business, orHere });
 }
 
 function askedWay(options: Options): "browser" | "device" | "token" | undefined {

@@ -9,18 +9,27 @@ import type { Output } from "../output/output.ts";
 import type { ChosenWorkspace } from "../workspace/workspaces.ts";
 import type { SignIn } from "./sign-in.ts";
 
+interface Wanted {
+  asked: "browser" | "device" | undefined;
+  business: string | undefined;
+  /** Looks once more for a server of this account, which may have started since the first look. */
+  orHere: (() => Promise<SignIn | undefined>) | undefined;
+}
+
 /** Signs in to a server that this account does not run, in a browser, and to a business there: by default the one chosen in it. */
 export async function signInElsewhere(
   env: Env,
   output: Output,
   workspace: ChosenWorkspace,
-  { asked, business }: { asked: "browser" | "device" | undefined; business: string | undefined },
+  { asked, business, orHere }: Wanted,
 ): Promise<SignIn> {
   const { url } = workspace;
   const proof = workspace.proof ?? firstProof(workspace);
   const way = asked ?? (hasDisplay(env) ? "browser" : "device");
   const { AuthorizationServer } = await import("../oauth/authorization-server.ts");
   const server = await AuthorizationServer.find(new ComputeClient({ url, proof }));
+  const here = await orHere?.();
+  if (here) return here;
   if (asked === undefined && isLoopbackUrl(url)) {
     await output.note(
       `No server of your account is at ${url}. Go on only if you know whose server answers there.`,

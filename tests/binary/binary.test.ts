@@ -4,16 +4,22 @@ import { readdir } from "node:fs/promises";
 import packageJson from "../../package.json" with { type: "json" };
 import { buildProgram } from "../support/build-program.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
-import { freePort } from "../support/free-port.ts";
-import { programEnv } from "../support/program.ts";
+import { Person } from "../support/person.ts";
+import { programEnv, Running } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { TestServer } from "../support/server.ts";
+import { within } from "../support/wait.ts";
 
 const RUN_TIMEOUT_MS = 60_000;
 
 /** Contains the binary and nothing else: no sources, no node_modules, no settings. */
 const alone = forAllTests(await makeScratch());
 
-beforeAll(() => buildProgram(alone.join("tanvrit-compute")));
+beforeAll(async () => {
+  const binary = alone.join("tanvrit-compute");
+  await buildProgram(binary);
+  process.env.TANVRIT_TEST_BINARY = binary;
+});
 
 test("the binary alone prints its version and its commands", async () => {
   expect(await run(["--version"])).toMatchObject({
@@ -34,22 +40,14 @@ test("the binary alone runs the quickstart and leaves nothing next to itself", a
 test.skipIf(process.platform !== "linux")(
   "a job gets the open-file limit that the agent was started with",
   async () => {
-    const script = `
-      ulimit -Sn 512
-      "$0" server --port "$PORT" --data-dir "$TANVRIT_HOME/data" & server=$!
-      until "$0" auth login --url "http://127.0.0.1:$PORT" --workspace local; do :; done
-      "$0" agent run --once & agent=$!
-      "$0" job run -- sh -c 'ulimit -Sn; ulimit -Hn'
-      wait $agent; kill $server; wait $server`;
-    await using home = await makeScratch();
-    const child = Bun.spawn(["bash", "-c", script, alone.join("tanvrit-compute")], {
-      cwd: alone.path,
-      env: programEnv(home.path, { PORT: String(freePort()) }),
-      stderr: "ignore",
-      timeout: RUN_TIMEOUT_MS,
-    });
-    const hard = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]).stdout.toString();
-    expect(await new Response(child.stdout).text()).toBe(`512\n${hard}`);
+    await using server = await TestServer.start();
+    await using person = await Person.signIn(server);
+    const limited = ["sh", "-c", 'ulimit -Sn 512 && exec "$@"', "sh"];
+    await using agent = new Running(person.home.path, ["agent", "run", "--once"], {}, limited);
+    await agent.said(/Registered as/);
+    const hard = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]).stdout.toString().trim();
+    expect(await person.get(["job", "run", "--", "sh", "-c", "ulimit -Sn; ulimit -Hn"])).toBe(`512\n${hard}`);
+    expect(await within(RUN_TIMEOUT_MS, "the agent's end", agent.process.exited)).toBe(0);
   },
 );
 

@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { signInHere } from "../../cmd/auth/local-server.ts";
 import { localServer } from "../../shared/sockets/local-server.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
+import { freePort } from "../support/free-port.ts";
 import { Person } from "../support/person.ts";
 import { Running } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { TestServer } from "../support/server.ts";
 import { waitFor, within } from "../support/wait.ts";
+import { ScriptedServer } from "./scripted-server.ts";
 
 const NOBODY = 65_534;
 const mayBeNobody = process.getuid?.() === 0 && Bun.which("setpriv") !== null;
@@ -59,6 +61,33 @@ test("a program that listens where a server was stopped gets no sign-in, and the
   expect(login).toMatchObject({ exitCode: 77, stdout: "" });
   expect(login.stderr).toContain("is not a server of your account");
   expect(squatter.heard.filter((text) => /"authorization"|tnv[a-z]*_/i.test(text))).toEqual([]);
+});
+
+test("a server that starts while auth login looks for it is signed in to without a browser", async () => {
+  let starting: Promise<TestServer> | undefined;
+  using front: ScriptedServer = new ScriptedServer(async (_path, request) => {
+    starting ??= TestServer.start({ TANVRIT_PUBLIC_URL: front.url });
+    const url = request.url.replace(front.url, (await starting).url);
+    // Under the name by which the client knows it.
+    return fetch(new Request(url, request), { headers: { host: new URL(front.url).host } });
+  });
+  await using person = await Person.stranger();
+  try {
+    const login = JSON.parse(await person.get(["auth", "login", "--json", "--url", front.url]));
+    expect(login).toMatchObject({ way: "same machine", url: front.url });
+    expect(front.requests).not.toContain("/oauth/device_authorization");
+  } finally {
+    await (await starting)?.[Symbol.asyncDispose]();
+  }
+});
+
+test("a server answers nobody before the commands of its account find it", async () => {
+  await using scratch = await makeScratch();
+  const [dataDir, port] = [scratch.join("data"), freePort()];
+  await using _ = new Running(scratch.path, ["server", "--port", String(port), "--data-dir", dataDir]);
+  const isUp = () => fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
+  await waitFor("an answer", isUp, { timeoutMs: 15_000 });
+  expect((await readdir(join(dataDir, "sign-in"))).filter((name) => name.endsWith(".json"))).toHaveLength(1);
 });
 
 test("a server is found by its data directory alone, and listed only for its account", async () => {
