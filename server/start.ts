@@ -127,7 +127,7 @@ function closeDataDir(dataDir: string, log: Logger): void {
   if (wasOpen) log.warn(`other accounts could enter ${dataDir}; its mode is now 0700, which keeps them out`);
 }
 
-/** Requests are answered from `listed` on: whoever has an answer of the server finds it in the lists of its account. */
+/** Answers requests once `listed` resolves, so that a command that got an answer finds the server in the lists of its account. */
 function listen(
   settings: ServerSettings,
   { app }: Plane,

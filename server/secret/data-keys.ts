@@ -24,13 +24,21 @@ export class DataKeys {
     private readonly seal: Seal,
   ) {}
 
-  /** The key of the business, made if it has none. Throws ComputeError `conflict` if the server cannot open or make one. */
+  /**
+   * The key of the business, made if it has none, or one that is lost and needed only by the trash. Throws ComputeError
+   * `conflict` if the server cannot open or make one.
+   */
   async forSealing(businessId: string): Promise<OpenKey> {
     const stored = await this.secrets.dataKey(businessId);
-    if (stored) return this.open(stored);
+    const opened = stored && this.openIfPossible(stored);
+    if (opened) return opened;
     // The key file may have been rotated since it was read, and only its present first key is sure to last.
     const [master] = this.seal.reload();
     if (!master) throw withoutKeyFile();
+    if (stored && !(await this.secrets.removeLostKey(stored))) {
+      const kept = await this.secrets.dataKey(businessId);
+      if (kept) return this.open(kept);
+    }
     const wrapped = wrap(master, businessId, randomBytes(KEY_BYTES));
     return this.open(await this.secrets.makeDataKey({ businessId, keyId: newId("sec"), wrapped }));
   }
@@ -73,14 +81,20 @@ export class DataKeys {
 
   /** Throws ComputeError `conflict` if no master key opens it. */
   open(stored: DataKey): OpenKey {
-    const key = this.tryAll(stored, this.seal.keys()) ?? this.tryAll(stored, this.seal.reload());
-    if (key) return { keyId: stored.keyId, key };
+    const opened = this.openIfPossible(stored);
+    if (opened) return opened;
     if (this.seal.keys().length === 0) throw withoutKeyFile();
     throw new ComputeError(
       "conflict",
       "The server's key file does not open the secrets of this business. The person who runs the server must bring back " +
-        "the key file that sealed them. If it is lost, delete all secrets of the business and set them again.",
+        "the key file that sealed them. If it is lost, delete all secrets of the business and set them again. Those in the " +
+        "trash are then gone for good.",
     );
+  }
+
+  private openIfPossible(stored: DataKey): OpenKey | undefined {
+    const key = this.tryAll(stored, this.seal.keys()) ?? this.tryAll(stored, this.seal.reload());
+    return key && { keyId: stored.keyId, key };
   }
 
   private tryAll(stored: DataKey, masters: readonly Uint8Array[]): Uint8Array | undefined {

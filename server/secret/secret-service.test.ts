@@ -8,6 +8,7 @@ import type { Stores } from "../compose/stores.ts";
 import { DataKeys } from "./data-keys.ts";
 import { SecretService } from "./secret-service.ts";
 
+const IN_TRASH = { trashId: newId("trash"), name: undefined, deletedAtMs: 0, expiresAtMs: 9_000 };
 /** The numbers of the master keys in the key file. */
 let masters: number[];
 let stores: Stores;
@@ -142,9 +143,13 @@ test("with another key file nothing opens or is set, and after the secrets are d
   await expect(open(other)).rejects.toThrow("does not open the secrets");
   await expect(other.set(anna, "b", Buffer.from("x"))).rejects.toThrow("does not open the secrets");
   expect(await other.list(anna, undefined, 10)).toHaveLength(1);
-  await other.remove(anna, ["a"]);
+  await other.remove(anna, ["a"], { ...IN_TRASH, userId: anna.userId });
+  const [, none] = serverWith(new Seal(() => ({ keys: [] })));
+  await expect(none.set(anna, "a", Buffer.from("x"))).rejects.toThrow("no key file");
+  expect(await stores.trash.list(anna.businessId, undefined, 10)).toHaveLength(1);
   await other.set(anna, "a", Buffer.from("new"));
   expect(Buffer.from((await open(other)).get("a") ?? []).toString()).toBe("new");
+  expect(await stores.trash.list(anna.businessId, undefined, 10)).toEqual([]);
 });
 
 test("a server notices that its key file was rotated, without a restart", async () => {

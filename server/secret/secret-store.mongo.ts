@@ -1,7 +1,7 @@
 import { Binary, type Collection, type Filter } from "mongodb";
 import { isDuplicateKey, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import { hasTrashedSecrets, putInTrash } from "../trash/trash-store.mongo.ts";
+import { dropTrashedSecrets, hasTrashedSecrets, putInTrash } from "../trash/trash-store.mongo.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import type {
   DataKey,
@@ -160,6 +160,21 @@ export class MongoSecretStore implements SecretStore {
       const found = await this.keys.findOne({ business_id });
       return found ? keyFrom(found) : fresh;
     });
+  }
+
+  removeLostKey({ businessId, keyId, wrapped }: DataKey): Promise<boolean> {
+    const business_id = businessId;
+    const where = { business_id, key_id: keyId, wrapped: new Binary(wrapped) };
+    const body = () =>
+      this.store.transaction(async (session) => {
+        if (await this.secrets.findOne({ business_id }, { session, ...WITHOUT_VALUE })) return false;
+        // A value that is set meanwhile changes the same document, so one of the two is carried out again.
+        const { deletedCount } = await this.keys.deleteOne(where, { session });
+        if (deletedCount === 0) return false;
+        await dropTrashedSecrets(this.store, session, businessId);
+        return true;
+      });
+    return this.store.attempt(() => outlastOthers(body));
   }
 
   rewrap({ businessId, keyId, wrapped: before }: DataKey, wrapped: Uint8Array): Promise<boolean> {

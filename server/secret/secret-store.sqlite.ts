@@ -1,5 +1,5 @@
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import { hasTrashedSecrets, putInTrash } from "../trash/trash-store.sqlite.ts";
+import { dropTrashedSecrets, hasTrashedSecrets, putInTrash } from "../trash/trash-store.sqlite.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import type {
   DataKey,
@@ -198,6 +198,20 @@ export class SqliteSecretStore implements SecretStore {
        ORDER BY business_id, name LIMIT $limit`,
       { businessId: after?.businessId ?? "", name: after?.name ?? "", limit },
     );
+  }
+
+  async removeLostKey({ businessId, keyId, wrapped }: DataKey): Promise<boolean> {
+    let removed = 0;
+    await this.store.writeOver(() => {
+      if (this.count(businessId) > 0) return;
+      const where = { businessId, keyId, wrapped };
+      removed = this.store.run(
+        "DELETE FROM compute_data_keys WHERE business_id = $businessId AND key_id = $keyId AND wrapped = $wrapped",
+        where,
+      );
+      if (removed > 0) dropTrashedSecrets(this.store, businessId);
+    });
+    return removed > 0;
   }
 
   private keyOf(businessId: string): DataKey | undefined {

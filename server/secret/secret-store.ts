@@ -79,6 +79,11 @@ export interface SecretStore {
    */
   removeExpired(nowMs: number, limit: number): Promise<number>;
   dataKey(businessId: string): Promise<DataKey | undefined>;
+  /**
+   * Removes a data key that no key file opens any more, and with it what it sealed, which can only be in the trash.
+   * Changes nothing if the business has secrets or another data key by now. Resolves with whether it was removed.
+   */
+  removeLostKey(key: DataKey): Promise<boolean>;
   /** Stores the data key unless the business has one. Resolves with the stored one. */
   makeDataKey(fresh: DataKey): Promise<DataKey>;
   /** Replaces the wrapped form, without leaving a trace of it, if it is still this one. Resolves with whether it was. */

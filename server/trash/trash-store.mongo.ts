@@ -126,6 +126,19 @@ export async function hasTrashedSecrets(
   return (await entriesOf(store).findOne({ business_id: businessId, kind: "secrets" }, { session })) !== null;
 }
 
+/** Deletes the secrets of the business that are in the trash for good. */
+export async function dropTrashedSecrets(
+  store: MongoStore,
+  session: ClientSession,
+  businessId: string,
+): Promise<void> {
+  const where = { business_id: businessId, kind: "secrets" } as const;
+  const found = await entriesOf(store).find(where, { session }).toArray();
+  const ids = found.map(({ trash_id }) => trash_id);
+  await entriesOf(store).deleteMany({ trash_id: { $in: ids } }, { session });
+  await store.collection("compute_job_secrets").deleteMany({ business_id: { $in: ids } }, { session });
+}
+
 function entriesOf(store: MongoStore): Collection<TrashDocument> {
   return store.collection("compute_trash");
 }

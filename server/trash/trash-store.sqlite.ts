@@ -111,6 +111,17 @@ export function hasTrashedSecrets(store: SqliteStore, businessId: string): boole
   return store.get(sql, { businessId }) !== undefined;
 }
 
+/** Deletes the secrets of the business that are in the trash for good. */
+export function dropTrashedSecrets(store: SqliteStore, businessId: string): void {
+  const gone = store.all<{ trashId: string }>(
+    "DELETE FROM compute_trash WHERE business_id = $businessId AND kind = 'secrets' RETURNING trash_id AS trashId",
+    { businessId },
+  );
+  const ids = JSON.stringify(gone.map(({ trashId }) => trashId));
+  const sql = "DELETE FROM compute_job_secrets WHERE business_id IN (SELECT value FROM json_each($ids))";
+  store.run(sql, { ids });
+}
+
 export class SqliteTrashStore implements TrashStore {
   constructor(private readonly store: SqliteStore) {}
 

@@ -118,6 +118,31 @@ export function secretStoreContract(
       );
     });
 
+    test("a data key that is lost goes if no secret needs it, and takes what it sealed from the trash", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const [key, other] = [await newKey(store), await newKey(store)];
+      const trashed = async ({ businessId }: DataKey, name: string) => {
+        const into = { trashId: newId("trash"), userId: "usr_a", name: undefined };
+        const times = { deletedAtMs: 1_000, expiresAtMs: 9_000 };
+        expect(await store.remove(businessId, [name], { ...into, ...times })).toEqual([name]);
+      };
+      for (const one of [key, other]) {
+        for (const name of ["token", "stays"]) await store.set(changeOf(one, { name }));
+        await trashed(one, "token");
+      }
+      expect(await store.removeLostKey(key)).toBe(false);
+      await trashed(key, "stays");
+      expect(await store.removeLostKey({ ...key, wrapped: new Uint8Array([9]) })).toBe(false);
+      expect(await store.dataKey(key.businessId)).toBeDefined();
+      const tried = await Promise.all([store.removeLostKey(key), store.removeLostKey(key)]);
+      expect(tried.sort()).toEqual([false, true]);
+      expect(await store.dataKey(key.businessId)).toBeUndefined();
+      expect(await store.set(changeOf(key))).toEqual({ kind: "key-gone" });
+      expect((await store.dataKey(other.businessId))?.keyId).toBe(other.keyId);
+      expect((await store.all(undefined, 10)).map(({ name }) => name).toSorted()).toEqual(["stays", "token"]);
+    });
+
     test("an expired secret is there for nobody, and is removed with the data key that only it needed", async () => {
       await using opened = await open();
       const { store } = opened;

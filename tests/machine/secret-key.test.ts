@@ -149,6 +149,12 @@ test("a server that lost its key file says so, and secrets can be set again afte
   const refused = await person.run(["secret", "set", "token"], { stdin: VALUE });
   expect(refused).toMatchObject({ exitCode: 65 });
   expect(refused.stderr).toContain("delete all secrets of the business and set them again");
+  expect(refused.stderr).toContain("Those in the trash are then gone for good");
   await person.get(["secret", "delete", "token"]);
+  expect(JSON.parse(await person.get(["trash", "list", "--json"]))).toMatchObject([{ kind: "secrets" }]);
   await person.get(["secret", "set", "token"], { stdin: VALUE });
+  expect(JSON.parse(await person.get(["trash", "list", "--json"]))).toEqual([]);
+  await server.stop();
+  const check = await person.run(["server", "check", "--data-dir", dataDir]);
+  expect(check.stdout).toContain("holds   the key file opens every secret");
 });
