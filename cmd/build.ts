@@ -2,9 +2,12 @@
  * Builds the one binary: `bun run build [--target bun-linux-arm64] [--outfile FILE]`.
  * Run it with the pinned bun: its runtime becomes part of the binary.
  */
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { bundlePortal } from "../server/portal/bundle.ts";
+import { packPortal } from "../server/portal/pack.ts";
 import { leaveLimitsAsGiven } from "./given-limits.ts";
 
 const BUILD_LIMIT_MS = 300_000;
@@ -23,13 +26,18 @@ if (there && !there.isFile()) {
   console.error(`build: ${outfile} is not a regular file and was left unchanged. Name another --outfile.`);
   process.exit(64);
 }
+const scratch = await mkdtemp(join(tmpdir(), "tanvrit-build-"));
 try {
+  const portal = join(scratch, "portal.pack");
+  await Bun.write(portal, packPortal(await bundlePortal()));
   const build = Bun.spawnSync({
     cmd: [
       process.execPath,
       "build",
       ...buildFlags(values.target),
       join(root, "cmd/main.ts"),
+      // Not a program: it is embedded as it is, and the server finds it by its name.
+      portal,
       "--outfile",
       temporary,
     ],
@@ -49,6 +57,7 @@ try {
   await rename(temporary, outfile);
 } finally {
   await rm(temporary, { force: true });
+  await rm(scratch, { recursive: true });
 }
 const megabytes = Math.round((await stat(outfile)).size / 1024 / 1024);
 console.error(`build: ${outfile} (${megabytes} MiB)`);

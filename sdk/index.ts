@@ -20,6 +20,7 @@ export type { ApiKey } from "../shared/api-key.ts";
 export type { Artifact } from "../shared/artifact.ts";
 export type { AuditEntry } from "../shared/audit.ts";
 export type { CostEstimate, CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
+export type { EndpointId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 export type { BatchJobInput } from "../shared/endpoints/many-jobs.ts";
 export type { Execution } from "../shared/execution.ts";
 export type { Job } from "../shared/job.ts";

@@ -12,6 +12,7 @@ import { Ownership } from "../http/ownership.ts";
 import type { MailSettings } from "../mail/settings.ts";
 import type { OAuthClientSetting } from "../oauth/clients.ts";
 import type { OidcSettings } from "../oidc/settings.ts";
+import { isPortalPage, mountPortal } from "../portal/mount.ts";
 import { DEFAULT_RETENTION, type RetentionSettings } from "../retention/settings.ts";
 import type { LocalSignIn } from "../sign-in/local-sign-in.ts";
 import { Attendance } from "../tasks/attendance.ts";
@@ -102,8 +103,8 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     isReady: () => base.stores.isReady(),
     stopping: parts.stopping,
     access,
-    mounts: [features.oauth.mount, features.pages.mount],
-    isPage: features.pages.isPage,
+    mounts: [features.oauth.mount, features.pages.mount, mountPortal],
+    isPage: (path) => features.pages.isPage(path) || isPortalPage(path),
     record: base.record,
     log,
   });

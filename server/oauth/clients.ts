@@ -66,6 +66,7 @@ export class Clients {
     return {
       clientId: PORTAL_CLIENT_ID,
       name: "The Tanvrit Compute portal",
+      isOwn: true,
       accepts: (uri) => pages.includes(uri),
     };
   }

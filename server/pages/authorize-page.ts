@@ -7,7 +7,7 @@ import {
   oauthPaths,
   RedirectedError,
 } from "../oauth/contract.ts";
-import { businessesOf, businessField, granteeOf } from "./choose-business.ts";
+import { businessesOf, businessField, granteeOf, ownGrantee } from "./choose-business.ts";
 import { isSignedIn, type PageKit, toSignIn } from "./kit.ts";
 import { showPage, sourceOf } from "./layout.ts";
 import type { PageContext, SignedIn } from "./visits.ts";
@@ -35,6 +35,10 @@ export function mountAuthorize({ kit, people, authorizations }: AuthorizeParts):
     const origin = kit.origin(c);
     const request = read(search, origin);
     if (request instanceof URL) return c.redirect(request.href, 303);
+    if (request.client.isOwn && isSignedIn(visit) && !request.prompt.some((one) => one === "login")) {
+      const grantee = await ownGrantee(people, visit, new URLSearchParams(search).get("business"));
+      return c.redirect((await authorizations.allow(request, grantee, origin)).href, 303);
+    }
     if (request.prompt.includes("none")) {
       const error = isSignedIn(visit) ? "consent_required" : "login_required";
       return c.redirect(authorizations.deny(request, origin, error).href, 303);

@@ -42,3 +42,17 @@ export async function granteeOf(
   if (membership) return { userId, businessId: membership.businessId };
   throw new ComputeError("forbidden", "You do not belong to this business any more. Load the page again.");
 }
+
+/**
+ * Whom a part of this server acts as for the person: in the business it names, if they belong to it, or else their first one.
+ * Throws `forbidden` if they are in none.
+ */
+export async function ownGrantee(
+  people: PersonStore,
+  visit: SignedIn,
+  business: string | null,
+): Promise<Grantee> {
+  const memberships = await businessesOf(people, visit);
+  const wanted = memberships.find(({ businessId }) => businessId === business) ?? memberships[0];
+  return { userId: visit.person.userId, businessId: wanted?.businessId ?? "" };
+}

@@ -53,7 +53,7 @@ export function mountInvitation({ kit, invitations, settings, throttle }: Invita
     if (!isSignedIn(visit)) await kit.visits.signIn(c, person, visit);
     const of = { business: facts.businessName, role: facts.role };
     await kit.record(c, person, { event: "invitation accepted", of });
-    return c.redirect("/account", 303);
+    return c.redirect("/", 303);
   });
 
   const show = (

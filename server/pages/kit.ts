@@ -90,14 +90,14 @@ export class PageKit {
     return html`<input type="hidden" name="form" value="${this.visits.formToken(visit)}">`;
   }
 
-  /** Where to go after a sign-in: a page of this server, or the account. */
+  /** Where to go after a sign-in: a page of this server, or the portal. */
   placeAfter(c: PageContext, wanted: string | null | undefined): string {
     const origin = this.parts.urls.originOf(c.req.raw);
-    if (!wanted?.startsWith("/") || !URL.canParse(wanted, origin)) return "/account";
+    if (!wanted?.startsWith("/") || !URL.canParse(wanted, origin)) return "/";
     const url = new URL(wanted, origin);
     // A path that begins with two slashes would be another host.
     const isOurs = url.origin === origin && !url.pathname.startsWith("//");
-    return isOurs ? url.pathname + url.search : "/account";
+    return isOurs ? url.pathname + url.search : "/";
   }
 
   origin(c: PageContext): string {

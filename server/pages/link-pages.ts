@@ -49,7 +49,7 @@ export function mountLinks({ kit, people, settings, visits, now }: LinkParts): v
     if (!person) throw gone("open");
     await kit.visits.signIn(c, person, visit);
     await kit.record(c, person, { event: "signed in", of: { way: "link" } });
-    return c.redirect("/account", 303);
+    return c.redirect("/", 303);
   });
 
   kit.get("/setup/:token", async (c, visit) => {
@@ -67,7 +67,7 @@ export function mountLinks({ kit, people, settings, visits, now }: LinkParts): v
       await people.join(businessId, person.userId, "owner", now());
       await kit.visits.signIn(c, person, visit);
       await kit.record(c, person, { event: "first owner made", of: { business: businessName } });
-      return c.redirect("/account", 303);
+      return c.redirect("/", 303);
     } catch (error) {
       // A mistake in the form must not cost the only way in.
       if (!(await settings.anyoneCanSignIn())) await visits.makeLink(link);

@@ -51,6 +51,8 @@ test("auth open opens a browser that is signed in, where a password is set", asy
   const window = await newWindow();
   await window.page.goto(link);
   await window.press("Sign in");
+  await window.page.waitForURL((url) => url.pathname === "/");
+  await window.page.goto(new URL("/account", link).href);
   expect(await window.shows("Your account")).toContain("shop, as owner");
   await window.fill(
     { "Email, with which you sign in": ANNA.email, "New password": ANNA.password },

@@ -8,8 +8,10 @@ const mayImport: Record<Room, readonly Room[]> = {
   sdk: ["shared"],
   agent: ["sdk", "shared"],
   server: ["shared"],
+  // The portal stands on the SDK alone, as anybody's program would.
+  portal: ["sdk"],
   cmd: ["agent", "server", "sdk", "shared"],
-  tests: ["cmd", "agent", "server", "sdk", "shared", "bench"],
+  tests: ["cmd", "agent", "server", "portal", "sdk", "shared", "bench"],
   bench: ["cmd", "agent", "server", "sdk", "shared", "tests"],
 };
 

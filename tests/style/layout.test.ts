@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { root, sourceFiles } from "./source.ts";
 
 const topLevel = new Set([
-  ...["cmd", "server", "agent", "sdk", "shared", "tests", "docs", "bench"],
+  ...["cmd", "server", "agent", "sdk", "shared", "portal", "tests", "docs", "bench"],
   ...["package.json", "bun.lock", "bunfig.toml", "tsconfig.json", "biome.json", "knip.json"],
   ...["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"],
   ...[".ci", ".gitignore", ".editorconfig"],

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export const root = join(import.meta.dirname, "..", "..");
-export const rooms = ["shared", "sdk", "agent", "server", "cmd", "tests", "bench"] as const;
+export const rooms = ["shared", "sdk", "agent", "server", "portal", "cmd", "tests", "bench"] as const;
 export type Room = (typeof rooms)[number];
 
 export interface SourceFile {
@@ -13,7 +13,7 @@ export interface SourceFile {
 
 /** Every TypeScript file of the repository. */
 export function sourceFiles(): SourceFile[] {
-  return rooms.flatMap((room) => filesBelow(room, ".ts"));
+  return rooms.flatMap((room) => [...filesBelow(room, ".ts"), ...filesBelow(room, ".tsx")]);
 }
 
 /** Every page and every TypeScript file. */

@@ -138,6 +138,15 @@ export const suites: Suite[] = [
     missing: missingChromium,
   },
   {
+    name: "portal",
+    what: "the portal in a real Chromium, with a real server and agent",
+    paths: ["./tests/portal"],
+    quick: false,
+    onBinary: true,
+    timeoutMs: 600_000,
+    missing: missingChromium,
+  },
+  {
     name: "e2e",
     what: "server, agent and command line together",
     paths: ["./tests/e2e"],

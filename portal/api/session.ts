@@ -1,0 +1,62 @@
+import { signal } from "@preact/signals";
+import { type Credentials, createComputeClient } from "../../sdk/index.ts";
+import { type AccessToken, finishSignIn, isCallback, signInOnPage, tokenInBackground } from "./oauth.ts";
+
+/** Renewed this long before its end, so that no request carries a token that ends on its way. */
+const MARGIN_MS = 60_000;
+
+let access: AccessToken | undefined;
+let renewing: Promise<boolean> | undefined;
+
+/** `ended`: nobody is signed in in this browser any more, and the page says so. */
+export const sessionState = signal<"signed-in" | "ended">("signed-in");
+
+const credentials: Credentials = {
+  async headers() {
+    if (!access || access.expiresAtMs - Date.now() < MARGIN_MS) await renew();
+    const headers: Record<string, string> = {};
+    if (access) headers.authorization = `Bearer ${access.token}`;
+    return headers;
+  },
+  renew,
+};
+
+/** The whole API, signed in as whoever is signed in in this browser. */
+export const compute = createComputeClient({ url: location.origin, credentials });
+
+/**
+ * Signs this tab in, before anything is shown. Resolves with false if the browser is on its way to the sign-in page. Throws
+ * SignInError, or an error of `fetch`.
+ */
+export async function enter(): Promise<boolean> {
+  if (isCallback()) {
+    const { next, access: got } = await finishSignIn();
+    history.replaceState(null, "", next);
+    access = got;
+  }
+  access ??= await tokenInBackground();
+  if (access) return true;
+  await signInAgain();
+  return false;
+}
+
+/** Leads to the sign-in page, and back to the page that is shown now. */
+export function signInAgain(): Promise<void> {
+  return signInOnPage(location.pathname + location.search + location.hash);
+}
+
+/** Gets a new token, once for all requests that need it. Resolves with whether there is one. */
+function renew(): Promise<boolean> {
+  renewing ??= tokenInBackground()
+    .then((got) => {
+      if (!got) sessionState.value = "ended";
+      access = got ?? access;
+      return got !== undefined;
+    })
+    // Without a server there is no token; the request itself then says why.
+    .catch(() => false)
+    .finally(() => {
+      renewing = undefined;
+    });
+  return renewing;
+}

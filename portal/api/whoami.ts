@@ -1,0 +1,12 @@
+import { signal } from "@preact/signals";
+import type { EndpointOutput } from "../../sdk/index.ts";
+import { compute } from "./session.ts";
+
+export type Me = EndpointOutput<"auth.whoami">;
+
+/** Who is signed in, and what their role allows; known before any page is shown. */
+export const me = signal<Me | undefined>(undefined);
+
+export async function learnWhoIsSignedIn(): Promise<void> {
+  me.value = await compute.client.call("auth.whoami", {});
+}

@@ -1,0 +1,63 @@
+import { useState } from "preact/hooks";
+import { ErrorBoundary, LocationProvider, lazy, Route, Router } from "preact-iso";
+import { Shell } from "./shell.tsx";
+import { PageHead, Trouble } from "./ui/blocks.tsx";
+import { Questions } from "./ui/dialog.tsx";
+import { Toasts } from "./ui/toast.tsx";
+
+/** Every page is a file of its own, loaded when somebody goes there. */
+const Overview = lazy(() => import("./pages/overview/overview-page.tsx"));
+const Jobs = lazy(() => import("./pages/jobs/jobs-page.tsx"));
+const Job = lazy(() => import("./pages/job/job-page.tsx"));
+const Submit = lazy(() => import("./pages/submit/submit-page.tsx"));
+const Templates = lazy(() => import("./pages/templates/templates-page.tsx"));
+const Template = lazy(() => import("./pages/templates/template-page.tsx"));
+const Schedules = lazy(() => import("./pages/schedules/schedules-page.tsx"));
+const Schedule = lazy(() => import("./pages/schedules/schedule-page.tsx"));
+const Nodes = lazy(() => import("./pages/nodes/nodes-page.tsx"));
+const Node = lazy(() => import("./pages/nodes/node-page.tsx"));
+const Credits = lazy(() => import("./pages/credits/credits-page.tsx"));
+const Settings = lazy(() => import("./pages/settings/settings-page.tsx"));
+
+export function App() {
+  const [failure, setFailure] = useState<unknown>();
+  return (
+    <LocationProvider scope={/^\/(?!sign-in|sign-out|account|device|oauth|invitation|setup|open|api\/)/}>
+      <Shell>
+        {failure !== undefined && <Trouble error={failure} onRetry={() => setFailure(undefined)} />}
+        {failure === undefined && (
+          <ErrorBoundary onError={setFailure}>
+            <Router onRouteChange={() => scrollTo(0, 0)}>
+              <Route path="/" component={Overview} />
+              <Route path="/jobs" component={Jobs} />
+              <Route path="/jobs/:jobId" component={Job} />
+              <Route path="/submit" component={Submit} />
+              <Route path="/templates" component={Templates} />
+              <Route path="/templates/:templateId" component={Template} />
+              <Route path="/schedules" component={Schedules} />
+              <Route path="/schedules/:scheduleId" component={Schedule} />
+              <Route path="/nodes" component={Nodes} />
+              <Route path="/nodes/:nodeId" component={Node} />
+              <Route path="/credits" component={Credits} />
+              <Route path="/settings/:part?" component={Settings} />
+              <Route default component={NoPage} />
+            </Router>
+          </ErrorBoundary>
+        )}
+      </Shell>
+      <Questions />
+      <Toasts />
+    </LocationProvider>
+  );
+}
+
+function NoPage() {
+  return (
+    <>
+      <PageHead title="There is no such page" />
+      <p>
+        The address may be mistyped, or from another version. <a href="/">Go to the overview</a>.
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,5 @@
+import { PageHead } from "../../ui/blocks.tsx";
+
+export default function TemplatePage() {
+  return <PageHead title="Template" />;
+}

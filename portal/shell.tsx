@@ -1,0 +1,141 @@
+import type { ComponentChildren } from "preact";
+import { useLocation } from "preact-iso";
+import { connection } from "./api/live.ts";
+import { compute, sessionState, signInAgain } from "./api/session.ts";
+import { chooseTheme, type Theme, theme } from "./api/theme.ts";
+import { me } from "./api/whoami.ts";
+import mark from "./mark.svg" with { type: "file" };
+import { Button } from "./ui/button.tsx";
+import { Dialog } from "./ui/dialog.tsx";
+import { Icon, type IconName } from "./ui/icon.tsx";
+import { Menu } from "./ui/menu.tsx";
+
+const PLACES: readonly { path: string; name: string; icon: IconName }[] = [
+  { path: "/", name: "Overview", icon: "layoutDashboard" },
+  { path: "/jobs", name: "Jobs", icon: "list" },
+  { path: "/templates", name: "Templates", icon: "layoutTemplate" },
+  { path: "/schedules", name: "Schedules", icon: "calendar" },
+  { path: "/nodes", name: "Nodes", icon: "server" },
+  { path: "/credits", name: "Credits", icon: "coins" },
+  { path: "/settings", name: "Settings", icon: "settings" },
+];
+
+/** The frame around every page. */
+export function Shell({ children }: { children: ComponentChildren }) {
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the page
+      </a>
+      {connection.value === "lost" && (
+        <p class="banner" role="status">
+          <Icon name="wifiOff" />
+          The connection to the server is lost. What you see may be out of date; the page connects again by
+          itself.
+        </p>
+      )}
+      <div class="shell">
+        <Side />
+        <main id="main" class="page" tabIndex={-1}>
+          {children}
+        </main>
+      </div>
+      {sessionState.value === "ended" && <SessionEnded />}
+    </>
+  );
+}
+
+function Side() {
+  const { path } = useLocation();
+  const isAt = (place: string) => (place === "/" ? path === "/" : path.startsWith(place));
+  return (
+    <div class="side">
+      <a class="brand" href="/">
+        <img src={mark} alt="" />
+        Tanvrit Compute
+      </a>
+      <a class="button main" href="/submit">
+        <Icon name="plus" />
+        New job
+      </a>
+      <nav aria-label="Pages">
+        <ul>
+          {PLACES.map(({ path: place, name, icon }) => (
+            <li key={place}>
+              <a href={place} {...(isAt(place) && { "aria-current": "page" })}>
+                <Icon name={icon} />
+                {name}
+              </a>
+            </li>
+          ))}
+        </ul>
+      </nav>
+      <div class="foot">
+        <Who />
+      </div>
+    </div>
+  );
+}
+
+const THEMES: readonly { of: Theme; text: string; icon: IconName }[] = [
+  { of: "system", text: "As the device", icon: "monitor" },
+  { of: "light", text: "Light", icon: "sun" },
+  { of: "dark", text: "Dark", icon: "moon" },
+];
+
+function Who() {
+  const person = me.value;
+  if (!person) return null;
+  return (
+    <div class="row apart">
+      <div class="cut">
+        <div class="cut" title={person.userName}>
+          {person.userName}
+        </div>
+        <div class="cut quiet" title={person.businessName}>
+          {person.businessName} · {person.role}
+        </div>
+      </div>
+      <Menu label="Your account" look="plain">
+        <a href="/account">
+          <Icon name="key" />
+          Your account
+        </a>
+        {THEMES.map(({ of, text, icon }) => (
+          <button key={of} type="button" aria-pressed={theme.value === of} onClick={() => chooseTheme(of)}>
+            <Icon name={icon} />
+            {text}
+            {theme.value === of && <Icon name="check" />}
+          </button>
+        ))}
+        <button type="button" onClick={signOut}>
+          <Icon name="logOut" />
+          Sign out
+        </button>
+      </Menu>
+    </div>
+  );
+}
+
+/** Ends what this tab may do; the page after it ends what the browser may do. */
+async function signOut(): Promise<void> {
+  // The session may have ended already, or the server is away: the browser is signed out all the same.
+  await compute.client.call("auth.logout", {}).catch(() => undefined);
+  location.assign("/sign-out");
+}
+
+function SessionEnded() {
+  return (
+    <Dialog title="You are signed out" onClose={() => undefined}>
+      <p>
+        The sign-in of this browser has ended: it was too old, or it was ended elsewhere. What is on this page
+        stays until you sign in again.
+      </p>
+      <div class="actions">
+        <Button look="main" onClick={signInAgain} autoFocus>
+          Sign in again
+        </Button>
+      </div>
+    </Dialog>
+  );
+}

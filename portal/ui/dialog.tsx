@@ -1,0 +1,70 @@
+import { signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { Button } from "./button.tsx";
+
+interface DialogProps {
+  title: string;
+  children: ComponentChildren;
+  /** Called when it is closed: by Escape, a press beside it, or the page. */
+  onClose(): void;
+}
+
+/** The browser's own modal dialog: it keeps the focus, and Escape closes it. It is shown while it is rendered. */
+export function Dialog({ title, children, onClose }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it
+    <dialog
+      ref={dialog}
+      aria-labelledby={id}
+      onClose={onClose}
+      onClick={(event) => event.target === event.currentTarget && event.currentTarget.close()}
+    >
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
+  );
+}
+
+interface Question {
+  title: string;
+  text: ComponentChildren;
+  /** The word on the button that does it, such as "Cancel 3 jobs". */
+  yes: string;
+  no?: string;
+  isBad?: boolean;
+}
+
+const asked = signal<(Question & { answer(yes: boolean): void }) | undefined>(undefined);
+
+/** Asks before something that cannot be taken back. */
+export function confirm(question: Question): Promise<boolean> {
+  asked.value?.answer(false);
+  return new Promise((answer) => {
+    asked.value = { ...question, answer };
+  });
+}
+
+/** Where `confirm` shows its questions. */
+export function Questions() {
+  const question = asked.value;
+  if (!question) return null;
+  const close = (yes: boolean) => {
+    asked.value = undefined;
+    question.answer(yes);
+  };
+  return (
+    <Dialog title={question.title} onClose={() => close(false)}>
+      <div>{question.text}</div>
+      <div class="actions">
+        <Button onClick={() => close(false)}>{question.no ?? "Keep"}</Button>
+        <Button look={question.isBad ? "bad" : "main"} onClick={() => close(true)} autoFocus>
+          {question.yes}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,40 @@
+import { Icon, type IconName } from "./icon.tsx";
+
+type Tone = "good" | "busy" | "warn" | "bad" | "still";
+interface Look {
+  tone: Tone;
+  icon: IconName;
+  text: string;
+}
+
+const LOOKS: Readonly<Record<string, Look>> = {
+  QUEUED: { tone: "still", icon: "circleDashed", text: "Queued" },
+  ASSIGNED: { tone: "busy", icon: "loader", text: "Starting" },
+  RUNNING: { tone: "busy", icon: "loader", text: "Running" },
+  SUCCEEDED: { tone: "good", icon: "circleCheck", text: "Succeeded" },
+  FAILED: { tone: "bad", icon: "circleX", text: "Failed" },
+  CANCELLED: { tone: "still", icon: "ban", text: "Cancelled" },
+  TIMED_OUT: { tone: "bad", icon: "clock", text: "Timed out" },
+  LOST: { tone: "warn", icon: "wifiOff", text: "Lost" },
+  ACTIVE: { tone: "good", icon: "circleCheck", text: "Active" },
+  DRAINING: { tone: "warn", icon: "circlePause", text: "Draining" },
+  SUSPENDED: { tone: "still", icon: "moon", text: "Asleep" },
+  OFFLINE: { tone: "bad", icon: "wifiOff", text: "Offline" },
+  PAUSED: { tone: "still", icon: "circlePause", text: "Paused" },
+  SKIPPED: { tone: "still", icon: "skip", text: "Skipped" },
+};
+
+/** The state of a job, attempt, node, step or schedule: a word with a sign, never a colour alone. */
+export function Status({ of, text }: { of: string; text?: string }) {
+  const look = LOOKS[of] ?? { tone: "still", icon: "info", text: sentenceCase(of) };
+  return (
+    <span class={`status ${look.tone}`}>
+      <Icon name={look.icon} class={look.icon === "loader" ? "turning" : ""} />
+      {text ?? look.text}
+    </span>
+  );
+}
+
+function sentenceCase(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1).toLowerCase().replaceAll("_", " ");
+}

@@ -1,0 +1,63 @@
+import { signal } from "@preact/signals";
+
+/** Epoch milliseconds; moves on once a second while the tab is shown, so that ages count up. */
+export const nowMs = signal(Date.now());
+setInterval(() => {
+  if (!document.hidden) nowMs.value = Date.now();
+}, 1_000);
+
+const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1_000],
+];
+const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+const WHOLE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const MONTH_MS = 30 * 86_400_000;
+
+/** A moment: how long ago, or how soon; the whole date on hover. `at` is an ISO time. */
+export function Ago({ at }: { at: string }) {
+  const ms = Date.parse(at);
+  return (
+    <time dateTime={at} title={WHOLE.format(ms)} class="number">
+      {agoText(ms - nowMs.value, ms)}
+    </time>
+  );
+}
+
+/** A moment with its whole date. */
+export function When({ at }: { at: string }) {
+  return (
+    <time dateTime={at} class="number">
+      {WHOLE.format(Date.parse(at))}
+    </time>
+  );
+}
+
+/** How long something took, or has been taking. ISO times; without `until` it goes on. */
+export function Took({ since, until }: { since: string; until?: string | undefined }) {
+  const ms = (until === undefined ? nowMs.value : Date.parse(until)) - Date.parse(since);
+  return <span class="number">{durationText(ms)}</span>;
+}
+
+/** `850 ms`, `12.4 s`, `3 min 12 s`, `2 h 5 min`, `4 d 3 h`. */
+export function durationText(givenMs: number): string {
+  const ms = Math.max(0, givenMs);
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const hours = Math.floor(minutes / 60);
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+function agoText(distanceMs: number, ms: number): string {
+  if (Math.abs(distanceMs) > MONTH_MS) return DAY.format(ms);
+  if (Math.abs(distanceMs) < 1_000) return "now";
+  const [unit, unitMs] = UNITS.find(([, size]) => Math.abs(distanceMs) >= size) ?? ["second", 1_000];
+  return RELATIVE.format(Math.trunc(distanceMs / unitMs), unit);
+}

@@ -1,0 +1,27 @@
+import { expect, test } from "bun:test";
+import { forAllTests } from "../support/for-all-tests.ts";
+import { expectQuiet, PortalWorld } from "../support/portal.ts";
+
+const world = forAllTests(await PortalWorld.start());
+
+test("a signed-in browser gets into the portal without a question, and stays after a reload", async () => {
+  await using window = await world.window();
+  await window.page.getByRole("heading", { name: "Overview" }).waitFor();
+  await window.page.reload();
+  await window.page.getByRole("heading", { name: "Overview" }).waitFor();
+  expectQuiet(window);
+});
+
+test("a browser that is not signed in is led to the sign-in page", async () => {
+  await using window = await world.chromium.window();
+  await window.page.goto(`${world.url}/jobs?status=FAILED`);
+  await window.page.waitForURL(/\/sign-in\?/);
+  expect(window.page.url()).toContain(encodeURIComponent("client_id=tanvrit-compute-portal"));
+});
+
+test("signing out in the portal ends what the tab may do, and leads to the page that signs the browser out", async () => {
+  await using window = await world.window();
+  await window.press("Your account");
+  await window.press("Sign out");
+  await window.page.waitForURL(`${world.url}/sign-out`);
+});

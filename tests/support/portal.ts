@@ -1,0 +1,53 @@
+import { expect } from "bun:test";
+import type { BrowserContextOptions } from "playwright-core";
+import { Chromium, type Window } from "./chromium.ts";
+import { Person } from "./person.ts";
+
+/** A server with an agent, and a browser whose windows are signed in to its portal. */
+export class PortalWorld implements AsyncDisposable {
+  private constructor(
+    readonly person: Person,
+    readonly chromium: Chromium,
+    private readonly stack: AsyncDisposableStack,
+  ) {}
+
+  /** @param agent the options of an agent; absent: there is none. */
+  static async start(agent?: string[]): Promise<PortalWorld> {
+    await using opening = new AsyncDisposableStack();
+    const person = opening.use(await Person.withServer(agent ? { agent } : {}));
+    const chromium = opening.use(await Chromium.start());
+    return new PortalWorld(person, chromium, opening.move());
+  }
+
+  get url(): string {
+    return this.person.server.url;
+  }
+
+  /** A window that shows this path of the portal, signed in as the person. */
+  async window(path = "/", options: BrowserContextOptions = {}): Promise<Window> {
+    const window = await this.chromium.window(options);
+    const { stdout, stderr } = await this.person.run(["auth", "open"]);
+    const link = /http\S+\/open\/\S+/.exec(stdout + stderr)?.[0];
+    if (link === undefined) throw new Error(`auth open printed no link: ${stdout}${stderr}`);
+    await window.page.goto(link);
+    await window.press("Sign in");
+    await window.page.waitForURL(`${this.url}/`);
+    await this.show(window, path);
+    return window;
+  }
+
+  /** Goes to a path of the portal, and waits until its page has its title. */
+  async show({ page }: Window, path: string): Promise<void> {
+    if (new URL(page.url()).pathname !== path) await page.goto(this.url + path);
+    await page.locator("main h1").first().waitFor();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stack.disposeAsync();
+  }
+}
+
+/** No script failed in this window, and its policy refused nothing. */
+export function expectQuiet(window: Window): void {
+  expect(window.complaints).toEqual([]);
+}
