@@ -25,7 +25,7 @@ interface Attempt {
   next: string;
 }
 
-/** A token for whoever this browser is signed in as; undefined if nobody is. */
+/** A token for the person that this browser is signed in as; undefined if nobody is. */
 export async function tokenInBackground(signal?: AbortSignal): Promise<AccessToken | undefined> {
   const { url, verifier } = await request({ prompt: "none" });
   // The server answers with a redirect to the callback, whose page is not needed: its address has the code.

@@ -21,7 +21,7 @@ const credentials: Credentials = {
   renew,
 };
 
-/** The whole API, signed in as whoever is signed in in this browser. */
+/** The whole API, signed in as the person of this browser. */
 export const compute = createComputeClient({ url: location.origin, credentials });
 
 /**

@@ -25,7 +25,7 @@ export interface DataOptions {
 
 /**
  * What the server answers, kept up to date while the page is shown. `key` names it: with another key everything is fetched
- * anew, and an answer for an earlier key is dropped.
+ * again, and an answer for an earlier key is dropped.
  *
  * @param fetcher gets a signal that ends with the page or the next fetch
  */

@@ -3,7 +3,7 @@ export interface OAuthClient {
   clientId: string;
   /** What the consent page calls it. */
   name: string;
-  /** It is a part of this server, so whoever is signed in here need not let it in. */
+  /** It is a part of this server, so people who are signed in here need not let it in. */
   isOwn?: true;
   /** Whether a redirect URI belongs to the client; loopback ones match with any port (RFC 8252 §7.3). */
   accepts(redirectUri: string): boolean;
