@@ -1,3 +1,4 @@
+import { Activity } from "./activity.ts";
 import { ApiKeys } from "./api-keys.ts";
 import { Artifacts } from "./artifacts.ts";
 import { Audit } from "./audit.ts";
@@ -16,6 +17,7 @@ import { TokenCredentials } from "./token-credentials.ts";
 import { TokenFile } from "./token-file.ts";
 import { Trash } from "./trash.ts";
 
+export type { ActivityEvent } from "../shared/activity.ts";
 export type { ApiKey } from "../shared/api-key.ts";
 export type { Artifact } from "../shared/artifact.ts";
 export type { AuditEntry } from "../shared/audit.ts";
@@ -32,6 +34,7 @@ export type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/sc
 export type { SecretFacts } from "../shared/secret.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
 export type { TrashEntry } from "../shared/trash.ts";
+export type { ActivityOptions } from "./activity.ts";
 export type { ArtifactFilter, DownloadLink, UploadLink } from "./artifacts.ts";
 export type { AuditFilter } from "./audit.ts";
 export type { BytesToSend, ReceiveOptions, SendOptions } from "./bytes.ts";
@@ -87,6 +90,7 @@ export interface Compute {
   apiKeys: ApiKeys;
   members: Members;
   trash: Trash;
+  activity: Activity;
   /** Calls any endpoint by its id, once. */
   client: ComputeClient;
 }
@@ -117,6 +121,7 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
     apiKeys: new ApiKeys(client),
     members: new Members(client),
     trash: new Trash(client),
+    activity: new Activity(client),
     client,
   };
 }

@@ -350,6 +350,9 @@ export class AgentService {
     }
     // A parked poll was parked under the old condition, so it must look again.
     if (!isSameCondition(by.condition, condition)) bus.publish("node", node);
+    else if (now() - by.lastHeardAtMs >= OFFLINE_AFTER_MS) {
+      bus.publish("activity", { businessId: node.businessId, subject: "nodes", ids: [node.nodeId] });
+    }
     return node;
   }
 

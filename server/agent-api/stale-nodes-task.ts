@@ -1,3 +1,4 @@
+import type { Bus } from "../bus/bus.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
 import type { NodeStore } from "../node/node-store.ts";
@@ -11,11 +12,13 @@ export function staleNodesTask({
   executions,
   executionService,
   attendance,
+  bus,
 }: {
   nodes: NodeStore;
   executions: ExecutionStore;
   executionService: ExecutionService;
   attendance: Attendance;
+  bus: Bus;
 }): PeriodicTask {
   return {
     name: "compute-stale-nodes",
@@ -24,7 +27,10 @@ export function staleNodesTask({
     async runOnce(nowMs) {
       const silenceCountsFromMs = attendance.sinceMs() + OFFLINE_AFTER_MS;
       if (nowMs < silenceCountsFromMs) return { nextDueAtMs: silenceCountsFromMs };
-      const { oldestHeartbeatAtMs } = await nodes.markStale(nowMs - OFFLINE_AFTER_MS);
+      const { marked, oldestHeartbeatAtMs } = await nodes.markStale(nowMs - OFFLINE_AFTER_MS);
+      for (const { businessId, nodeId } of marked) {
+        bus.publish("activity", { businessId, subject: "nodes", ids: [nodeId] });
+      }
       // All OFFLINE nodes, not only those just marked: a server may have died between marking and giving up.
       const lost = (await executions.live({ onOfflineNodes: true })).map(({ execution }) => execution);
       const seconds = OFFLINE_AFTER_MS / 1_000;

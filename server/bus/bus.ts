@@ -1,3 +1,4 @@
+import type { Change } from "../../shared/activity.ts";
 import type { LogLine } from "../../shared/log.ts";
 import type { WorkflowEvent } from "../../shared/workflow-run.ts";
 import type { DueKind } from "../tasks/due-times.ts";
@@ -11,6 +12,8 @@ export interface BusMessages {
   wake: { businessId: string; nodeId?: string };
   /** Jobs of a business changed. */
   jobs: { businessId: string; jobIds: readonly string[] };
+  /** Something changed that no other message announces. Only people who look at it wait for this. */
+  activity: { businessId: string } & Change;
   /** A node has orders to fetch, or changed its status, key or session. */
   node: { nodeId: string; businessId: string };
   /** A session was ended: everything it waits for ends too. */
@@ -54,5 +57,10 @@ export interface Bus {
    * whenever messages may have been lost; anything missed by then is in the store or still to come.
    */
   followLogs(jobId: string, mayHaveMissed: () => void): () => void;
+  /**
+   * Calls `listener` whenever messages of other servers may have been lost, and now and then if that cannot be known, until
+   * the returned function is called. On a bus of a server that is alone this never happens.
+   */
+  onMissed(listener: () => void): () => void;
   close(): Promise<void>;
 }

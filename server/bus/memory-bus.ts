@@ -2,6 +2,9 @@ import { Emitter } from "../../shared/emitter.ts";
 import type { Bus, BusMessages, BusTopic } from "./bus.ts";
 import { LogFollows } from "./log-follows.ts";
 
+/** How often a server that cannot hear the others assumes that they have changed something. */
+export const UNHEARD_MS = 15_000;
+
 type Topics = { readonly [Topic in BusTopic]: Emitter<[message: BusMessages[Topic]]> };
 
 /**
@@ -12,6 +15,7 @@ export class MemoryBus implements Bus {
   private readonly topics: Topics = {
     wake: new Emitter(),
     jobs: new Emitter(),
+    activity: new Emitter(),
     node: new Emitter(),
     session: new Emitter(),
     due: new Emitter(),
@@ -20,10 +24,15 @@ export class MemoryBus implements Bus {
     workflow: new Emitter(),
   };
   private readonly follows: LogFollows | undefined;
+  private readonly missed = new Emitter();
+  private readonly missedTimer: ReturnType<typeof setInterval> | undefined;
   private isClosed = false;
 
   constructor({ isAlone = true }: { isAlone?: boolean } = {}) {
-    this.follows = isAlone ? undefined : new LogFollows();
+    if (isAlone) return;
+    this.follows = new LogFollows();
+    this.missedTimer = setInterval(() => this.missed.emit(), UNHEARD_MS);
+    this.missedTimer.unref();
   }
 
   publish<Topic extends BusTopic>(topic: Topic, message: BusMessages[Topic]): void {
@@ -41,8 +50,13 @@ export class MemoryBus implements Bus {
     return this.follows?.add(jobId, mayHaveMissed) ?? (() => undefined);
   }
 
+  onMissed(listener: () => void): () => void {
+    return this.missed.subscribe(listener);
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
+    clearInterval(this.missedTimer);
     this.follows?.close();
   }
 }

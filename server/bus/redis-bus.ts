@@ -1,10 +1,11 @@
+import { Emitter } from "../../shared/emitter.ts";
 import { lineLength } from "../../shared/log.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { backoffMs, inTime, pause } from "../../shared/wait.ts";
 import { maskedUrl } from "../runtime/masked-url.ts";
 import type { Bus, BusMessages, BusTopic } from "./bus.ts";
 import { LogFollows } from "./log-follows.ts";
-import { MemoryBus } from "./memory-bus.ts";
+import { MemoryBus, UNHEARD_MS } from "./memory-bus.ts";
 import { envelopes, OutgoingQueue } from "./outgoing.ts";
 import { RedisLink } from "./redis-link.ts";
 
@@ -23,6 +24,8 @@ const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 const SEND_BYTES = 1024 * 1024;
 const BEAT_MS = 5_000;
 const BACKOFF = { firstMs: 50, maxMs: 5_000 };
+/** Redis drops messages for a server that is slow without a word. */
+const MAYBE_MISSED_MS = 60_000;
 const LAST_WORDS_MS = 1_000;
 const WARN_OF_DROPS_EVERY_MS = 60_000;
 const LINE_OVERHEAD_BYTES = 100;
@@ -41,6 +44,8 @@ export class RedisBus implements Bus {
   private readonly senderId = crypto.randomUUID();
   private readonly queue = new OutgoingQueue(MAX_WAITING_MESSAGES, MAX_WAITING_BYTES);
   private readonly follows = new LogFollows(() => this.syncFollows());
+  private readonly missed = new Emitter();
+  private missedAtMs = performance.now();
   private readonly stopping = new AbortController();
   private readonly beatTimer: ReturnType<typeof setInterval>;
   private readonly ended: Promise<void>;
@@ -77,6 +82,10 @@ export class RedisBus implements Bus {
 
   followLogs(jobId: string, mayHaveMissed: () => void): () => void {
     return this.follows.add(jobId, mayHaveMissed);
+  }
+
+  onMissed(listener: () => void): () => void {
+    return this.missed.subscribe(listener);
   }
 
   /** Spends a moment sending the messages that wait, then disconnects. */
@@ -120,7 +129,7 @@ export class RedisBus implements Bus {
   private async connectAndWait(onConnected: () => void): Promise<Error> {
     const { url, prefix } = this.options;
     try {
-      const channels = (["wake", "jobs", "node", "session", "due", "files"] as const).map(
+      const channels = (["wake", "jobs", "activity", "node", "session", "due", "files"] as const).map(
         (topic) => prefix + topic,
       );
       const link = await RedisLink.open(url, channels, `${prefix}server:${this.senderId}`, this.receive);
@@ -128,6 +137,7 @@ export class RedisBus implements Bus {
       this.link = link;
       this.listened = new Set();
       onConnected();
+      this.mayHaveMissed();
       this.syncFollows();
       this.flushSoon();
       return await link.lost;
@@ -204,8 +214,15 @@ export class RedisBus implements Bus {
     for (const jobId of wanted) this.follows.missed(jobId);
   }
 
+  private mayHaveMissed(): void {
+    this.missedAtMs = performance.now();
+    this.missed.emit();
+  }
+
   private beat(): void {
     this.link?.beat();
+    const silentMs = this.link ? MAYBE_MISSED_MS : UNHEARD_MS;
+    if (performance.now() - this.missedAtMs >= silentMs) this.mayHaveMissed();
     const dropped = this.queue.dropped - this.loggedDrops;
     const nowMs = performance.now();
     if (dropped === 0 || nowMs - this.dropsLoggedAtMs < WARN_OF_DROPS_EVERY_MS) return;
@@ -224,5 +241,6 @@ function sizeOf(message: BusMessages[BusTopic]): number {
     return bytes;
   }
   if ("events" in message) return NOTICE_BYTES + JSON.stringify(message.events).length;
-  return "jobIds" in message ? NOTICE_BYTES + message.jobIds.length * ID_BYTES : NOTICE_BYTES;
+  const ids = "jobIds" in message ? message.jobIds : "subject" in message ? message.ids : undefined;
+  return NOTICE_BYTES + (ids?.length ?? 0) * ID_BYTES;
 }

@@ -19,7 +19,9 @@ export function composeMembers(
     await endNodes(sessionId);
     bus.publish("session", { sessionId });
   };
-  const service = new MemberService({ people, sessions, invitations, mailer, onSessionRevoked, now });
+  const onJoined = (businessId: string) => bus.publish("activity", { businessId, subject: "members" });
+  const parts = { people, sessions, invitations, mailer, onSessionRevoked, onJoined, now };
+  const service = new MemberService(parts);
   return {
     /** What the page of an invitation uses. */
     invitations: service,

@@ -19,6 +19,7 @@ import { Attendance } from "../tasks/attendance.ts";
 import { clockTask } from "../tasks/clock.ts";
 import { type PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
 import { TrashBin } from "../trash/bin.ts";
+import { composeActivity } from "./activity.ts";
 import { composeArtifacts } from "./artifacts.ts";
 import { composeAudit, openAuditLog } from "./audit.ts";
 import type { PlaneBase } from "./base.ts";
@@ -97,8 +98,9 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const dueRunners = { start: jobTasks.retries, expiry: jobTasks.timeouts, fire: schedules.runner };
   const unsubscribe = base.bus.subscribe("due", ({ what, atMs }) => dueRunners[what].runBefore(atMs));
   const access = new AccessWatch(base.bus, now);
+  const activity = composeActivity(base);
   const app = createApp({
-    handlers: handlersOf(features),
+    handlers: { ...handlersOf(features), ...activity.handlers },
     authenticate: identity.authenticate,
     isReady: () => base.stores.isReady(),
     stopping: parts.stopping,
@@ -106,11 +108,13 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     mounts: [features.oauth.mount, features.pages.mount, mountPortal],
     isPage: (path) => features.pages.isPage(path) || isPortalPage(path),
     record: base.record,
+    onChanged: activity.onChanged,
     log,
   });
   const close = async () => {
     unsubscribe();
     access.close();
+    activity.close();
     const handedOut = executions.dispatcher.close();
     jobs.watch.close();
     logs.close();
@@ -151,20 +155,18 @@ async function composeSignIn(
   return { external, identity, people };
 }
 
+function creditsOf({ stores, bus, now, onError }: PlaneBase, pricing: Pricing) {
+  const { credits, executions, sessions } = stores;
+  const onChanged = (businessId: string) => bus.publish("activity", { businessId, subject: "credits" });
+  return composeCredits({ credits, executions, sessions, pricing, now, onError, onChanged });
+}
+
 /** Every group of features, in the order in which they need each other. */
 async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: Attendance) {
   const { urls, sessionLife, pricing = NOTHING_HOSTED, retention: settings = DEFAULT_RETENTION } = parts;
-  const { stores, now, onError } = base;
   const collector = composeCollector(base, settings);
   const { external, identity, people } = await composeSignIn(base, parts, collector);
-  const credits = composeCredits({
-    credits: stores.credits,
-    executions: stores.executions,
-    sessions: stores.sessions,
-    pricing,
-    now,
-    onError,
-  });
+  const credits = creditsOf(base, pricing);
   const secrets = await composeSecrets(base);
   const executions = composeExecutions(base, credits);
   const jobs = composeJobs(base, { flow: executions.flow, credits, secrets: secrets.service });

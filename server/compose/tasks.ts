@@ -18,7 +18,7 @@ export function composeTasks(
   const retries = runnerOf(retryTask({ jobs, jobFlow, bus }));
   const others = [
     dispatchTask({ assignments, executions, executionService, dispatcher, jobFlow, attendance }),
-    staleNodesTask({ nodes, executions, executionService, attendance }),
+    staleNodesTask({ nodes, executions, executionService, attendance, bus }),
     attendanceTask(attendance),
     ...sharedStoreTasks(stores),
   ];

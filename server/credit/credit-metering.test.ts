@@ -127,6 +127,7 @@ class World {
     pricing: this.pricing,
     now: this.now,
     onError: this.onError,
+    onChanged: () => undefined,
   });
   readonly service = new ExecutionService({
     jobs: this.stores.jobs,

@@ -14,6 +14,8 @@ export interface MeteringParts {
   /** Epoch milliseconds. */
   now: () => number;
   onError: (what: string, error: unknown) => void;
+  /** Called when the credit of somebody in this business has changed. */
+  onChanged: (businessId: string) => void;
 }
 
 interface Ended {
@@ -35,13 +37,13 @@ export class CreditMetering implements Metering {
   }
 
   async onAssigned(assigned: readonly Assigned[]): Promise<{ admitted: Assigned[]; refused: Refused[] }> {
-    const { pricing, credits, now } = this.parts;
+    const { pricing, now } = this.parts;
     const billed = assigned.flatMap((one) => {
       const bill = billFor(pricing, one.job.manifest);
       return bill ? [{ one, bill }] : [];
     });
     if (billed.length === 0) return { admitted: [...assigned], refused: [] };
-    const outcomes = await credits.post(
+    const outcomes = await this.post(
       billed.map(({ one: { job, execution }, bill }) => ({
         kind: "reserve",
         businessId: job.businessId,
@@ -92,14 +94,13 @@ export class CreditMetering implements Metering {
   }
 
   private async reconcilePage(reservations: readonly Reservation[], nowMs: number) {
-    const { credits } = this.parts;
     const executions = await this.executionsOf(reservations);
     const found = reservations.flatMap((reservation) => {
       const execution = executions.get(reservation.executionId);
       return execution ? [{ reservation, execution }] : [];
     });
     const ended = found.filter(({ execution }) => !isLive(execution));
-    await credits.post(
+    await this.post(
       ended.map(({ reservation: { businessId, userId, executionId }, execution }) => ({
         kind: "settle",
         businessId,
@@ -116,7 +117,7 @@ export class CreditMetering implements Metering {
       return [{ reservation, execution, startedAtMs }];
     });
     const short = running.filter(({ reservation, startedAtMs }) => isShort(reservation, startedAtMs, nowMs));
-    const outcomes = await credits.post(
+    const outcomes = await this.post(
       short.map(({ reservation: { businessId, userId, executionId }, startedAtMs }) => ({
         kind: "extend",
         businessId,
@@ -154,7 +155,7 @@ export class CreditMetering implements Metering {
   }
 
   private async settle(batch: readonly Waiting<Ended, void>[]): Promise<void> {
-    const { executions, credits, now } = this.parts;
+    const { executions, now } = this.parts;
     const operations = await Promise.all(
       batch.map(async ({ item: { executionId, job } }) => {
         const execution = await executions.find(job.businessId, executionId);
@@ -164,8 +165,15 @@ export class CreditMetering implements Metering {
         return [{ kind: "settle" as const, businessId, userId, executionId, nowMs: now(), runMs }];
       }),
     );
-    await credits.post(operations.flat());
+    await this.post(operations.flat());
     for (const one of batch) one.resolve();
+  }
+
+  private async post(operations: Parameters<CreditStore["post"]>[0]): Promise<CreditOutcome[]> {
+    const outcomes = await this.parts.credits.post(operations);
+    const changed = new Set(operations.map(({ businessId }) => businessId));
+    for (const businessId of changed) this.parts.onChanged(businessId);
+    return outcomes;
   }
 }
 

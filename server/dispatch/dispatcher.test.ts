@@ -37,7 +37,7 @@ test("if a node has moved to another server, that server hears about its work, a
   });
   await new Promise(setImmediate);
   expect(isClosed).toBe(false);
-  made.resolve([[{} as Assigned]]);
+  made.resolve([[assigned]]);
   // The poll at the other server gets no work directly, but ends, so that it looks for what is assigned to the node.
   expect(await within(ANSWER_MS, "the end of the wait", second)).toEqual([]);
   await within(ANSWER_MS, "the end of the round", closing);
@@ -53,7 +53,7 @@ test("a message that arrives while a round ends starts another round, however cl
     const looks = [firstLook.promise];
     const server = serverOf(bus, {
       claimableRequirements: async () => looks.shift() ?? [anything],
-      assign: async () => [[{} as Assigned]],
+      assign: async () => [[assigned]],
     });
     const taken = server.take(node, 1, WAIT_MS, new AbortController().signal);
     firstLook.resolve([]);
@@ -73,6 +73,8 @@ const anything: Requirement = {
   selector: undefined,
   resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
 };
+
+const assigned = { job: { jobId: "job_1" } } as Assigned;
 
 function serverOf(bus: MemoryBus, store: Pick<AssignStore, "assign" | "claimableRequirements">) {
   return new Dispatcher({

@@ -189,6 +189,9 @@ export class Dispatcher {
     for (const [i, { node }] of waiters.entries()) {
       const work = assigned[i] ?? [];
       if (work.length === 0) continue;
+      const { businessId } = node;
+      const ids = work.map(({ job }) => job.jobId);
+      this.parts.bus.publish("activity", { businessId, subject: "jobs", ids });
       const waiter = room.waiters.get(node.nodeId);
       // The node's current waiter gets the work, even if it is not the one that the round began with.
       if (waiter) waiter.resolve(work);

@@ -36,6 +36,11 @@ export interface AppParts {
   isPage?(path: string): boolean;
   /** Writes into the audit log. */
   record: RecordAudit;
+  /**
+   * Called after a call that the audit log has an entry for.
+   * @param facts what the entry is about: ids among other things.
+   */
+  onChanged(businessId: string, id: EndpointId, facts: Readonly<Record<string, unknown>>): void;
   log: Logger;
 }
 
@@ -164,6 +169,9 @@ async function serve(
       const output = await handler(input.data, context, body);
       const audited = auditEventOf(id, context, input.data, output);
       const recorded = audited && parts.record(audited.businessId, audited.event);
+      if (audited?.businessId !== undefined) {
+        parts.onChanged(audited.businessId, id, audited.event.of ?? {});
+      }
       if (!isRecordedLater(id)) await recorded;
       return output;
     };

@@ -18,6 +18,7 @@ export interface Audited {
  */
 export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "server.identity": "nothing",
+  "activity.stream": "nothing",
   "audit.list": "nothing",
 
   "trash.list": "nothing",

@@ -1,3 +1,4 @@
+import { MAX_CHANGED_IDS } from "../../shared/activity.ts";
 import type { Bus, BusMessages } from "../bus/bus.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
 import { earliest } from "../tasks/periodic.ts";
@@ -17,8 +18,12 @@ export class JobNews {
     private readonly due: DueTimes,
   ) {}
 
-  /** Announces jobs that were just submitted. Nobody waits for them yet. */
+  /** Announces jobs that were just submitted. Nobody waits for them yet, but somebody may look at the list. */
   submitted(jobs: readonly JobRecord[]): void {
+    for (const [businessId, ofBusiness] of Map.groupBy(jobs, (job) => job.businessId)) {
+      const ids = ofBusiness.slice(0, MAX_CHANGED_IDS + 1).map((job) => job.jobId);
+      this.bus.publish("activity", { businessId, subject: "jobs", ids });
+    }
     this.remindOf(jobs);
     this.wakeFor(jobs);
   }

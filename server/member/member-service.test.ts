@@ -17,6 +17,7 @@ const parts = {
   ...stores,
   now: () => nowMs,
   onSessionRevoked: async (sessionId: string) => void ended.push(sessionId),
+  onJoined: () => undefined,
 };
 const service = new MemberService(parts);
 

@@ -25,6 +25,8 @@ export interface MemberServiceParts {
   mailer?: Postman | undefined;
   /** Ends what a session that was revoked still has open: streams, waits and nodes. */
   onSessionRevoked(sessionId: string): Promise<void>;
+  /** Called when somebody has joined a business. */
+  onJoined(businessId: string): void;
   now: () => number;
 }
 
@@ -67,8 +69,10 @@ export class MemberService implements Invitations {
 
   async accept(token: string, userId: string): Promise<boolean> {
     if (!(await this.find(token))) return false;
-    const { invitations, now } = this.parts;
-    return (await invitations.accept(digestOf(token), userId, now())) !== undefined;
+    const { invitations, onJoined, now } = this.parts;
+    const accepted = await invitations.accept(digestOf(token), userId, now());
+    if (accepted) onJoined(accepted.businessId);
+    return accepted !== undefined;
   }
 
   /** By name, email address or id. Throws `not_found`. */

@@ -13,6 +13,7 @@ import {
   type NodeRecord,
   type NodeStore,
   type Speaker,
+  type StaleNodes,
 } from "./node-store.ts";
 
 /** `takesWork` as a filter. */
@@ -209,18 +210,18 @@ export class MongoNodeStore implements NodeStore {
     });
   }
 
-  markStale(heartbeatBeforeMs: number): Promise<{ oldestHeartbeatAtMs: number | undefined }> {
+  markStale(heartbeatBeforeMs: number): Promise<StaleNodes> {
     return this.store.attempt(async () => {
-      await this.nodes.updateMany(
-        { offline: false, last_heartbeat_at: { $lt: heartbeatBeforeMs } },
-        { $set: { offline: true } },
-      );
+      const stale = { offline: false, last_heartbeat_at: { $lt: heartbeatBeforeMs } };
+      const found = await this.nodes.find(stale).project({ node_id: 1, business_id: 1 }).toArray();
+      if (found.length > 0) await this.nodes.updateMany(stale, { $set: { offline: true } });
+      const marked = found.map((one) => ({ nodeId: one.node_id, businessId: one.business_id }));
       const oldest = await this.nodes
         .find({ offline: false, last_heartbeat_at: { $gte: heartbeatBeforeMs } })
         .sort({ last_heartbeat_at: 1 })
         .limit(1)
         .next();
-      return { oldestHeartbeatAtMs: oldest?.last_heartbeat_at };
+      return { marked, oldestHeartbeatAtMs: oldest?.last_heartbeat_at };
     });
   }
 

@@ -12,6 +12,7 @@ import {
   type NodeRecord,
   type NodeStore,
   type Speaker,
+  type StaleNodes,
 } from "./node-store.ts";
 
 export const nodeMigrations: Migration[] = [
@@ -266,18 +267,17 @@ export class SqliteNodeStore implements NodeStore {
     );
   }
 
-  markStale(heartbeatBeforeMs: number) {
+  markStale(heartbeatBeforeMs: number): Promise<StaleNodes> {
     return this.store.write(() => {
-      this.store.run(
-        "UPDATE compute_nodes SET offline = 1 WHERE offline = 0 AND last_heartbeat_at < $before",
-        {
-          before: heartbeatBeforeMs,
-        },
+      const marked = this.store.all<{ nodeId: string; businessId: string }>(
+        `UPDATE compute_nodes SET offline = 1 WHERE offline = 0 AND last_heartbeat_at < $before
+           RETURNING node_id AS nodeId, business_id AS businessId`,
+        { before: heartbeatBeforeMs },
       );
       const oldest = this.store.get<{ at: number | null }>(
         "SELECT min(last_heartbeat_at) AS at FROM compute_nodes WHERE offline = 0",
       );
-      return { oldestHeartbeatAtMs: oldest?.at ?? undefined };
+      return { marked, oldestHeartbeatAtMs: oldest?.at ?? undefined };
     });
   }
 

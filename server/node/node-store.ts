@@ -119,6 +119,12 @@ export function isExpected({ run, keyHash }: NodeRecord, expected: Expected | un
   return "keyHash" in expected ? expected.keyHash === keyHash : expected.runId === run?.runId;
 }
 
+/** What `markStale` found. */
+export interface StaleNodes {
+  marked: Pick<NodeRecord, "nodeId" | "businessId">[];
+  oldestHeartbeatAtMs: number | undefined;
+}
+
 /**
  * Stores nodes. Every operation is safe to call concurrently, and what it resolves with is on disk. Rejects with
  * ComputeError `storage_failed` if the store fails.
@@ -168,8 +174,8 @@ export interface NodeStore extends KeepsTimes {
   remove(businessId: string, nodeId: string, nowMs: number): Promise<boolean>;
   /** Sets `accessEnded` on every node that was registered with this session or enrolment. Resolves with those nodes. */
   endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]>;
-  /** Marks nodes offline if their last heartbeat is older. Resolves with the oldest heartbeat of the other nodes. */
-  markStale(heartbeatBeforeMs: number): Promise<{ oldestHeartbeatAtMs: number | undefined }>;
+  /** Marks nodes offline if their last heartbeat is older. Resolves with them, and with the oldest heartbeat of the others. */
+  markStale(heartbeatBeforeMs: number): Promise<StaleNodes>;
   /** Changes nodes that are not offline and whose last heartbeat is in the future: it is set to now. */
   bringBack(nowMs: number): Promise<number>;
 }

@@ -54,8 +54,8 @@ export class Scheduler implements KeepsTimes {
 
   constructor(private readonly parts: SchedulerParts) {
     this.unsubscribe = [
-      parts.bus.subscribe("jobs", ({ jobIds }) => {
-        for (const jobId of jobIds) this.jobChanged(jobId);
+      parts.bus.subscribe("jobs", ({ businessId, jobIds }) => {
+        for (const jobId of jobIds) this.jobChanged(businessId, jobId);
       }),
     ];
   }
@@ -83,11 +83,12 @@ export class Scheduler implements KeepsTimes {
     try {
       rule = CronRule.parse(schedule.cron, schedule.timeZone);
     } catch (error) {
-      await this.pauseBroken(scheduleId, error);
+      await this.pause(schedule, `Paused by the server. ${failureOf(error)}`);
       return;
     }
     const prepared = await this.prepareDue(schedule, nowMs);
     await schedules.change({ scheduleId }, (state) => fireIfDue(state, rule, prepared, nowMs));
+    this.announce(schedule.businessId, scheduleId);
     await this.advance(scheduleId);
     const before = Math.floor(schedule.fireCount / PRUNE_EVERY);
     const after = (await schedules.find(schedule.businessId, scheduleId))?.fireCount ?? 0;
@@ -186,6 +187,11 @@ export class Scheduler implements KeepsTimes {
       return { failure: failureOf(error) };
     });
     await schedules.change({ scheduleId: fire.scheduleId }, (state) => settle(state, fire.fireId, outcome));
+    this.announce(fire.businessId, fire.scheduleId);
+  }
+
+  private announce(businessId: string, scheduleId: string): void {
+    this.parts.bus.publish("activity", { businessId, subject: "schedules", ids: [scheduleId] });
   }
 
   private async tryToSubmit(fire: FireRecord): Promise<FireOutcome> {
@@ -194,7 +200,7 @@ export class Scheduler implements KeepsTimes {
     const schedule = await schedules.find(businessId, scheduleId);
     if (!schedule) return { failure: "The schedule was deleted." };
     if (!(await this.parts.mayRun(businessId, schedule.userId))) {
-      await this.pause(scheduleId, `Paused by the server. ${OWNER_GONE}`);
+      await this.pause(schedule, `Paused by the server. ${OWNER_GONE}`);
       return { failure: OWNER_GONE };
     }
     const work = fire.job ?? ("job" in schedule.work ? { manifest: schedule.work.job } : undefined);
@@ -226,18 +232,19 @@ export class Scheduler implements KeepsTimes {
     this.watched.set(jobId, scheduleId);
   }
 
-  private jobChanged(jobId: string): void {
+  private jobChanged(businessId: string, jobId: string): void {
     const scheduleId = this.watched.get(jobId);
     if (scheduleId === undefined) return;
     this.watched.delete(jobId);
-    this.advance(scheduleId).catch((error) => this.parts.onError(`schedule ${scheduleId}`, error));
+    this.advance(scheduleId)
+      .then(() => this.announce(businessId, scheduleId))
+      .catch((error) => this.parts.onError(`schedule ${scheduleId}`, error));
   }
 
-  private pauseBroken(scheduleId: string, error: unknown): Promise<void> {
-    return this.pause(scheduleId, `Paused by the server. ${failureOf(error)}`);
-  }
-
-  private async pause(scheduleId: string, pauseReason: string): Promise<void> {
+  private async pause(
+    { businessId, scheduleId }: Pick<ScheduleRecord, "businessId" | "scheduleId">,
+    pauseReason: string,
+  ): Promise<void> {
     await this.parts.schedules.change({ scheduleId }, (state) => ({
       schedule: state && {
         ...state.schedule,
@@ -248,6 +255,7 @@ export class Scheduler implements KeepsTimes {
       },
       result: undefined,
     }));
+    this.announce(businessId, scheduleId);
   }
 
   /** Acts on up to AT_ONCE items concurrently. Reports failures and resolves with whether there were none. */

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { activityEndpoints } from "./activity.ts";
 import { apiKeyEndpoints } from "./api-key.ts";
 import { artifactEndpoints } from "./artifact.ts";
 import { auditEndpoints } from "./audit.ts";
@@ -34,6 +35,7 @@ export const endpoints = {
   ...apiKeyEndpoints,
   ...memberEndpoints,
   ...trashEndpoints,
+  ...activityEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;

@@ -9,16 +9,12 @@ import { jobManifest } from "../manifest.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { retriedCounts, withDependents } from "./many-jobs.ts";
 import { pageInput, pageOutput } from "./page.ts";
+import { queryFlag, streamError } from "./stream.ts";
 
 const MAX_TICKETS = 1_000;
 
 /** Sent in the same header as an access token. */
 const waitTicket = z.object({ jobId, ticket: z.string(), expiresAt: timestamp });
-
-/** Why a stream ended early: code and detail as in a problem. */
-const streamError = z.object({ code: z.string(), detail: z.string() });
-
-const queryFlag = z.enum(["true", "false"]).transform((text) => text === "true");
 
 export const jobEndpoints = defineEndpoints({
   "jobs.submit": {

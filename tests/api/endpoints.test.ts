@@ -4,6 +4,7 @@ import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestMail } from "../support/mail.ts";
 import { TestServer } from "../support/server.ts";
+import { activityScenarios } from "./activity-endpoints.ts";
 import { apiKeyScenarios } from "./api-key-endpoints.ts";
 import { artifactScenarios } from "./artifact-endpoints.ts";
 import { auditScenarios } from "./audit-endpoints.ts";
@@ -22,6 +23,7 @@ import { templateScenarios } from "./template-endpoints.ts";
 import { trashScenarios } from "./trash-endpoints.ts";
 
 const scenarios: Scenarios = {
+  ...activityScenarios,
   ...apiKeyScenarios,
   ...artifactScenarios,
   ...auditScenarios,

@@ -36,7 +36,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["audit", "bus", "trash"],
     ["blob", "http", "mail", "tls"],
     ["enrolment", "oauth", "people"],
-    ["api-key", "oidc", "pages", "portal", "workflow"],
+    ["activity", "api-key", "oidc", "pages", "portal", "workflow"],
     ["job", "log", "secret"],
     ["artifact", "member", "node", "retention", "schedule", "template"],
     ["audit/api", "collect", "trash/api", "execution", "sign-in"],

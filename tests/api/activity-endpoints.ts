@@ -1,0 +1,49 @@
+import { expect } from "bun:test";
+import { createComputeClient } from "../../sdk/index.ts";
+import type { ActivityEvent } from "../../shared/activity.ts";
+import { PlayedNode } from "../support/played-node.ts";
+import type { Scenarios } from "./stage.ts";
+
+/** A scenario for each endpoint that shows what happens in a business. */
+export const activityScenarios = {
+  "activity.stream": async ({ api }) => {
+    const user = await api.newUser();
+    const { token = "" } = user;
+    const compute = createComputeClient({ url: api.url, token });
+    const leaving = new AbortController();
+    const events = compute.activity.follow({ signal: leaving.signal });
+    expect(await events.next()).toMatchObject({ value: { event: "ready", id: expect.any(String) } });
+    const { jobId } = await api.call("jobs.submit", { command: "true", labels: { never: "there" } }, user);
+    expect(await untilEvent(events, "jobs")).toMatchObject({ jobIds: [jobId], more: false });
+    const { nodeId } = await PlayedNode.register(api, user);
+    expect(await untilEvent(events, "nodes")).toMatchObject({ nodeIds: [nodeId] });
+    const schedule = { cron: "0 0 1 1 *", job: { command: "true" } };
+    const { scheduleId } = await api.call("schedules.create", schedule, user);
+    const last = await untilEvent(events, "schedules");
+    expect(last).toMatchObject({ scheduleIds: [scheduleId] });
+    leaving.abort();
+    // What happened while nobody was connected is told to a reader that comes back, and no more than that.
+    await api.call("jobs.cancel", { jobId }, user);
+    const back = compute.activity.follow({ lastEventId: last.id });
+    expect(await back.next()).toMatchObject({ value: { event: "ready" } });
+    expect(await untilEvent(back, "jobs")).toMatchObject({ jobIds: [jobId], more: false });
+    await back.return();
+    const stranger = compute.activity.follow({ lastEventId: "another.7" });
+    expect(await stranger.next()).toMatchObject({ value: { event: "reset", id: expect.any(String) } });
+    await stranger.return();
+    const refused = compute.activity.follow({ lastEventId: "7" });
+    await expect(refused.next()).rejects.toMatchObject({ code: "invalid_request" });
+  },
+} satisfies Partial<Scenarios>;
+
+async function untilEvent<Name extends ActivityEvent["event"]>(
+  events: AsyncGenerator<ActivityEvent, void, void>,
+  name: Name,
+) {
+  for (;;) {
+    const { value } = await events.next();
+    if (!value) throw new Error(`the stream ended before ${name}`);
+    if (value.event === name)
+      return { id: value.id ?? "", ...(value.data as Extract<ActivityEvent, { event: Name }>["data"]) };
+  }
+}
