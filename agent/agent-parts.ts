@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { ComputeClient } from "../sdk/client.ts";
-import type { ServerProof } from "../sdk/server-proof.ts";
+import type { ServerProof } from "../sdk/machine/server-proof.ts";
 import { tanvritHome } from "../shared/config/home.ts";
 import type { Logger } from "../shared/logger.ts";
 import type { AgentRun, Assignment } from "../shared/node.ts";

@@ -59,6 +59,35 @@ export class BytesBody {
   }
 }
 
+/** Whether this runtime can send a body while it is read. Browsers can do so only over HTTP/2. */
+export function streamsBodies(): boolean {
+  return globalThis.navigator?.userAgent.startsWith("Mozilla/") !== true;
+}
+
+/** A slower connection is taken for a dead one where a body is sent whole and nobody sees it move. */
+const SLOWEST_BYTES_PER_MS = 16;
+
+/** How long so many bytes may take at most. */
+export function slowestMs(bytes: number): number {
+  return bytes / SLOWEST_BYTES_PER_MS;
+}
+
+/** The bytes as a body that is sent whole. The limit does not count the time that their source takes. */
+export async function wholeBody(
+  source: BytesToSend,
+  limit: TimeLimit,
+  onSent: SendOptions["onSent"],
+): Promise<BodyInit> {
+  const pieces: BlobPart[] = [];
+  limit.pause();
+  for await (const chunk of source.chunks()) {
+    pieces.push(chunk as Uint8Array<ArrayBuffer>);
+    onSent?.(chunk.byteLength);
+  }
+  limit.renew();
+  return new Blob(pieces);
+}
+
 function iteratorOf(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>) {
   return Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
 }

@@ -1,47 +1,43 @@
 import type { z } from "zod";
-import {
-  type CallId,
-  type EndpointId,
-  type EndpointInput,
-  type EndpointOutput,
-  type Endpoints,
-  endpoints,
-  type ReceiveId,
-  type SendId,
-  type StreamId,
+import type {
+  CallId,
+  EndpointId,
+  EndpointInput,
+  EndpointOutput,
+  Endpoints,
+  ReceiveId,
+  SendId,
+  StreamId,
 } from "../shared/endpoints/index.ts";
+import { wire } from "../shared/endpoints/wire/index.ts";
 import type { ComputeError, Problem } from "../shared/errors.ts";
 import { untilAborted } from "../shared/wait.ts";
-import { BytesBody, type BytesToSend, type ReceiveOptions, type SendOptions } from "./bytes.ts";
+import {
+  BytesBody,
+  type BytesToSend,
+  type ReceiveOptions,
+  type SendOptions,
+  slowestMs,
+  streamsBodies,
+  wholeBody,
+} from "./bytes.ts";
+import type { Credentials } from "./credentials.ts";
 import { errorOfProblem, UnreachableError } from "./errors.ts";
-import { COMMON_INIT, closes, requestOf, unreachable } from "./request.ts";
-import type { EndRequest, ServerProof } from "./server-proof.ts";
+import type { EndRequest, Proof } from "./proof.ts";
+import { COMMON_INIT, closes, isRedirect, requestOf, unreachable } from "./request.ts";
 import { SseParser } from "./sse.ts";
 import { TimeLimit, TimeLimitError } from "./time-limit.ts";
 
-/** Signs a client's requests. */
-export interface Credentials {
-  /** The headers of one request, such as `authorization` or `x-api-key`. Called before every attempt. */
-  headers(request?: SentRequest): Promise<Record<string, string>> | Record<string, string>;
-  /** Called once after a 401 `token_expired` or `unauthenticated`. true: `headers()` has something newer, send again. */
-  renew?(why: ComputeError): Promise<boolean>;
-  /** Called before a wait for these jobs: the wait may outlive the token that `headers()` returns now. */
-  prepareToWait?(jobIds: readonly string[], source: TicketSource): Promise<void>;
+/** Like the standard `fetch`. */
+export type FetchOfClient = (url: string, init: RequestInit) => Promise<Response>;
+
+/** How a client's requests get to the server. */
+export interface WayToServer {
+  /** Sends them. Default: the `fetch` of this runtime. */
+  fetch?: FetchOfClient;
+  /** Asked before every request, and sends it, instead of `fetch`; clients of the same server share one. */
+  proof?: Proof;
 }
-
-/** The request to sign: its endpoint, and the job or array it is about. */
-export interface SentRequest {
-  id: EndpointId;
-  jobId: string | undefined;
-}
-
-export type WaitTicket = EndpointOutput<"jobs.wait-tickets">["tickets"][number];
-
-/** Asks the server for wait tickets; `headers` sign that request. */
-export type TicketSource = (
-  jobIds: readonly string[],
-  headers: Record<string, string>,
-) => Promise<WaitTicket[]>;
 
 export interface CallOptions {
   /** Ends the call; it then throws the signal's reason. */
@@ -89,18 +85,18 @@ export class ComputeClient {
   /** Without a trailing slash. */
   readonly url: string;
   private readonly credentials: Credentials | undefined;
-  private readonly proof: ServerProof | undefined;
+  private readonly way: WayToServer;
 
-  /** @param options.proof checked before every request; clients of the same server share one. */
-  constructor(options: { url: string; credentials?: Credentials; proof?: ServerProof }) {
-    this.url = options.url.replace(/\/+$/, "");
-    this.credentials = options.credentials;
-    this.proof = options.proof;
+  constructor(options: { url: string; credentials?: Credentials } & WayToServer) {
+    const { url, credentials, ...way } = options;
+    this.url = url.replace(/\/+$/, "");
+    this.credentials = credentials;
+    this.way = way;
   }
 
   /** A client of the same server that signs in another way. */
   signedBy(credentials: Credentials): ComputeClient {
-    return new ComputeClient({ url: this.url, proof: this.proof, credentials });
+    return new ComputeClient({ ...this.way, url: this.url, credentials });
   }
 
   /** Calls an endpoint once and resolves with its output. */
@@ -109,7 +105,7 @@ export class ComputeClient {
     input: EndpointInput<Id>,
     options: CallOptions = {},
   ): Promise<EndpointOutput<Id>> {
-    const { maxWaitSeconds = 0 } = endpoints[id] as { maxWaitSeconds?: number };
+    const { maxWaitSeconds = 0 } = wire[id] as { maxWaitSeconds?: number };
     const limit = new TimeLimit(options.timeoutMs ?? CALL_LIMIT_MS + maxWaitSeconds * 1_000, options.signal);
     let end: EndRequest | undefined;
     let isStillThere = false;
@@ -142,7 +138,7 @@ export class ComputeClient {
         this.fetch(this.url + path, () => ({ ...COMMON_INIT, ...init, signal: limit.signal })),
       );
       const { status, headers } = response;
-      if (status >= 300 && status < 400) throw this.redirected(response);
+      if (isRedirect(response)) throw this.redirected(response);
       const body = await this.reading(limit.signal, () => response.text());
       isStillThere = !closes(response);
       return new Response(body, { status, headers });
@@ -160,8 +156,7 @@ export class ComputeClient {
   /** Call this before a wait for these jobs: the wait may then outlive the token it starts with. */
   async prepareToWait(jobIds: readonly string[], signal?: AbortSignal): Promise<void> {
     const prepared = this.credentials?.prepareToWait?.(jobIds, async (wanted, headers) => {
-      const { url, proof } = this;
-      const client = new ComputeClient({ url, proof, credentials: { headers: () => headers } });
+      const client = this.signedBy({ headers: () => headers });
       return (await client.call("jobs.wait-tickets", { jobIds: [...wanted] })).tickets;
     });
     // Other waits may use the same tickets, so aborting this wait does not abort the request.
@@ -213,17 +208,19 @@ export class ComputeClient {
     bytes: BytesToSend,
     { signal, silenceMs = BYTES_SILENCE_MS, onSent }: SendOptions = {},
   ): Promise<EndpointOutput<Id>> {
-    const limit = new TimeLimit(silenceMs, signal);
+    const limit = new TimeLimit(streamsBodies() ? silenceMs : silenceMs + slowestMs(bytes.bytes), signal);
     let end: EndRequest | undefined;
     let isStillThere = false;
     let body: BytesBody | undefined;
     try {
       end = await this.begin(id, limit.signal);
       const headers = {
-        "content-type": endpoints[id].takesBytes.type,
+        "content-type": wire[id].takesBytes.type,
         "content-length": String(bytes.bytes),
       };
+      const whole = streamsBodies() ? undefined : await wholeBody(bytes, limit, onSent);
       const response = await this.send(id, input, headers, limit.signal, () => {
+        if (whole) return whole;
         body = new BytesBody(bytes, limit, onSent);
         return body.stream;
       });
@@ -253,7 +250,7 @@ export class ComputeClient {
     try {
       end = await this.begin(id, limit.signal);
       const response = await this.send(id, input, {}, limit.signal);
-      this.expectType(response, endpoints[id].givesBytes);
+      this.expectType(response, wire[id].givesBytes);
       reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined;
       for (let source = reader; source; ) {
         const from = source;
@@ -277,10 +274,11 @@ export class ComputeClient {
 
   /** Proves the server before anything else is sent. Returns the function to call when the request is over. */
   private async begin(id: EndpointId | undefined, signal: AbortSignal): Promise<EndRequest | undefined> {
-    if (!this.proof || id === "server.identity") return undefined;
+    const { proof, ...way } = this.way;
+    if (!proof || id === "server.identity") return undefined;
     // Other requests may wait for the same proof, so aborting this request does not abort the proof.
-    const begun = this.proof.begin((input) =>
-      new ComputeClient({ url: this.url }).call("server.identity", input),
+    const begun = proof.begin((input) =>
+      new ComputeClient({ ...way, url: this.url }).call("server.identity", input),
     );
     try {
       return await untilAborted(begun, signal);
@@ -295,17 +293,17 @@ export class ComputeClient {
     input: EndpointInput<Id>,
     extra: Record<string, string>,
     signal: AbortSignal,
-    stream?: () => ReadableStream<Uint8Array>,
+    bytes?: () => BodyInit,
   ): Promise<Response> {
     const { path, method, body } = requestOf(id, input as Record<string, unknown>);
     for (let attempt = 1; ; attempt++) {
       const { jobId, arrayId = jobId } = input as { jobId?: string; arrayId?: string };
       const headers = { ...(await this.credentials?.headers({ id, jobId: arrayId })), ...extra };
       if (body !== undefined) headers["content-type"] = "application/json";
-      const init = () => ({ ...COMMON_INIT, method, headers, signal, body: body ?? stream?.() });
+      const init = () => ({ ...COMMON_INIT, method, headers, signal, body: body ?? bytes?.() });
       const response = await this.reading(signal, () => this.fetch(this.url + path, init));
       if (response.ok) return response;
-      if (response.status >= 300 && response.status < 400) throw this.redirected(response);
+      if (isRedirect(response)) throw this.redirected(response);
       const error = await this.problem(response, signal);
       const mayRenew = error.code === "token_expired" || error.code === "unauthenticated";
       if (attempt > 1 || !mayRenew || !(await this.credentials?.renew?.(error))) throw error;
@@ -313,7 +311,8 @@ export class ComputeClient {
   }
 
   private fetch(url: string, init: () => RequestInit): Promise<Response> {
-    return this.proof ? this.proof.fetch(url, init) : fetch(url, init());
+    const { proof, fetch: send = fetch } = this.way;
+    return proof ? proof.fetch(url, init) : send(url, init());
   }
 
   /** Runs one step of the exchange with the server and turns a failure into the error it means. */
@@ -360,12 +359,18 @@ export class ComputeClient {
   }
 
   private redirected(response: Response): UnreachableError {
-    const target = response.headers.get("location") ?? "";
-    const place = URL.canParse(target, this.url) ? new URL(target, this.url).origin : "another place";
+    const target = response.headers.get("location");
+    const todo = "If that is your server, use";
+    // A browser hides where a redirect leads to.
+    if (target === null || !URL.canParse(target, this.url))
+      return new UnreachableError(this.url, "it redirects to another place, and nothing was sent there", {
+        todo: `${todo} that place as its URL`,
+      });
+    const place = new URL(target, this.url).origin;
     return new UnreachableError(
       this.url,
       `it redirects to ${place} (HTTP ${response.status}), and nothing was sent there`,
-      { todo: `If that is your server, use ${place} as its URL` },
+      { todo: `${todo} ${place} as its URL` },
     );
   }
 

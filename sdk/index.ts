@@ -2,7 +2,8 @@ import { Activity } from "./activity.ts";
 import { ApiKeys } from "./api-keys.ts";
 import { Artifacts } from "./artifacts.ts";
 import { Audit } from "./audit.ts";
-import { ComputeClient, type Credentials } from "./client.ts";
+import { ComputeClient, type WayToServer } from "./client.ts";
+import type { Credentials } from "./credentials.ts";
 import { Credits } from "./credits.ts";
 import { Enrolments } from "./enrolments.ts";
 import { Executions } from "./executions.ts";
@@ -11,10 +12,8 @@ import { Members } from "./members.ts";
 import { Nodes } from "./nodes.ts";
 import { Schedules } from "./schedules.ts";
 import { Secrets } from "./secrets.ts";
-import { ServerProof } from "./server-proof.ts";
 import { Templates } from "./templates.ts";
 import { TokenCredentials } from "./token-credentials.ts";
-import { TokenFile } from "./token-file.ts";
 import { Trash } from "./trash.ts";
 
 export type { ActivityEvent } from "../shared/activity.ts";
@@ -26,7 +25,9 @@ export type { EndpointId, EndpointInput, EndpointOutput } from "../shared/endpoi
 export type { BatchJobInput } from "../shared/endpoints/many-jobs.ts";
 export type { Execution } from "../shared/execution.ts";
 export type { Job } from "../shared/job.ts";
+export { isFinal, type JobStatus, jobStatuses } from "../shared/job-state.ts";
 export type { LogEvent, LogLine } from "../shared/log.ts";
+export { shownText } from "../shared/log-text.ts";
 export type { JobManifestInput } from "../shared/manifest.ts";
 export type { Invitation, Member } from "../shared/member.ts";
 export type { Node } from "../shared/node.ts";
@@ -38,7 +39,8 @@ export type { ActivityOptions } from "./activity.ts";
 export type { ArtifactFilter, DownloadLink, UploadLink } from "./artifacts.ts";
 export type { AuditFilter } from "./audit.ts";
 export type { BytesToSend, ReceiveOptions, SendOptions } from "./bytes.ts";
-export { ComputeClient, type Credentials } from "./client.ts";
+export { ComputeClient } from "./client.ts";
+export type { Credentials } from "./credentials.ts";
 export type { GrantOptions, LedgerFilter } from "./credits.ts";
 export { ComputeError, OtherServerError, UnreachableError } from "./errors.ts";
 export type { ExecutionFilter } from "./executions.ts";
@@ -58,22 +60,16 @@ export type {
 export type { NodeFilter } from "./nodes.ts";
 export type { ListOptions } from "./pages.ts";
 export type { Patience } from "./patience.ts";
+export type { Proof } from "./proof.ts";
 export type { ScheduleFilter } from "./schedules.ts";
-export { ServerProof, type ServerProofOptions } from "./server-proof.ts";
 export type { RunTemplateOptions, TemplateFilter } from "./templates.ts";
-export { TokenFileError } from "./token-file.ts";
 
 /**
- * The server's URL, how it proves that it is the right one if that is required, and how to sign in: an access token; a file
- * with an access token or an API key, which is read again when it changes; the API key of a user or a node; or credentials
- * that renew themselves. `fingerprint` is that of a certificate that no authority signed.
+ * The server's URL, and how to sign in: an access token; the API key of a user or a node; or credentials that renew
+ * themselves. `fetch` sends the requests; default: that of the runtime. `proof` is asked before anything is sent.
  */
-export type ComputeClientOptions = { url: string; proof?: ServerProof; fingerprint?: string } & (
-  | { token: string }
-  | { tokenFile: string }
-  | { apiKey: string }
-  | { credentials: Credentials }
-);
+export type ComputeClientOptions = { url: string } & WayToServer &
+  ({ token: string } | { apiKey: string } | { credentials: Credentials });
 
 /** The whole API in groups. Methods retry while the server is away if a repeat is safe; see `Patience`. */
 export interface Compute {
@@ -104,9 +100,12 @@ export interface Compute {
  * console.log(job.status, job.exitCode);
  */
 export function createComputeClient(options: ComputeClientOptions): Compute {
-  const { url, fingerprint } = options;
-  const proof = options.proof ?? (fingerprint === undefined ? undefined : proofBy(url, fingerprint));
-  const client = new ComputeClient({ url, proof, credentials: credentialsOf(options) });
+  const { url, fetch, proof } = options;
+  return computeOf(new ComputeClient({ url, fetch, proof, credentials: credentialsOf(options) }));
+}
+
+/** The groups of the API over a client. */
+export function computeOf(client: ComputeClient): Compute {
   return {
     jobs: new Jobs(client),
     nodes: new Nodes(client),
@@ -126,13 +125,8 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
   };
 }
 
-function proofBy(url: string, fingerprint: string): ServerProof {
-  const todo = "Find out what listens there, or use the fingerprint that the server prints";
-  return new ServerProof({ url, key: undefined, pin: { fingerprint }, todo });
-}
-
 function credentialsOf(options: ComputeClientOptions): Credentials {
   if ("credentials" in options) return options.credentials;
   if ("apiKey" in options) return { headers: () => ({ "x-api-key": options.apiKey }) };
-  return new TokenCredentials("tokenFile" in options ? new TokenFile(options.tokenFile) : options.token);
+  return new TokenCredentials(options.token);
 }

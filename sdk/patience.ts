@@ -1,5 +1,5 @@
 import type { CallId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
-import { endpoints } from "../shared/endpoints/index.ts";
+import { wire } from "../shared/endpoints/wire/index.ts";
 import { ComputeError } from "../shared/errors.ts";
 import { backoffMs, pause } from "../shared/wait.ts";
 import type { CallOptions, ComputeClient } from "./client.ts";
@@ -83,7 +83,7 @@ export async function callPatiently<Id extends CallId>(
   outage = new Outage(options),
 ): Promise<EndpointOutput<Id>> {
   // With an empty key the server could not recognise a repeated call.
-  const repeatable = endpoints[id].repeatable || Boolean(options.idempotencyKey);
+  const repeatable = wire[id].repeatable || Boolean(options.idempotencyKey);
   for (;;) {
     try {
       const output = await client.call(id, input, options);

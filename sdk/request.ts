@@ -1,6 +1,6 @@
 import { codeOf } from "../shared/code-of.ts";
-import type { Endpoint } from "../shared/endpoints/endpoint.ts";
-import { type EndpointId, endpoints } from "../shared/endpoints/index.ts";
+import { type EndpointId, wire } from "../shared/endpoints/wire/index.ts";
+import type { WireRow } from "../shared/endpoints/wire/wire-row.ts";
 import { textOf } from "../shared/text-of.ts";
 import { certificateTrouble } from "./certificate-trouble.ts";
 import { UnreachableError } from "./errors.ts";
@@ -10,10 +10,19 @@ export function closes(response: Response): boolean {
   return response.headers.get("connection")?.toLowerCase() === "close";
 }
 
+/** Whether the answer leads to another place. A browser says so, and hides everything else. */
+export function isRedirect({ status, type }: Response): boolean {
+  return type === "opaqueredirect" || (status >= 300 && status < 400);
+}
+
 /** The same for every request. */
 export const COMMON_INIT = {
   // A token or key that follows a redirect ends up in somebody else's hands.
   redirect: "manual",
+  // A browser would send the cookies of the server's pages along.
+  credentials: "omit",
+  // Runtimes refuse a stream as a body without it.
+  duplex: "half",
   // Bun's own limit of five minutes would cut a quiet stream; every request here has a time limit of its own.
   timeout: false,
 } as RequestInit;
@@ -23,7 +32,7 @@ export function requestOf(
   id: EndpointId,
   input: Record<string, unknown>,
 ): { path: string; method: string; body?: string } {
-  const { method, path, takesBytes }: Endpoint = endpoints[id];
+  const { method, path, takesBytes }: WireRow = wire[id];
   if (method === "POST" && !takesBytes) return { path, method, body: JSON.stringify(input) };
   const rest = new URLSearchParams();
   const names = new Set<string>();

@@ -1,3 +1,4 @@
+import { base64Of } from "../shared/base64.ts";
 import type { EndpointOutput } from "../shared/endpoints/index.ts";
 import type { SecretFacts } from "../shared/secret.ts";
 import type { ComputeClient } from "./client.ts";
@@ -24,7 +25,7 @@ export class Secrets {
     options: Patience & { ttlSeconds?: number } = {},
   ): Promise<SecretFacts> {
     const { ttlSeconds, ...patience } = options;
-    const valueBase64 = Buffer.from(value as Uint8Array).toString("base64");
+    const valueBase64 = base64Of(typeof value === "string" ? new TextEncoder().encode(value) : value);
     return callPatiently(this.client, "secrets.set", { name, valueBase64, ttlSeconds }, patience);
   }
 

@@ -1,5 +1,5 @@
 import { ComputeError } from "../shared/errors.ts";
-import type { Credentials, SentRequest, TicketSource, WaitTicket } from "./client.ts";
+import type { Credentials, SentRequest, TicketSource, WaitTicket } from "./credentials.ts";
 
 /** The endpoints that accept a ticket. */
 const TICKET_ENDPOINTS: readonly string[] = ["jobs.retrieve", "jobs.logs", "jobs.list"];

@@ -1,5 +1,6 @@
-import { z } from "zod";
-import { issuesOf } from "./issues.ts";
+import type { FieldError, Problem } from "./problem.ts";
+
+export type { FieldError, Problem } from "./problem.ts";
 
 /**
  * The stable error codes of the API: HTTP status, a title for people, and whether the same request may be sent again.
@@ -36,22 +37,6 @@ export const errorCodes = {
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
 
 export type ErrorCode = keyof typeof errorCodes;
-
-/** A wrong field of a request: its `path`, such as `resources.cpu`, and what was expected. */
-export const fieldError = z.object({ path: z.string(), message: z.string() });
-export type FieldError = z.infer<typeof fieldError>;
-
-/** `application/problem+json` (RFC 9457) with our extension members. `code` is a string because a newer server may add codes. */
-export const problem = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  code: z.string(),
-  detail: z.string().optional(),
-  errors: z.array(fieldError).optional(),
-  requestId: z.string().optional(),
-});
-export type Problem = z.infer<typeof problem>;
 
 /**
  * An error the server answers with, as a problem+json. `code` is stable and for programs, the message is for people,
@@ -98,9 +83,4 @@ export class ComputeError extends Error {
       requestId,
     };
   }
-}
-
-/** The issues of a failed zod parse as field errors; `(body)` is the path of the whole value. */
-export function fieldErrors(error: Pick<z.ZodError, "issues">): FieldError[] {
-  return issuesOf(error).map(({ path, message }) => ({ path: path.join(".") || "(body)", message }));
 }

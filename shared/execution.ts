@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { artifactId, executionId, jobId, nodeId } from "./ids.ts";
-import { executionStatus } from "./job-state.ts";
+import { executionStatus } from "./job-status.ts";
 import { limits } from "./limits.ts";
 import { resources } from "./manifest.ts";
 import { reason } from "./reasons.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { timestamp } from "./execution.ts";
 import { jobId } from "./ids.ts";
-import { jobStatus } from "./job-state.ts";
+import { jobStatus } from "./job-status.ts";
 import { labels, noNul } from "./labels.ts";
 
 const MAX_GLOB_LENGTH = 400;

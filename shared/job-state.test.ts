@@ -3,18 +3,16 @@ import {
   type ArrayEvent,
   type ExecutionEvent,
   executionEndEvent,
-  executionStatus,
   finalEvent,
-  finalJobStatus,
   ImpossibleTransitionError,
   isFinal,
   type JobEvent,
-  jobStatus,
   nextArrayStatus,
   nextExecutionStatus,
   nextJobStatus,
   statusesBefore,
 } from "./job-state.ts";
+import { executionStatus, finalJobStatus, jobStatus } from "./job-status.ts";
 
 const jobEvents: JobEvent[] = [
   ...(["assign", "start", "release", "requeue", "retry"] as const),

@@ -1,5 +1,3 @@
-import { z } from "zod";
-
 /**
  * The life of a job: which event leads from which status to which. Every write of a job's status goes through this table.
  * `release` takes back an assignment that was never started, `requeue` begins another attempt after one that failed,
@@ -54,14 +52,16 @@ export type JobEvent = EventOf<typeof jobTransitions>;
 export type ArrayEvent = EventOf<typeof arrayTransitions>;
 export type ExecutionStatus = keyof typeof executionTransitions;
 export type ExecutionEvent = EventOf<typeof executionTransitions>;
-export type FinalJobStatus = z.infer<typeof finalJobStatus>;
+export type FinalJobStatus = (typeof finalJobStatuses)[number];
 
-export const jobStatus = z.enum(Object.keys(jobTransitions) as [JobStatus, ...JobStatus[]]);
-export const finalJobStatus = z.enum(["SUCCESS", "FAILED", "TIMEOUT", "CANCELLED"]);
-/** One attempt of a job on one node. */
-export const executionStatus = z.enum(
-  Object.keys(executionTransitions) as [ExecutionStatus, ...ExecutionStatus[]],
-);
+export const jobStatuses = Object.keys(jobTransitions) as JobStatus[];
+export const finalJobStatuses = [
+  "SUCCESS",
+  "FAILED",
+  "TIMEOUT",
+  "CANCELLED",
+] as const satisfies readonly JobStatus[];
+export const executionStatuses = Object.keys(executionTransitions) as ExecutionStatus[];
 
 /** The status of a job after `event`. Throws ImpossibleTransitionError if the event has no meaning in that status. */
 export function nextJobStatus(status: JobStatus, event: JobEvent): JobStatus {
@@ -80,7 +80,7 @@ export function nextExecutionStatus(status: ExecutionStatus, event: ExecutionEve
 
 /** The statuses of a job in which `event` means something: what a conditional write must find. */
 export function statusesBefore(event: JobEvent): JobStatus[] {
-  return jobStatus.options.filter((status) => event in jobTransitions[status]);
+  return jobStatuses.filter((status) => event in jobTransitions[status]);
 }
 
 /** A defect of the server: it was about to write a status that the tables do not allow. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { apiKeyId } from "./api-key.ts";
 import { executionEnd, timestamp } from "./execution.ts";
 import { executionId, jobId, nodeId } from "./ids.ts";
-import { jobStatus } from "./job-state.ts";
+import { jobStatus } from "./job-status.ts";
 import { jobManifest } from "./manifest.ts";
 import { workflowRun } from "./workflow-run.ts";
 

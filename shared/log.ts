@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { timestamp } from "./execution.ts";
 import { executionId, jobId } from "./ids.ts";
-import { finalJobStatus, jobStatus } from "./job-state.ts";
+import { finalJobStatus, jobStatus } from "./job-status.ts";
 import { limits } from "./limits.ts";
 import { workflowEvent, workflowRun } from "./workflow-run.ts";
 
@@ -24,16 +24,6 @@ export const logLine = z.object({
   partial: z.literal(true).optional(),
 });
 export type LogLine = z.infer<typeof logLine>;
-
-/** The text of a line for display, with U+FFFD for bytes that are not UTF-8. */
-export function shownText({ text, bytes }: Pick<LogLine, "text" | "bytes">): string {
-  return bytes === undefined ? text : Buffer.from(bytes, "base64").toString("utf8");
-}
-
-/** Roughly the number of characters a line takes in memory and in a request. */
-export function lineLength({ text, bytes }: Pick<LogLine, "text" | "bytes">): number {
-  return text.length + (bytes?.length ?? 0);
-}
 
 function base64Length(bytes: number): number {
   return Math.ceil(bytes / 3) * 4;

@@ -86,12 +86,14 @@ export async function untilAborted<T>(
   promise: Promise<T> | undefined,
   signal: AbortSignal | undefined,
 ): Promise<T | undefined> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal?.reason);
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal?.reason);
+  });
   if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort, { once: true });
   try {
-    return await Promise.race([promise, aborted.promise]);
+    return await Promise.race([promise, aborted]);
   } finally {
     signal?.removeEventListener("abort", abort);
   }

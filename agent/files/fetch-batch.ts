@@ -2,7 +2,7 @@ import type { FileServer } from "../../sdk/files/file-server.ts";
 import { bytesText } from "../../shared/bytes-text.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
-import { PackError, PackReader } from "../../shared/files/pack.ts";
+import { PackError, PackReader } from "../../shared/files/pack-reader.ts";
 import { leaveGarbage } from "../../shared/garbage.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { StartFailedError } from "../executors/port/executor.ts";

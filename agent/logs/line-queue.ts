@@ -1,4 +1,5 @@
-import { type LogLine, lineLength } from "../../shared/log.ts";
+import type { LogLine } from "../../shared/log.ts";
+import { lineLength } from "../../shared/log-text.ts";
 
 /**
  * The lines of one execution that the supervisor has handed over and the server has not stored yet. The queue is never

@@ -1,5 +1,5 @@
 import type { ComputeClient } from "../../sdk/client.ts";
-import type { ServerProof } from "../../sdk/server-proof.ts";
+import type { ServerProof } from "../../sdk/machine/server-proof.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { AgentRun, Node } from "../../shared/node.ts";
 import type { NodeProfile } from "../profile/profile.ts";

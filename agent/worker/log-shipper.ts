@@ -1,6 +1,7 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import { type LogBatch, lineLength } from "../../shared/log.ts";
+import type { LogBatch } from "../../shared/log.ts";
+import { lineLength } from "../../shared/log-text.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { Bell, pause } from "../../shared/wait.ts";

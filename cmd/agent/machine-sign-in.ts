@@ -1,6 +1,6 @@
 import { watchFile } from "../../agent/profile/watch-file.ts";
 import type { SignIn } from "../../agent/session/sign-in.ts";
-import type { Credentials, SentRequest } from "../../sdk/client.ts";
+import type { Credentials, SentRequest } from "../../sdk/credentials.ts";
 import type { ComputeError } from "../../sdk/errors.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { Emitter } from "../../shared/emitter.ts";

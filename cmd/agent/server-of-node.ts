@@ -1,6 +1,6 @@
 import { readNodeFile } from "../../agent/state/node-file.ts";
 import { statePaths } from "../../agent/state/state-dir.ts";
-import { ServerProof } from "../../sdk/server-proof.ts";
+import { ServerProof } from "../../sdk/machine/server-proof.ts";
 import type { Env } from "../../shared/config/home.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { GivenTrust } from "../workspace/server-trust.ts";

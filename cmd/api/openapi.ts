@@ -1,7 +1,8 @@
 import packageJson from "../../package.json" with { type: "json" };
 import { commonErrors, type Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
-import { errorCodes, problem } from "../../shared/errors.ts";
+import { errorCodes } from "../../shared/errors.ts";
+import { problem } from "../../shared/problem.ts";
 import { keyMay } from "../../shared/roles.ts";
 import { answerExample, bodyExample } from "./page.ts";
 import { type JsonSchema, jsonSchema } from "./schema.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { z } from "zod";
 import { ComputeError } from "../../sdk/errors.ts";
-import { seeCertificate } from "../../sdk/see-certificate.ts";
+import { seeCertificate } from "../../sdk/machine/see-certificate.ts";
 import type { TokenSet } from "../../shared/auth.ts";
 import { type Env, homeIfAny } from "../../shared/config/home.ts";
 import type { ErrorCode } from "../../shared/errors.ts";

@@ -1,5 +1,5 @@
 import { ComputeClient } from "../../sdk/client.ts";
-import { ServerProof } from "../../sdk/server-proof.ts";
+import { ServerProof } from "../../sdk/machine/server-proof.ts";
 import { headersOf } from "../../sdk/token-credentials.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { isLoopbackUrl } from "../../shared/url.ts";

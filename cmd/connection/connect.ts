@@ -1,4 +1,5 @@
-import { type Compute, createComputeClient, type Patience } from "../../sdk/index.ts";
+import type { Compute, Patience } from "../../sdk/index.ts";
+import { createComputeClient } from "../../sdk/machine/index.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { credentialsOf } from "../credentials/session.ts";
 import type { Output } from "../output/output.ts";

@@ -1,7 +1,7 @@
 import { isatty } from "node:tty";
 import { OtherServerError } from "../../sdk/errors.ts";
-import { seeCertificate } from "../../sdk/see-certificate.ts";
-import { ServerProof } from "../../sdk/server-proof.ts";
+import { seeCertificate } from "../../sdk/machine/see-certificate.ts";
+import { ServerProof } from "../../sdk/machine/server-proof.ts";
 import type { ServerPin } from "../../shared/server-pin.ts";
 import { CliError } from "../exit/failure.ts";
 import { readShownLine } from "../input/shown-line.ts";

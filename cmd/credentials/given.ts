@@ -1,7 +1,7 @@
-import type { SentRequest } from "../../sdk/client.ts";
+import type { SentRequest } from "../../sdk/credentials.ts";
 import type { ComputeError } from "../../sdk/errors.ts";
+import { TokenFile } from "../../sdk/machine/token-file.ts";
 import { isApiKey, isToken, TokenCredentials, type TokenSource } from "../../sdk/token-credentials.ts";
-import { TokenFile } from "../../sdk/token-file.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { NotSignedInError } from "./not-signed-in.ts";
 

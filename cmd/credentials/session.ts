@@ -1,4 +1,5 @@
-import { ComputeClient, type Credentials } from "../../sdk/client.ts";
+import { ComputeClient } from "../../sdk/client.ts";
+import type { Credentials } from "../../sdk/credentials.ts";
 import { ComputeError, UnreachableError } from "../../sdk/errors.ts";
 import { headersOf } from "../../sdk/token-credentials.ts";
 import type { TokenSet } from "../../shared/auth.ts";

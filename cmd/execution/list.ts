@@ -1,5 +1,5 @@
 import { defineOptions, optionText } from "../../shared/config/options.ts";
-import { executionStatus } from "../../shared/job-state.ts";
+import { executionStatus } from "../../shared/job-status.ts";
 import { defineCommand } from "../command/command.ts";
 import { DEFAULT_LIST_LIMIT, limitOption, statusOption } from "../command/common-options.ts";
 import { connect, patience } from "../connection/connect.ts";

@@ -1,7 +1,7 @@
 import type { JobSelection } from "../../sdk/index.ts";
 import { defineOptions, type OptionValues, optionPairs, optionText } from "../../shared/config/options.ts";
 import { jobId } from "../../shared/ids.ts";
-import { jobStatus } from "../../shared/job-state.ts";
+import { jobStatus } from "../../shared/job-status.ts";
 import { sinceOption, statusOption } from "../command/common-options.ts";
 import { CliError } from "../exit/failure.ts";
 

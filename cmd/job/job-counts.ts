@@ -1,5 +1,5 @@
 import type { Job } from "../../sdk/index.ts";
-import { jobStatus } from "../../shared/job-state.ts";
+import { jobStatus } from "../../shared/job-status.ts";
 
 /** The job counts of an array, finished jobs first: `12 SUCCESS, 3 RUNNING, 5 QUEUED`. */
 export function countsOf({ jobsByStatus }: Job): string | undefined {

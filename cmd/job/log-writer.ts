@@ -1,6 +1,7 @@
 import { isatty } from "node:tty";
 import { counted } from "../../shared/counted.ts";
-import { type LogEvent, lineLength } from "../../shared/log.ts";
+import type { LogEvent } from "../../shared/log.ts";
+import { lineLength } from "../../shared/log-text.ts";
 import { safeLine } from "../../shared/terminal-text.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Output } from "../output/output.ts";

@@ -1,5 +1,5 @@
-import type { KnownPin } from "../../sdk/pinned-fetch.ts";
-import { ServerProof } from "../../sdk/server-proof.ts";
+import type { KnownPin } from "../../sdk/machine/pinned-fetch.ts";
+import { ServerProof } from "../../sdk/machine/server-proof.ts";
 import { type Env, homeIfAny } from "../../shared/config/home.ts";
 import type { ServerPin } from "../../shared/server-pin.ts";
 import { accountLists, listedServers } from "../../shared/sockets/local-server.ts";

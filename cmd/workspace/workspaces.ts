@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import type { ServerProof } from "../../sdk/server-proof.ts";
+import type { ServerProof } from "../../sdk/machine/server-proof.ts";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import { accountName, identity } from "../../shared/auth.ts";
 import { codeOf } from "../../shared/code-of.ts";

@@ -1,6 +1,6 @@
 import { blobsOfStoredTree, type StoredTree } from "../../shared/artifact.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
-import { PackError, PackReader } from "../../shared/files/pack.ts";
+import { PackError, PackReader } from "../../shared/files/pack-reader.ts";
 import { type TreeEntry, TreeReader } from "../../shared/files/tree.ts";
 import { GARBAGE_OF_TREE, leaveGarbage } from "../../shared/garbage.ts";
 import { UnreachableError } from "../errors.ts";

@@ -1,6 +1,7 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
-import { PACK_HEADER_BYTES, PackError, PackReader } from "../../shared/files/pack.ts";
+import { PACK_HEADER_BYTES } from "../../shared/files/pack.ts";
+import { PackError, PackReader } from "../../shared/files/pack-reader.ts";
 import type { IncomingBytes } from "../http/byte-bodies.ts";
 import { type PackParts, PackWriter } from "./pack-writer.ts";
 import type { Quota } from "./quota.ts";

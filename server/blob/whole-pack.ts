@@ -1,4 +1,4 @@
-import { PackError, PackReader } from "../../shared/files/pack.ts";
+import { PackError, PackReader } from "../../shared/files/pack-reader.ts";
 import { type BlobStore, MissingObjectError, type StoredObject } from "./blob-store.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { Emitter } from "../../shared/emitter.ts";
-import { lineLength } from "../../shared/log.ts";
+import { lineLength } from "../../shared/log-text.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { backoffMs, inTime, pause } from "../../shared/wait.ts";
 import { maskedUrl } from "../runtime/masked-url.ts";

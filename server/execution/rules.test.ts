@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ExecutionStatus, JobStatus } from "../../shared/job-state.ts";
-import { executionStatus, jobStatus } from "../../shared/job-state.ts";
+import { executionStatus, jobStatus } from "../../shared/job-status.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import type { ExecutionReport } from "../../shared/node.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";

@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import { ComputeError, errorCodes, fieldErrors, type Problem } from "../../shared/errors.ts";
+import { ComputeError, errorCodes, type Problem } from "../../shared/errors.ts";
+import { fieldErrors } from "../../shared/problem.ts";
 
 /** An error as `application/problem+json` (RFC 9457). An error that is not a ComputeError reveals no internals. */
 export function problemResponse(error: unknown, requestId: string): Response {

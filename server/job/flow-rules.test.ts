@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { isFinal, type JobStatus, jobStatus } from "../../shared/job-state.ts";
+import { isFinal, type JobStatus } from "../../shared/job-state.ts";
+import { jobStatus } from "../../shared/job-status.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import { applyProgress, judgeAfter, namedBefore, releaseHeld, skipHeld, tally } from "./flow-rules.ts";
 import type { JobRecord } from "./job-record.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { newId } from "../../shared/ids.ts";
-import { type JobStatus, jobStatus } from "../../shared/job-state.ts";
+import type { JobStatus } from "../../shared/job-state.ts";
+import { jobStatus } from "../../shared/job-status.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled, isTooLate, newArray, newJob, requeue, retried } from "./job-rules.ts";

@@ -1,5 +1,6 @@
 import type { ClientSession, Collection } from "mongodb";
-import { finalJobStatus, isFinal } from "../../shared/job-state.ts";
+import { isFinal } from "../../shared/job-state.ts";
+import { finalJobStatus } from "../../shared/job-status.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import {

@@ -1,5 +1,6 @@
 import type { FinalJobStatus, JobStatus } from "../../shared/job-state.ts";
-import { type LogEvent, type LogLine, shownText } from "../../shared/log.ts";
+import type { LogEvent, LogLine } from "../../shared/log.ts";
+import { shownText } from "../../shared/log-text.ts";
 import type { LiveBatch } from "./log-hub.ts";
 import type { RemovedLog, StoredLine } from "./log-store.ts";
 

@@ -1,5 +1,5 @@
 import { limits } from "../../shared/limits.ts";
-import { lineLength } from "../../shared/log.ts";
+import { lineLength } from "../../shared/log-text.ts";
 import type { Bus, BusMessages } from "../bus/bus.ts";
 
 /** Lines of one execution as published: without holes, in the order of their seq. */

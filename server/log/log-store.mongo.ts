@@ -1,5 +1,6 @@
 import type { Collection } from "mongodb";
-import { type LogLine, lineLength } from "../../shared/log.ts";
+import type { LogLine } from "../../shared/log.ts";
+import { lineLength } from "../../shared/log-text.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import { ContentionError, duplicatesIn, letOthersGo, type MongoStore } from "../store/mongo.ts";

@@ -1,5 +1,5 @@
 import { ComputeError } from "../../shared/errors.ts";
-import { PackError } from "../../shared/files/pack.ts";
+import { PackError } from "../../shared/files/pack-reader.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { type BlobStore, MissingObjectError, type StoredObject } from "../blob/blob-store.ts";
 import { faultOfPack, readWholePack, SizesInOrder } from "../blob/whole-pack.ts";

@@ -1,7 +1,7 @@
 import type { Identity } from "../../shared/auth.ts";
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
 import { jobId } from "../../shared/ids.ts";
-import { finalJobStatus } from "../../shared/job-state.ts";
+import { finalJobStatus } from "../../shared/job-status.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { onlyOwn } from "../http/ownership.ts";

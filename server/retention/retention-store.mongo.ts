@@ -1,7 +1,8 @@
 import type { ClientSession, Collection, Filter } from "mongodb";
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
 import { firstIdAt } from "../../shared/ids.ts";
-import { finalJobStatus, isFinal } from "../../shared/job-state.ts";
+import { isFinal } from "../../shared/job-state.ts";
+import { finalJobStatus } from "../../shared/job-status.ts";
 import { comingAfter } from "../job/flow-store.mongo.ts";
 import type { ExecutionDocument, JobDocument } from "../job/job-documents.mongo.ts";
 import type { LogDocument } from "../log/log-documents.mongo.ts";

@@ -1,5 +1,6 @@
 import type { Collection, Filter } from "mongodb";
-import { isFinal, type JobStatus, jobStatus } from "../../shared/job-state.ts";
+import { isFinal, type JobStatus } from "../../shared/job-state.ts";
+import { jobStatus } from "../../shared/job-status.ts";
 import { ContentionError, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep, type MongoMigration } from "../store/mongo-migrations.ts";
 import { putInTrash } from "../trash/trash-store.mongo.ts";

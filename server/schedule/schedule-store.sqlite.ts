@@ -1,5 +1,6 @@
 import type { SQLQueryBindings } from "bun:sqlite";
-import { isFinal, jobStatus } from "../../shared/job-state.ts";
+import { isFinal } from "../../shared/job-state.ts";
+import { jobStatus } from "../../shared/job-status.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { putInTrash } from "../trash/trash-store.sqlite.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";

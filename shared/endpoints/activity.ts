@@ -2,12 +2,10 @@ import { z } from "zod";
 import { activityCursor, activityEvents } from "../activity.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { queryFlag, streamError } from "./stream.ts";
+import { activityWire } from "./wire/activity.ts";
 
-export const activityEndpoints = defineEndpoints({
+export const activityEndpoints = defineEndpoints(activityWire, {
   "activity.stream": {
-    method: "GET",
-    path: "/api/compute/activity/stream",
-    callers: ["user"],
     right: "jobs.read",
     summary:
       "What changes in the business, as server-sent events: which jobs, nodes and other things to read again. Resumes after Last-Event-ID.",
@@ -23,7 +21,5 @@ export const activityEndpoints = defineEndpoints({
       /** The request's access has ended, so the stream ends. With new access it can resume after the last event. */
       error: streamError,
     },
-    errors: [],
-    repeatable: true,
   },
 });

@@ -3,12 +3,10 @@ import { apiKey, apiKeyId, apiKeyLimits, apiKeyName, MAX_API_KEY_SECONDS } from 
 import { role } from "../auth.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
+import { apiKeyWire } from "./wire/api-key.ts";
 
-export const apiKeyEndpoints = defineEndpoints({
+export const apiKeyEndpoints = defineEndpoints(apiKeyWire, {
   "api-keys.create": {
-    method: "POST",
-    path: "/api/compute/api-keys/create",
-    callers: ["user"],
     right: "api-keys.own",
     summary: "Make an API key for programs that act as you. Its text is in this answer and nowhere else.",
     input: z.strictObject({
@@ -25,13 +23,8 @@ export const apiKeyEndpoints = defineEndpoints({
       /** Send it as `X-API-Key`. */
       key: z.string(),
     }),
-    errors: ["conflict", "storage_failed"],
-    repeatable: false,
   },
   "api-keys.list": {
-    method: "POST",
-    path: "/api/compute/api-keys/list",
-    callers: ["user"],
     right: "api-keys.own",
     summary:
       "Your API keys, without their secrets, the newest first. Owners and admins can list everybody's.",
@@ -41,19 +34,12 @@ export const apiKeyEndpoints = defineEndpoints({
       ...pageInput,
     }),
     output: z.object({ apiKeys: z.array(apiKey), ...pageOutput }),
-    errors: ["storage_failed"],
-    repeatable: true,
   },
   "api-keys.revoke": {
-    method: "POST",
-    path: "/api/compute/api-keys/revoke",
-    callers: ["user"],
     right: "api-keys.own",
     summary:
       "End an API key: its next call is refused by every server. Owners and admins can end everybody's.",
     input: z.strictObject({ apiKeyId }),
     output: z.object({ apiKeyId }),
-    errors: ["not_found", "storage_failed"],
-    repeatable: true,
   },
 });

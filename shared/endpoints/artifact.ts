@@ -2,7 +2,6 @@ import { z } from "zod";
 import { artifact, artifactKind, digestList, storedTree } from "../artifact.ts";
 import { timestamp } from "../execution.ts";
 import { fileLimits } from "../files/file-limits.ts";
-import { PACK_TYPE } from "../files/pack.ts";
 import { pathProblem } from "../files/path.ts";
 import { sha256 } from "../files/sha256.ts";
 import { treeEntry } from "../files/tree.ts";
@@ -10,6 +9,7 @@ import { artifactId, executionId, jobId } from "../ids.ts";
 import { trashOutput } from "../trash.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
+import { artifactWire } from "./wire/artifact.ts";
 
 const MAX_TTL_SECONDS = 100 * 365 * 24 * 3_600;
 const MAX_LINK_SECONDS = 7 * 24 * 3_600;
@@ -40,23 +40,15 @@ const signedQuery = {
 };
 
 /** Files that are kept on the server, and the blobs that they are made of. */
-export const artifactEndpoints = defineEndpoints({
+export const artifactEndpoints = defineEndpoints(artifactWire, {
   "artifacts.missing": {
-    method: "POST",
-    path: "/api/compute/artifacts/missing",
-    callers: ["user", "node"],
     right: "artifacts.write",
     summary: "Which of these blobs the server does not have. The others are kept for the upload to come.",
     input: z.strictObject({ digests: digestList }),
     output: z.object({ missing: z.array(sha256) }),
-    errors: ["storage_failed"],
-    repeatable: true,
     afterLogout: true,
   },
   "artifacts.upload-blobs": {
-    method: "POST",
-    path: "/api/compute/artifacts/blobs",
-    callers: ["user", "node"],
     right: "artifacts.write",
     summary:
       "Send blobs. The body is a pack: for each blob its SHA-256 digest (32 bytes), its length (8 bytes, big-endian), its bytes.",
@@ -65,28 +57,16 @@ export const artifactEndpoints = defineEndpoints({
       /** The number of blobs in the pack. */
       stored: z.int().min(1),
     }),
-    takesBytes: { type: PACK_TYPE, maxBytes: fileLimits.maxPackBytes },
-    errors: ["quota_exceeded", "storage_failed"],
-    repeatable: true,
     afterLogout: true,
   },
   "artifacts.read-blobs": {
-    method: "POST",
-    path: "/api/compute/artifacts/blobs/read",
-    callers: ["user", "node"],
     right: "artifacts.read",
     summary: "Blobs of this business as a pack, in the order of the digests.",
     input: z.strictObject({ digests: digestList }),
     output: z.unknown(),
-    givesBytes: PACK_TYPE,
-    errors: ["not_found", "storage_failed"],
-    repeatable: true,
     afterLogout: true,
   },
   "artifacts.create": {
-    method: "POST",
-    path: "/api/compute/artifacts/create",
-    callers: ["user", "node"],
     right: "artifacts.write",
     summary:
       "Keep files whose blobs were sent. Answers with the artifact, or with blobs to send before the same call works.",
@@ -102,48 +82,27 @@ export const artifactEndpoints = defineEndpoints({
       executionId: executionId.optional(),
     }),
     output: z.object({ artifact: artifact.optional(), missing: z.array(sha256).optional() }),
-    errors: ["not_found", "conflict", "storage_failed"],
-    repeatable: true,
     afterLogout: true,
-    maxWaitSeconds: 120,
   },
   "artifacts.list": {
-    method: "POST",
-    path: "/api/compute/artifacts/list",
-    callers: ["user"],
     right: "artifacts.read",
     summary: "List artifacts, newest first: all, or those of a job or kind.",
     input: z.strictObject({ ...pageInput, jobId: jobId.optional(), kind: artifactKind.optional() }),
     output: z.object({ artifacts: z.array(artifact), ...pageOutput }),
-    errors: ["storage_failed"],
-    repeatable: true,
   },
   "artifacts.retrieve": {
-    method: "POST",
-    path: "/api/compute/artifacts/retrieve",
-    callers: ["user"],
     right: "artifacts.read",
     summary: "One artifact.",
     input: z.strictObject({ artifactId }),
     output: artifact,
-    errors: ["not_found", "storage_failed"],
-    repeatable: true,
   },
   "artifacts.files": {
-    method: "POST",
-    path: "/api/compute/artifacts/files",
-    callers: ["user"],
     right: "artifacts.read",
     summary: "The files, directories and links of an artifact, in the order of their paths.",
     input: z.strictObject({ ...pageInput, artifactId }),
     output: z.object({ entries: z.array(treeEntry), ...pageOutput }),
-    errors: ["not_found", "storage_failed"],
-    repeatable: true,
   },
   "artifacts.delete": {
-    method: "POST",
-    path: "/api/compute/artifacts/delete",
-    callers: ["user"],
     right: "artifacts.write",
     othersRight: "artifacts.change-others",
     summary: "Delete artifacts. Jobs that need one of them can no longer get it.",
@@ -153,13 +112,8 @@ export const artifactEndpoints = defineEndpoints({
       deleted: z.array(artifactId),
       ...trashOutput,
     }),
-    errors: ["storage_failed"],
-    repeatable: true,
   },
   "artifacts.presign-upload": {
-    method: "POST",
-    path: "/api/compute/jobs/artifacts/presign-upload",
-    callers: ["user"],
     right: "artifacts.write",
     othersRight: "artifacts.change-others",
     summary: "A URL to which anyone can send one file, which is then attached to the job.",
@@ -178,13 +132,8 @@ export const artifactEndpoints = defineEndpoints({
       artifactId,
       ...signedLink,
     }),
-    errors: ["not_found", "quota_exceeded", "storage_failed"],
-    repeatable: true,
   },
   "artifacts.presign-download": {
-    method: "POST",
-    path: "/api/compute/jobs/artifacts/presign-download",
-    callers: ["user"],
     right: "artifacts.read",
     summary: "A URL from which anyone can read a file of an artifact of the job.",
     input: z.strictObject({
@@ -200,13 +149,8 @@ export const artifactEndpoints = defineEndpoints({
       size: z.int().min(0),
       sha256,
     }),
-    errors: ["not_found", "storage_failed"],
-    repeatable: true,
   },
   "artifacts.upload": {
-    method: "PUT",
-    path: "/api/compute/artifacts/upload/{jobId}/{id}",
-    callers: ["anyone"],
     summary: "Send the file of a presigned URL. The URL is the credential.",
     input: z.strictObject({
       jobId,
@@ -218,14 +162,8 @@ export const artifactEndpoints = defineEndpoints({
       ...signedQuery,
     }),
     output: z.object({ artifact }),
-    takesBytes: { type: "application/octet-stream", maxBytes: fileLimits.maxFileBytes },
-    errors: ["not_found", "conflict", "link_expired", "quota_exceeded", "storage_failed"],
-    repeatable: true,
   },
   "artifacts.download": {
-    method: "GET",
-    path: "/api/compute/artifacts/download/{jobId}/{id}",
-    callers: ["anyone"],
     summary: "The file of a presigned URL. The URL is the credential. Answers to a Range of bytes.",
     input: z.strictObject({
       jobId,
@@ -235,8 +173,5 @@ export const artifactEndpoints = defineEndpoints({
       ...signedQuery,
     }),
     output: z.unknown(),
-    givesBytes: "application/octet-stream",
-    errors: ["not_found", "link_expired", "range_not_satisfiable", "storage_failed"],
-    repeatable: true,
   },
 });

@@ -4,12 +4,10 @@ import { timestamp } from "../execution.ts";
 import { userId } from "../ids.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
+import { auditWire } from "./wire/audit.ts";
 
-export const auditEndpoints = defineEndpoints({
+export const auditEndpoints = defineEndpoints(auditWire, {
   "audit.list": {
-    method: "POST",
-    path: "/api/compute/audit/list",
-    callers: ["user"],
     right: "audit.read",
     summary:
       "The audit log of the business, newest first: every change and every sign-in, by whom and from where.",
@@ -23,7 +21,5 @@ export const auditEndpoints = defineEndpoints({
       userId: userId.optional(),
     }),
     output: z.object({ entries: z.array(auditEntry), ...pageOutput }),
-    errors: [],
-    repeatable: true,
   },
 });

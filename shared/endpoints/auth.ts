@@ -3,6 +3,7 @@ import { apiKeyId } from "../api-key.ts";
 import { accountName, emailAddress, identity, MAX_PASSWORD_CHARS, role, tokenSet } from "../auth.ts";
 import { timestamp } from "../execution.ts";
 import { defineEndpoints } from "./endpoint.ts";
+import { authWire } from "./wire/auth.ts";
 
 /** A business that a person belongs to. */
 const ownBusiness = z.object({
@@ -17,32 +18,19 @@ const ownBusiness = z.object({
 const password = z.string().max(4 * MAX_PASSWORD_CHARS);
 const currentPassword = password.optional();
 
-export const authEndpoints = defineEndpoints({
+export const authEndpoints = defineEndpoints(authWire, {
   "auth.refresh": {
-    method: "POST",
-    path: "/api/compute/auth/refresh",
-    callers: ["anyone"],
     summary: "Trade a refresh token for a new access token and the next refresh token.",
     input: z.strictObject({ refreshToken: z.string().max(512) }),
     output: tokenSet,
-    errors: [],
-    repeatable: true,
   },
   "auth.logout": {
-    method: "POST",
-    path: "/api/compute/auth/logout",
-    callers: ["user"],
     right: "account",
     summary: "End this session: its tokens and the nodes registered with it lose access.",
     input: z.strictObject({}),
     output: z.object({}),
-    errors: [],
-    repeatable: true,
   },
   "auth.whoami": {
-    method: "POST",
-    path: "/api/compute/auth/whoami",
-    callers: ["user"],
     right: "account.read",
     summary: "The user and the business of this access token or API key, and how long their sign-in lasts.",
     input: z.strictObject({}),
@@ -53,24 +41,14 @@ export const authEndpoints = defineEndpoints({
       /** When the session ends if it is not used again, or the API key expires. */
       sessionEndsAt: timestamp.optional(),
     }),
-    errors: [],
-    repeatable: true,
   },
   "auth.businesses": {
-    method: "POST",
-    path: "/api/compute/auth/businesses",
-    callers: ["user"],
     right: "account",
     summary: "The businesses that this person belongs to, by name, with their role in each.",
     input: z.strictObject({}),
     output: z.object({ businesses: z.array(ownBusiness) }),
-    errors: [],
-    repeatable: true,
   },
   "auth.switch": {
-    method: "POST",
-    path: "/api/compute/auth/switch",
-    callers: ["anyone"],
     summary:
       "Open another session of the person of a refresh token, in another business of theirs. The first session stays.",
     input: z.strictObject({
@@ -78,23 +56,13 @@ export const authEndpoints = defineEndpoints({
       business: accountName.describe("The name of the business, or its id."),
     }),
     output: tokenSet,
-    errors: ["not_found"],
-    repeatable: false,
   },
   "auth.request-otp": {
-    method: "POST",
-    path: "/api/auth/request-otp",
-    callers: ["anyone"],
     summary: "Send a code for one sign-in to this email address, if somebody on this server has it.",
     input: z.strictObject({ email: emailAddress }),
     output: z.object({}),
-    errors: [],
-    repeatable: false,
   },
   "auth.verify-otp": {
-    method: "POST",
-    path: "/api/auth/verify-otp",
-    callers: ["anyone"],
     summary:
       "Sign in with the code that came by mail. A person with several businesses names one, by its name or id.",
     input: z.strictObject({
@@ -103,13 +71,8 @@ export const authEndpoints = defineEndpoints({
       business: accountName.optional(),
     }),
     output: tokenSet,
-    errors: ["conflict"],
-    repeatable: false,
   },
   "auth.account": {
-    method: "POST",
-    path: "/api/compute/auth/account",
-    callers: ["user"],
     right: "account",
     summary: "How the user of this access token can sign in.",
     input: z.strictObject({}),
@@ -129,30 +92,18 @@ export const authEndpoints = defineEndpoints({
       /** Whether this server sends codes by mail. */
       hasMail: z.boolean(),
     }),
-    errors: [],
-    repeatable: true,
   },
   "auth.set-password": {
-    method: "POST",
-    path: "/api/compute/auth/set-password",
-    callers: ["user"],
     right: "account",
     summary:
       "Set or change one's own password. Somebody who has one gives that too, or a code of request-otp.",
     input: z.strictObject({ currentPassword, newPassword: password }),
     output: z.object({}),
-    errors: [],
-    repeatable: false,
   },
   "auth.set-email": {
-    method: "POST",
-    path: "/api/compute/auth/set-email",
-    callers: ["user"],
     right: "account",
     summary: "Set or change one's own email address. Somebody who has a password gives that too.",
     input: z.strictObject({ currentPassword, email: emailAddress }),
     output: z.object({}),
-    errors: ["conflict"],
-    repeatable: true,
   },
 });

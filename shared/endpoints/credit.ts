@@ -6,25 +6,18 @@ import { idSchema } from "../ids.ts";
 import { MICRO_USD_PER_USD } from "../money.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
+import { creditWire } from "./wire/credit.ts";
 
 const MAX_GRANT_MICRO_USD = 1_000_000 * MICRO_USD_PER_USD;
 
-export const creditEndpoints = defineEndpoints({
+export const creditEndpoints = defineEndpoints(creditWire, {
   "credits.balance": {
-    method: "POST",
-    path: "/api/compute/credits/balance",
-    callers: ["user"],
     right: "credits.read",
     summary: `The caller's credit in this business. Each month starts with $${MONTHLY_GRANT_MICRO_USD / MICRO_USD_PER_USD}.`,
     input: z.strictObject({}),
     output: creditBalance,
-    errors: ["storage_failed"],
-    repeatable: true,
   },
   "credits.ledger": {
-    method: "POST",
-    path: "/api/compute/credits/ledger",
-    callers: ["user"],
     right: "credits.read",
     summary: "The changes to the caller's credit in this business, newest first.",
     input: z.strictObject({
@@ -33,24 +26,14 @@ export const creditEndpoints = defineEndpoints({
       since: timestamp.optional(),
     }),
     output: z.object({ entries: z.array(creditEntry), ...pageOutput }),
-    errors: ["storage_failed"],
-    repeatable: true,
   },
   "credits.prices": {
-    method: "POST",
-    path: "/api/compute/credits/prices",
-    callers: ["user"],
     right: "credits.read",
     summary: "The hosted pools and what their nodes cost. Nodes of every other pool are free.",
     input: z.strictObject({}),
     output: z.object({ pools: z.array(hostedPool) }),
-    errors: [],
-    repeatable: true,
   },
   "credits.grant": {
-    method: "POST",
-    path: "/api/compute/credits/grant",
-    callers: ["user"],
     right: "credits.grant",
     summary:
       "Grant a user of this business credit that does not expire with the month. Only owners may do this.",
@@ -61,8 +44,5 @@ export const creditEndpoints = defineEndpoints({
       reason: z.string().trim().min(1).max(500),
     }),
     output: creditEntry,
-    errors: ["not_found", "idempotency_key_reused", "storage_failed"],
-    repeatable: false,
-    idempotencyKey: true,
   },
 });

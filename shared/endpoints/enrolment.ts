@@ -4,12 +4,10 @@ import { labels } from "../labels.ts";
 import { pool } from "../manifest.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
+import { enrolmentWire } from "./wire/enrolment.ts";
 
-export const enrolmentEndpoints = defineEndpoints({
+export const enrolmentEndpoints = defineEndpoints(enrolmentWire, {
   "enrolments.create": {
-    method: "POST",
-    path: "/api/compute/enrolments/create",
-    callers: ["user"],
     right: "nodes.enroll",
     summary:
       "Make a token with which machines without a person register as nodes. What it grants, a pool and labels, each of these nodes offers.",
@@ -24,24 +22,14 @@ export const enrolmentEndpoints = defineEndpoints({
       /** Shown only once. */
       token: z.string(),
     }),
-    errors: ["storage_failed"],
-    repeatable: false,
   },
   "enrolments.list": {
-    method: "POST",
-    path: "/api/compute/enrolments/list",
-    callers: ["user"],
     right: "nodes.enroll",
     summary: "The enrolment tokens of the business without their secrets, newest first.",
     input: z.strictObject({ ...pageInput }),
     output: z.object({ enrolments: z.array(enrolment), ...pageOutput }),
-    errors: ["storage_failed"],
-    repeatable: true,
   },
   "enrolments.revoke": {
-    method: "POST",
-    path: "/api/compute/enrolments/revoke",
-    callers: ["user"],
     right: "nodes.enroll",
     summary:
       "Let no more machines register with an enrolment token. With nodes, those that registered with it lose their access too: they get no new jobs, and may finish what they run.",
@@ -50,7 +38,5 @@ export const enrolmentEndpoints = defineEndpoints({
       /** The nodes that have lost their access. */
       endedNodes: z.array(z.string()),
     }),
-    errors: ["not_found", "storage_failed"],
-    repeatable: true,
   },
 });

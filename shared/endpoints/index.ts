@@ -16,6 +16,9 @@ import { secretEndpoints } from "./secret.ts";
 import { serverEndpoints } from "./server.ts";
 import { templateEndpoints } from "./template.ts";
 import { trashEndpoints } from "./trash.ts";
+import type { EndpointId } from "./wire/index.ts";
+
+export type { CallId, EndpointId, ReceiveId, SendId, StreamId } from "./wire/index.ts";
 
 /** Every endpoint of the API by its id. The server mounts it, the SDK is typed by it, the tests walk it. */
 export const endpoints = {
@@ -39,20 +42,6 @@ export const endpoints = {
 } as const;
 
 export type Endpoints = typeof endpoints;
-export type EndpointId = keyof Endpoints;
-/** The endpoints whose row has this property. */
-type IdWith<Property extends "events" | "takesBytes" | "givesBytes"> = {
-  [Id in EndpointId]: Endpoints[Id] extends Record<Property, unknown> ? Id : never;
-}[EndpointId];
-/** The endpoints that answer with a stream of events. */
-export type StreamId = IdWith<"events">;
-/** The endpoints whose body is bytes. They answer with JSON. */
-export type SendId = IdWith<"takesBytes">;
-/** The endpoints that answer with bytes. */
-export type ReceiveId = IdWith<"givesBytes">;
-/** The endpoints that take JSON and answer once, with JSON. */
-export type CallId = Exclude<EndpointId, StreamId | SendId | ReceiveId>;
-
 /** The input as a caller writes it: fields with defaults are optional. */
 export type EndpointInput<Id extends EndpointId> = z.input<Endpoints[Id]["input"]>;
 /** The input as a handler gets it: defaults are filled in. */

@@ -10,29 +10,21 @@ import { defineEndpoints } from "./endpoint.ts";
 import { retriedCounts, withDependents } from "./many-jobs.ts";
 import { pageInput, pageOutput } from "./page.ts";
 import { queryFlag, streamError } from "./stream.ts";
+import { jobWire } from "./wire/job.ts";
 
 const MAX_TICKETS = 1_000;
 
 /** Sent in the same header as an access token. */
 const waitTicket = z.object({ jobId, ticket: z.string(), expiresAt: timestamp });
 
-export const jobEndpoints = defineEndpoints({
+export const jobEndpoints = defineEndpoints(jobWire, {
   "jobs.submit": {
-    method: "POST",
-    path: "/api/compute/jobs/submit",
-    callers: ["user"],
     right: "jobs.run",
     summary: "Submit a job. Once this answers, the job is on disk.",
     input: jobManifest,
     output: job,
-    errors: ["idempotency_key_reused", "credit_exhausted", "storage_failed"],
-    repeatable: false,
-    idempotencyKey: true,
   },
   "jobs.retrieve": {
-    method: "POST",
-    path: "/api/compute/jobs/retrieve",
-    callers: ["user"],
     right: "jobs.read",
     summary: "One job. With waitSeconds, answers as soon as the job is over or the wait has passed.",
     input: z.strictObject({
@@ -40,53 +32,29 @@ export const jobEndpoints = defineEndpoints({
       waitSeconds: z.number().min(0).max(limits.maxWaitSeconds).default(0),
     }),
     output: job,
-    errors: ["not_found"],
-    repeatable: true,
-    waitTicket: true,
-    maxWaitSeconds: limits.maxWaitSeconds,
   },
   "jobs.wait-tickets": {
-    method: "POST",
-    path: "/api/compute/jobs/wait-tickets",
-    callers: ["user"],
     right: "jobs.read",
     summary:
       "Tickets to keep waiting for jobs after the access token has expired. Each can only read its own job.",
     input: z.strictObject({ jobIds: z.array(jobId).min(1).max(MAX_TICKETS) }),
     output: z.object({ tickets: z.array(waitTicket) }),
-    errors: ["not_found"],
-    repeatable: true,
-    waitTicket: true,
   },
   "jobs.list": {
-    method: "POST",
-    path: "/api/compute/jobs/list",
-    callers: ["user"],
     right: "jobs.read",
     summary: "Jobs, newest first; the jobs of an array in the order of their indexes.",
     input: z.strictObject({ ...pageInput, ...jobFilter }),
     output: z.object({ jobs: z.array(job), ...pageOutput }),
-    errors: [],
-    repeatable: true,
-    waitTicket: true,
   },
   "jobs.cancel": {
-    method: "POST",
-    path: "/api/compute/jobs/cancel",
-    callers: ["user"],
     right: "jobs.run",
     othersRight: "jobs.change-others",
     summary:
       "Cancel a job. A queued job is cancelled immediately; a running job is CANCELLED once its processes have ended.",
     input: z.strictObject({ jobId }),
     output: job,
-    errors: ["not_found", "conflict", "storage_failed"],
-    repeatable: true,
   },
   "jobs.retry": {
-    method: "POST",
-    path: "/api/compute/jobs/retry",
-    callers: ["user"],
     right: "jobs.run",
     othersRight: "jobs.change-others",
     summary:
@@ -98,14 +66,8 @@ export const jobEndpoints = defineEndpoints({
       failed: z.boolean().default(false),
     }),
     output: job.extend(retriedCounts.shape),
-    errors: ["not_found", "conflict", "storage_failed"],
-    repeatable: false,
   },
   "jobs.logs": {
-    method: "GET",
-    path: "/api/compute/jobs/{jobId}/logs/stream",
-    aliases: ["/api/compute/jobs/{jobId}/logs"],
-    callers: ["user"],
     right: "jobs.read",
     summary: "The job's log over all attempts, as server-sent events; resumes after Last-Event-ID.",
     input: z.object({
@@ -128,8 +90,5 @@ export const jobEndpoints = defineEndpoints({
       /** The request's access has expired, so the stream ends. With new access it can resume after the last event. */
       error: streamError,
     },
-    errors: ["not_found"],
-    repeatable: true,
-    waitTicket: true,
   },
 });

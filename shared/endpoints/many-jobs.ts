@@ -3,12 +3,13 @@ import { costEstimate } from "../credit.ts";
 import { fitReport, waitsFor } from "../fit.ts";
 import { jobId } from "../ids.ts";
 import { jobFilter } from "../job-filter.ts";
-import { jobStatus } from "../job-state.ts";
+import { jobStatus } from "../job-status.ts";
 import { limits } from "../limits.ts";
 import { jobFile, jobManifest } from "../manifest.ts";
 import { trashOutput } from "../trash.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageOutput } from "./page.ts";
+import { manyJobsWire } from "./wire/many-jobs.ts";
 
 /** The same as in the `Idempotency-Key` header. */
 const idempotencyKey = z.string().min(1).max(255);
@@ -54,11 +55,8 @@ export const retriedCounts = z.object({
 });
 
 /** Endpoints for many jobs at once, and for why a job waits. */
-export const manyJobsEndpoints = defineEndpoints({
+export const manyJobsEndpoints = defineEndpoints(manyJobsWire, {
   "jobs.why": {
-    method: "POST",
-    path: "/api/compute/jobs/why",
-    callers: ["user"],
     right: "jobs.read",
     summary: "What a job waits for and, for each node, the first rule that keeps the job off it now.",
     input: z.strictObject({ jobId }),
@@ -71,13 +69,8 @@ export const manyJobsEndpoints = defineEndpoints({
       /** The jobs that occupy the concurrency group it waits for, oldest first; empty if it waits for something else. */
       heldBy: z.array(z.object({ jobId, status: jobStatus, name: z.string().optional() })),
     }),
-    errors: ["not_found"],
-    repeatable: true,
   },
   "jobs.dry-run": {
-    method: "POST",
-    path: "/api/compute/jobs/dry-run",
-    callers: ["user"],
     right: "jobs.run",
     summary: "Which nodes could run such a job, now or ever. Nothing is submitted.",
     input: jobManifest,
@@ -88,13 +81,8 @@ export const manyJobsEndpoints = defineEndpoints({
       /** Only for a hosted pool; every other pool is free. */
       cost: costEstimate.optional(),
     }),
-    errors: ["storage_failed"],
-    repeatable: true,
   },
   "jobs.submit-batch": {
-    method: "POST",
-    path: "/api/compute/jobs/submit-batch",
-    callers: ["user"],
     right: "jobs.run",
     summary:
       "Submit many jobs, all or none. The Idempotency-Key header covers the jobs without a key of their own.",
@@ -103,27 +91,16 @@ export const manyJobsEndpoints = defineEndpoints({
       /** One per job, in the same order. `created` is false if the key was used before; `jobId` is then the earlier job. */
       jobs: z.array(z.object({ jobId, created: z.boolean() })),
     }),
-    errors: ["idempotency_key_reused", "credit_exhausted", "storage_failed"],
-    repeatable: false,
-    idempotencyKey: true,
   },
   "jobs.cancel-matching": {
-    method: "POST",
-    path: "/api/compute/jobs/cancel-matching",
-    callers: ["user"],
     right: "jobs.run",
     othersRight: "jobs.change-others",
     summary:
       "Cancel the jobs that match a filter, newest first, a limited number per request. Of members, only their own.",
     input: matchingInput,
     output: matchingOutput,
-    errors: ["storage_failed"],
-    repeatable: true,
   },
   "jobs.delete": {
-    method: "POST",
-    path: "/api/compute/jobs/delete",
-    callers: ["user"],
     right: "jobs.run",
     othersRight: "jobs.change-others",
     summary: "Delete finished jobs with their executions and logs. Deleting an array also deletes its jobs.",
@@ -133,26 +110,16 @@ export const manyJobsEndpoints = defineEndpoints({
       results: z.array(z.object({ jobId, outcome: jobDeletion })),
       ...trashOutput,
     }),
-    errors: ["storage_failed"],
-    repeatable: true,
   },
   "jobs.delete-matching": {
-    method: "POST",
-    path: "/api/compute/jobs/delete-matching",
-    callers: ["user"],
     right: "jobs.run",
     othersRight: "jobs.change-others",
     summary:
       "Delete the finished jobs that match a filter, newest first, a limited number per request. Of members, only their own.",
     input: matchingInput,
     output: matchingOutput.extend(trashOutput),
-    errors: ["storage_failed"],
-    repeatable: true,
   },
   "jobs.retry-matching": {
-    method: "POST",
-    path: "/api/compute/jobs/retry-matching",
-    callers: ["user"],
     right: "jobs.run",
     othersRight: "jobs.change-others",
     summary:
@@ -165,7 +132,5 @@ export const manyJobsEndpoints = defineEndpoints({
       /** Jobs left unchanged: a file, a secret or the results that they had are gone. */
       lacking: z.int().min(0).default(0),
     }),
-    errors: ["storage_failed"],
-    repeatable: false,
   },
 });

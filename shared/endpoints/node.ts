@@ -18,16 +18,14 @@ import {
 import { workflowEvent } from "../workflow-run.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
+import { nodeWire } from "./wire/node.ts";
 
 const nodeKey = z.string();
 /** Executions the agent holds: assigned, running, or ended with a report that is not acknowledged yet. */
 const held = z.array(executionId).max(10_000);
 
-export const nodeEndpoints = defineEndpoints({
+export const nodeEndpoints = defineEndpoints(nodeWire, {
   "nodes.register": {
-    method: "POST",
-    path: "/api/compute/nodes/register",
-    callers: ["user", "node", "enrolment"],
     right: "nodes.register",
     othersRight: "nodes.change-others",
     summary:
@@ -55,17 +53,11 @@ export const nodeEndpoints = defineEndpoints({
       /** Without a heartbeat for this long the node is OFFLINE and its executions are lost. */
       offlineAfterSeconds: z.number(),
     }),
-    errors: ["not_found", "node_in_use", "storage_failed"],
-    repeatable: false,
-    idempotencyKey: true,
     anyRun: true,
     // An agent that was restarted takes over the jobs that still run, and reports them. It gets no other.
     afterLogout: true,
   },
   "nodes.heartbeat": {
-    method: "POST",
-    path: "/api/compute/nodes/heartbeat",
-    callers: ["node"],
     summary:
       "Report that the node is alive and which executions it holds; get the executions to cancel and to abandon. Or report that the node leaves, which its silence would only show later.",
     input: z.strictObject({
@@ -77,15 +69,10 @@ export const nodeEndpoints = defineEndpoints({
       leaving: z.boolean().default(false),
     }),
     output: nodeOrders,
-    errors: ["node_taken", "storage_failed"],
-    repeatable: true,
     // Still refused, but it counts as a sign of life: the node's running jobs are not lost.
     afterLogout: true,
   },
   "nodes.poll": {
-    method: "POST",
-    path: "/api/compute/nodes/poll",
-    callers: ["node"],
     summary:
       "Wait for work or orders. Assignments the node does not list as held are sent again. A sleeping node sends no other calls, so it is answered early if it would otherwise count as gone.",
     input: z.strictObject({
@@ -97,28 +84,17 @@ export const nodeEndpoints = defineEndpoints({
       waitSeconds: z.number().min(0).max(limits.maxSuspendedWaitSeconds),
     }),
     output: nodeOrders.extend({ assignments: z.array(assignment) }),
-    errors: ["node_taken", "storage_failed"],
-    repeatable: true,
-    maxWaitSeconds: limits.maxSuspendedWaitSeconds,
   },
   "nodes.result": {
-    method: "POST",
-    path: "/api/compute/nodes/result",
-    callers: ["node"],
     summary: "Report executions that started or ended, in order.",
     input: z.strictObject({ reports: z.array(executionReport).min(1).max(1_000) }),
     output: z.object({
       /** One per report, in the same order. */
       outcomes: z.array(reportOutcome),
     }),
-    errors: ["node_taken", "storage_failed"],
-    repeatable: true,
     afterLogout: true,
   },
   "nodes.logs": {
-    method: "POST",
-    path: "/api/compute/nodes/logs",
-    callers: ["node"],
     summary: "Send lines of output. Lines the server already has are skipped.",
     input: z.strictObject({
       batches: z
@@ -140,14 +116,9 @@ export const nodeEndpoints = defineEndpoints({
        */
       stored: z.array(z.union([z.int().min(0), z.enum(["stale", "full"])])),
     }),
-    errors: ["node_taken", "storage_failed", "conflict"],
-    repeatable: true,
     afterLogout: true,
   },
   "nodes.workflow-events": {
-    method: "POST",
-    path: "/api/compute/nodes/workflow-events",
-    callers: ["node"],
     summary:
       "Send events of a workflow that the node runs, in order. Events that the server already has are skipped; without events the answer says how many it has.",
     input: z.strictObject({
@@ -160,47 +131,27 @@ export const nodeEndpoints = defineEndpoints({
       /** How many events the server has now: the next request continues there. `stale`: it takes none any more. */
       stored: z.union([z.int().min(0), z.literal("stale")]),
     }),
-    errors: ["node_taken", "storage_failed"],
-    repeatable: true,
     afterLogout: true,
   },
   "nodes.inputs": {
-    method: "POST",
-    path: "/api/compute/nodes/inputs",
-    callers: ["node"],
     summary:
       "What a job with inputs, secrets or envFrom needs before it starts. Only for an execution that the node has and that is not over; otherwise not_found. A conflict says why the job cannot start: the node reports that as StartFailed.",
     input: z.strictObject({ executionId }),
     output: jobInputs,
-    errors: ["not_found", "conflict", "node_taken", "storage_failed"],
-    repeatable: true,
   },
   "nodes.list": {
-    method: "POST",
-    path: "/api/compute/nodes/list",
-    callers: ["user"],
     right: "nodes.read",
     summary: "Nodes, newest first.",
     input: z.strictObject({ ...pageInput, status: z.array(nodeStatus).min(1).optional() }),
     output: z.object({ nodes: z.array(node), ...pageOutput }),
-    errors: [],
-    repeatable: true,
   },
   "nodes.retrieve": {
-    method: "POST",
-    path: "/api/compute/nodes/retrieve",
-    callers: ["user"],
     right: "nodes.read",
     summary: "One node.",
     input: z.strictObject({ nodeId }),
     output: node,
-    errors: ["not_found"],
-    repeatable: true,
   },
   "nodes.drain": {
-    method: "POST",
-    path: "/api/compute/nodes/drain",
-    callers: ["user", "node"],
     right: "nodes.change",
     othersRight: "nodes.change-others",
     summary: "Give a node no new jobs (running jobs continue), or undo that.",
@@ -210,13 +161,8 @@ export const nodeEndpoints = defineEndpoints({
       drain: z.boolean().default(true),
     }),
     output: node,
-    errors: ["not_found", "node_taken", "storage_failed"],
-    repeatable: true,
   },
   "nodes.grant": {
-    method: "POST",
-    path: "/api/compute/nodes/grant",
-    callers: ["user"],
     right: "nodes.change",
     othersRight: "nodes.change-others",
     summary:
@@ -228,35 +174,22 @@ export const nodeEndpoints = defineEndpoints({
       slots: ungranted.shape.slots,
     }),
     output: node,
-    errors: ["not_found", "storage_failed"],
-    repeatable: true,
   },
   "nodes.delete": {
-    method: "POST",
-    path: "/api/compute/nodes/delete",
-    callers: ["user"],
     right: "nodes.change",
     othersRight: "nodes.change-others",
     summary:
       "Delete a node that is OFFLINE: it leaves all lists and its key is refused. It can still be retrieved, for the history of its jobs.",
     input: z.strictObject({ nodeId }),
     output: z.object({}),
-    errors: ["not_found", "conflict", "storage_failed"],
-    repeatable: false,
   },
   "nodes.rotate-key": {
-    method: "POST",
-    path: "/api/compute/nodes/rotate-key",
-    callers: ["user", "node"],
     right: "nodes.register",
     othersRight: "nodes.change-others",
     summary:
       "Give a node a new key, once per Idempotency-Key. The old one is refused from the next call on. Only here the run of the agent that has the node may still show it, to get the key with which a person replaced it.",
     input: z.strictObject({ nodeId: nodeId.optional() }),
     output: z.object({ nodeId, nodeKey }),
-    errors: ["not_found", "node_taken", "storage_failed"],
-    repeatable: false,
-    idempotencyKey: true,
     afterRotation: true,
   },
 });

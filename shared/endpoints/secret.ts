@@ -4,12 +4,10 @@ import { MAX_SECRET_TTL_SECONDS, MAX_SECRETS, secretFacts, secretValue } from ".
 import { trashOutput } from "../trash.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
+import { secretWire } from "./wire/secret.ts";
 
-export const secretEndpoints = defineEndpoints({
+export const secretEndpoints = defineEndpoints(secretWire, {
   "secrets.set": {
-    method: "POST",
-    path: "/api/compute/secrets/set",
-    callers: ["user"],
     right: "secrets.change",
     summary:
       "Set the value of a secret, which jobs name in secretEnv and secretFiles. No endpoint for people returns it. Owners and admins may do this.",
@@ -20,24 +18,14 @@ export const secretEndpoints = defineEndpoints({
       ttlSeconds: z.int().min(1).max(MAX_SECRET_TTL_SECONDS).optional(),
     }),
     output: secretFacts,
-    errors: ["conflict", "storage_failed"],
-    repeatable: true,
   },
   "secrets.list": {
-    method: "POST",
-    path: "/api/compute/secrets/list",
-    callers: ["user"],
     right: "secrets.use",
     summary: "The secrets of the business by name, without their values.",
     input: z.strictObject({ ...pageInput }),
     output: z.object({ secrets: z.array(secretFacts), ...pageOutput }),
-    errors: ["storage_failed"],
-    repeatable: true,
   },
   "secrets.delete": {
-    method: "POST",
-    path: "/api/compute/secrets/delete",
-    callers: ["user"],
     right: "secrets.change",
     summary: "Delete secrets. Jobs that name them no longer start. Owners and admins may do this.",
     input: z.strictObject({ names: z.array(secretName).min(1).max(MAX_SECRETS) }),
@@ -47,7 +35,5 @@ export const secretEndpoints = defineEndpoints({
       /** Names that no secret of the business has. */
       missing: z.array(secretName),
     }),
-    errors: ["storage_failed"],
-    repeatable: true,
   },
 });

@@ -1,12 +1,10 @@
 import { z } from "zod";
 import { proofNonce, serverKey } from "../server-proof.ts";
 import { defineEndpoints } from "./endpoint.ts";
+import { serverWire } from "./wire/server.ts";
 
-export const serverEndpoints = defineEndpoints({
+export const serverEndpoints = defineEndpoints(serverWire, {
   "server.identity": {
-    method: "POST",
-    path: "/api/compute/server/identity",
-    callers: ["anyone"],
     summary: "Prove which server this is, before a client sends it a token or a key over plain HTTP.",
     input: z.strictObject({
       nonce: proofNonce,
@@ -20,7 +18,5 @@ export const serverEndpoints = defineEndpoints({
       /** The server's own URLs. */
       urls: z.array(z.string()),
     }),
-    errors: [],
-    repeatable: true,
   },
 });

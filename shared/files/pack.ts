@@ -1,96 +1,15 @@
-import { fileLimits } from "./file-limits.ts";
-import { sha256Of } from "./sha256.ts";
-
 /**
  * A pack carries blobs in one body: for each blob a header, then its bytes. The header has 40 bytes: the SHA-256 digest
  * (32 bytes) and the length (8 bytes, big-endian).
  */
 export const PACK_TYPE = "application/vnd.tanvrit.pack";
 export const PACK_HEADER_BYTES = 40;
-const DIGEST_BYTES = 32;
+export const DIGEST_BYTES = 32;
 
+/** @param sha256 in 64 hex digits. */
 export function packHeader(sha256: string, bytes: number): Uint8Array {
-  const header = Buffer.alloc(PACK_HEADER_BYTES);
-  header.write(sha256, "hex");
-  header.writeBigUInt64BE(BigInt(bytes), DIGEST_BYTES);
+  const header = new Uint8Array(PACK_HEADER_BYTES);
+  for (let i = 0; i < DIGEST_BYTES; i++) header[i] = Number.parseInt(sha256.slice(2 * i, 2 * i + 2), 16);
+  new DataView(header.buffer).setBigUint64(DIGEST_BYTES, BigInt(bytes));
   return header;
-}
-
-/** A pack is not as agreed. */
-export class PackError extends Error {
-  override name = "PackError";
-}
-
-/** A piece of a pack. The content of a blob may come in several pieces. */
-export type PackPiece =
-  | { kind: "blob"; sha256: string; bytes: number }
-  | { kind: "content"; content: Uint8Array }
-  /** The blob is complete, and its content has the announced digest. */
-  | { kind: "end"; sha256: string; bytes: number };
-
-/** Reads a pack from chunks of any size, and checks the digest of every blob. Throws PackError. */
-export class PackReader {
-  private header = Buffer.alloc(PACK_HEADER_BYTES);
-  private headerBytes = 0;
-  private blob: Blob | undefined;
-
-  *push(chunk: Uint8Array): Generator<PackPiece> {
-    let rest = chunk;
-    while (rest.length > 0) {
-      if (!this.blob) {
-        const take = Math.min(PACK_HEADER_BYTES - this.headerBytes, rest.length);
-        this.header.set(rest.subarray(0, take), this.headerBytes);
-        this.headerBytes += take;
-        rest = rest.subarray(take);
-        if (this.headerBytes < PACK_HEADER_BYTES) return;
-        yield this.begin();
-      } else {
-        const content = rest.subarray(0, this.blob.left);
-        rest = rest.subarray(content.length);
-        const digest = digestOf(this.blob, content);
-        yield { kind: "content", content };
-        if (digest !== undefined) yield this.finish(this.blob, digest);
-      }
-    }
-  }
-
-  /** The pack is over. Throws if it stops in the middle of a blob. */
-  end(): void {
-    if (this.blob || this.headerBytes > 0) throw new PackError("the pack ends in the middle of a blob");
-  }
-
-  private begin(): PackPiece {
-    const sha256 = this.header.toString("hex", 0, DIGEST_BYTES);
-    const bytes = Number(this.header.readBigUInt64BE(DIGEST_BYTES));
-    if (bytes === 0 || bytes > fileLimits.partBytes)
-      throw new PackError(`a blob of ${bytes} bytes; it must have 1 to ${fileLimits.partBytes}`);
-    this.headerBytes = 0;
-    this.blob = { sha256, bytes, left: bytes, hash: undefined };
-    return { kind: "blob", sha256, bytes };
-  }
-
-  private finish({ sha256, bytes }: Blob, digest: string): PackPiece {
-    if (digest !== sha256)
-      throw new PackError(`the content of blob ${sha256} has the digest ${digest}: it changed on its way`);
-    this.blob = undefined;
-    return { kind: "end", sha256, bytes };
-  }
-}
-
-/** A blob of which `left` bytes are still to come. */
-interface Blob {
-  sha256: string;
-  bytes: number;
-  left: number;
-  hash: Bun.CryptoHasher | undefined;
-}
-
-/** The digest of the blob if this is the last of its content. */
-function digestOf(blob: Blob, content: Uint8Array): string | undefined {
-  blob.left -= content.length;
-  // Most blobs come in one piece.
-  if (blob.left === 0 && !blob.hash) return sha256Of(content);
-  blob.hash ??= new Bun.CryptoHasher("sha256");
-  blob.hash.update(content);
-  return blob.left === 0 ? blob.hash.digest("hex") : undefined;
 }

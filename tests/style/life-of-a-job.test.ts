@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { endpoints } from "../../shared/endpoints/index.ts";
-import { type JobEvent, jobStatus, statusesBefore } from "../../shared/job-state.ts";
+import { type JobEvent, statusesBefore } from "../../shared/job-state.ts";
+import { jobStatus } from "../../shared/job-status.ts";
 import { root } from "./source.ts";
 
 const PAGE = "docs/life-of-a-job.md";

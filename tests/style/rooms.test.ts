@@ -7,8 +7,16 @@ import { importedPaths, type SourceFile, sourceFiles } from "./source.ts";
  * floors, never from a folder on its own floor or above.
  */
 const floorsOf: Record<string, readonly (readonly string[])[]> = {
-  shared: [["files"], [""], ["config", "sockets"], ["template"], ["schedule"], ["endpoints"]],
-  sdk: [[""], ["files"]],
+  shared: [
+    ["files"],
+    [""],
+    ["config", "sockets"],
+    ["template"],
+    ["schedule"],
+    ["endpoints/wire"],
+    ["endpoints"],
+  ],
+  sdk: [[""], ["files"], ["machine"]],
   agent: [
     ["masking", "process"],
     ["keeper", "limits", "state"],

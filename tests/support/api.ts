@@ -8,8 +8,9 @@ import {
   type EndpointOutput,
   endpoints,
 } from "../../shared/endpoints/index.ts";
-import { type ErrorCode, type Problem, problem } from "../../shared/errors.ts";
+import type { ErrorCode, Problem } from "../../shared/errors.ts";
 import { RUN_HEADER } from "../../shared/node.ts";
+import { problem } from "../../shared/problem.ts";
 
 /** How a request authenticates: with an access token, an API key, a node key, or not at all. */
 export interface As {

@@ -1,5 +1,6 @@
 import type { FileServer } from "../../sdk/files/file-server.ts";
-import { PackReader, packHeader } from "../../shared/files/pack.ts";
+import { packHeader } from "../../shared/files/pack.ts";
+import { PackReader } from "../../shared/files/pack-reader.ts";
 
 /** Keeps blobs in memory, and counts what it was sent and asked for. */
 export class PlayedFiles implements FileServer {

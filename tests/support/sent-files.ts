@@ -1,7 +1,8 @@
 import type { StoredTree } from "../../shared/artifact.ts";
 import type { EndpointInput } from "../../shared/endpoints/index.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
-import { PackReader, packHeader } from "../../shared/files/pack.ts";
+import { packHeader } from "../../shared/files/pack.ts";
+import { PackReader } from "../../shared/files/pack-reader.ts";
 import { comparePaths } from "../../shared/files/path.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { type TreeEntry, treeLine } from "../../shared/files/tree.ts";

@@ -1,8 +1,9 @@
-import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
-import { ComputeError } from "../shared/errors.ts";
-import type { ServerPin } from "../shared/server-pin.ts";
-import { proofText } from "../shared/server-proof.ts";
-import { isTemporary, OtherServerError } from "./errors.ts";
+import type { EndpointOutput } from "../../shared/endpoints/index.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import type { ServerPin } from "../../shared/server-pin.ts";
+import { proofText } from "../../shared/server-proof.ts";
+import { isTemporary, OtherServerError } from "../errors.ts";
+import type { AskIdentity, EndRequest, Proof } from "../proof.ts";
 import { type KnownPin, PinnedFetch } from "./pinned-fetch.ts";
 
 const NONCE_BYTES = 32;
@@ -24,20 +25,13 @@ export interface ServerProofOptions {
   onUnproven?: (why: string) => void;
 }
 
-/** Called when a request is over: true if it was answered and the connection stays open. */
-export type EndRequest = (isStillThere: boolean) => void;
-
-export type AskIdentity = (
-  input: EndpointInput<"server.identity">,
-) => Promise<EndpointOutput<"server.identity">>;
-
 /**
  * Proves that a URL still leads to the server we know, before any token or key is sent there. A proof holds while a
  * request to the server is under way and for 5 s after its answer; a broken connection or a longer pause ends it.
  * TLS proves the server by itself, so https URLs need no such proof: either an authority vouches for its certificate, or
  * the certificate has the key that is known here.
  */
-export class ServerProof {
+export class ServerProof implements Proof {
   /** The public key this URL must prove; undefined: no key is known. */
   key: string | undefined;
   private readonly isNeeded: boolean;
@@ -69,15 +63,10 @@ export class ServerProof {
     return this.pinned?.pin;
   }
 
-  /** Sends a request to the server's URL. `init` may be called more than once. */
   fetch(url: string, init: () => RequestInit): Promise<Response> {
     return this.pinned ? this.pinned.fetch(url, init) : fetch(url, init());
   }
 
-  /**
-   * Call this at the start of a request. Throws OtherServerError if another server answers, and the error of `ask` if
-   * no server does.
-   */
   async begin(ask: AskIdentity): Promise<EndRequest> {
     if (this.isNeeded && !this.holds()) {
       this.pending ??= this.prove(ask).finally(() => (this.pending = undefined));

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
-import { codeOf } from "../shared/code-of.ts";
-import { textOf } from "../shared/text-of.ts";
-import { isToken, type TokenSource } from "./token-credentials.ts";
+import { codeOf } from "../../shared/code-of.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { isToken, type TokenSource } from "../token-credentials.ts";
 
 /** A token or an API key has a few hundred bytes. */
 const MAX_BYTES = 64 * 1_024;

@@ -1,5 +1,5 @@
-import type { ServerPin } from "../shared/server-pin.ts";
-import { unreachable } from "./request.ts";
+import type { ServerPin } from "../../shared/server-pin.ts";
+import { unreachable } from "../request.ts";
 
 const HANDSHAKE_LIMIT_MS = 10_000;
 
@@ -19,7 +19,7 @@ export async function seeCertificate(url: string): Promise<SeenCertificate> {
   const [{ connect }, { isIP }, { pinOfCertificate }] = await Promise.all([
     import("node:tls"),
     import("node:net"),
-    import("../shared/pin-of-certificate.ts"),
+    import("../../shared/pin-of-certificate.ts"),
   ]);
   const { hostname, port } = new URL(url);
   const host = hostname.replace(/^\[(.*)\]$/, "$1");

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { rename } from "node:fs/promises";
-import { makeScratch } from "../tests/support/scratch.ts";
+import { makeScratch } from "../../tests/support/scratch.ts";
 import { createComputeClient } from "./index.ts";
 import { TokenFile } from "./token-file.ts";
 

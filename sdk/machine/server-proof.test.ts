@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { generateKeyPairSync, sign } from "node:crypto";
-import { proofText } from "../shared/server-proof.ts";
-import { playedServers } from "../tests/support/played-server.ts";
-import { ComputeClient } from "./client.ts";
-import { OtherServerError } from "./errors.ts";
+import { proofText } from "../../shared/server-proof.ts";
+import { playedServers } from "../../tests/support/played-server.ts";
+import { ComputeClient } from "../client.ts";
+import { OtherServerError } from "../errors.ts";
 import { ServerProof } from "./server-proof.ts";
 
 const { serve } = playedServers();

@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
-import { pinOfCertificate } from "../shared/pin-of-certificate.ts";
-import { keyIn, selfSigned, type TlsKeys } from "../tests/support/certificates.ts";
-import { ComputeClient } from "./client.ts";
-import { OtherServerError, UnreachableError } from "./errors.ts";
+import { pinOfCertificate } from "../../shared/pin-of-certificate.ts";
+import { keyIn, selfSigned, type TlsKeys } from "../../tests/support/certificates.ts";
+import { ComputeClient } from "../client.ts";
+import { OtherServerError, UnreachableError } from "../errors.ts";
 import { createComputeClient } from "./index.ts";
 import { PinnedFetch } from "./pinned-fetch.ts";
 import { ServerProof } from "./server-proof.ts";

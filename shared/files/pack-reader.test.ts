@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { fileLimits } from "./file-limits.ts";
-import { PACK_HEADER_BYTES, PackError, PackReader, packHeader } from "./pack.ts";
+import { PACK_HEADER_BYTES, packHeader } from "./pack.ts";
+import { PackError, PackReader } from "./pack-reader.ts";
 import { sha256Of } from "./sha256.ts";
 
 const contents = ["a", "hello", "x".repeat(70_000), "\0"].map((text) => Buffer.from(text));

@@ -1,6 +1,6 @@
-import type { ServerPin } from "../shared/server-pin.ts";
-import { certificateTrouble } from "./certificate-trouble.ts";
-import { OtherServerError } from "./errors.ts";
+import type { ServerPin } from "../../shared/server-pin.ts";
+import { certificateTrouble } from "../certificate-trouble.ts";
+import { OtherServerError } from "../errors.ts";
 import { seeCertificate } from "./see-certificate.ts";
 
 /** Several servers behind one URL may have a certificate each, all with the same key. */

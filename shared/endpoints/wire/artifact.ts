@@ -1,0 +1,95 @@
+import { fileLimits } from "../../files/file-limits.ts";
+import { PACK_TYPE } from "../../files/pack.ts";
+import { defineWire } from "./wire-row.ts";
+
+export const artifactWire = defineWire({
+  "artifacts.missing": {
+    method: "POST",
+    path: "/api/compute/artifacts/missing",
+    callers: ["user", "node"],
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
+  "artifacts.upload-blobs": {
+    method: "POST",
+    path: "/api/compute/artifacts/blobs",
+    callers: ["user", "node"],
+    takesBytes: { type: PACK_TYPE, maxBytes: fileLimits.maxPackBytes },
+    errors: ["quota_exceeded", "storage_failed"],
+    repeatable: true,
+  },
+  "artifacts.read-blobs": {
+    method: "POST",
+    path: "/api/compute/artifacts/blobs/read",
+    callers: ["user", "node"],
+    givesBytes: PACK_TYPE,
+    errors: ["not_found", "storage_failed"],
+    repeatable: true,
+  },
+  "artifacts.create": {
+    method: "POST",
+    path: "/api/compute/artifacts/create",
+    callers: ["user", "node"],
+    errors: ["not_found", "conflict", "storage_failed"],
+    repeatable: true,
+    maxWaitSeconds: 120,
+  },
+  "artifacts.list": {
+    method: "POST",
+    path: "/api/compute/artifacts/list",
+    callers: ["user"],
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
+  "artifacts.retrieve": {
+    method: "POST",
+    path: "/api/compute/artifacts/retrieve",
+    callers: ["user"],
+    errors: ["not_found", "storage_failed"],
+    repeatable: true,
+  },
+  "artifacts.files": {
+    method: "POST",
+    path: "/api/compute/artifacts/files",
+    callers: ["user"],
+    errors: ["not_found", "storage_failed"],
+    repeatable: true,
+  },
+  "artifacts.delete": {
+    method: "POST",
+    path: "/api/compute/artifacts/delete",
+    callers: ["user"],
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
+  "artifacts.presign-upload": {
+    method: "POST",
+    path: "/api/compute/jobs/artifacts/presign-upload",
+    callers: ["user"],
+    errors: ["not_found", "quota_exceeded", "storage_failed"],
+    repeatable: true,
+  },
+  "artifacts.presign-download": {
+    method: "POST",
+    path: "/api/compute/jobs/artifacts/presign-download",
+    callers: ["user"],
+    errors: ["not_found", "storage_failed"],
+    repeatable: true,
+  },
+  "artifacts.upload": {
+    method: "PUT",
+    path: "/api/compute/artifacts/upload/{jobId}/{id}",
+    callers: ["anyone"],
+    takesBytes: { type: "application/octet-stream", maxBytes: fileLimits.maxFileBytes },
+    errors: ["not_found", "conflict", "link_expired", "quota_exceeded", "storage_failed"],
+    repeatable: true,
+  },
+  "artifacts.download": {
+    method: "GET",
+    path: "/api/compute/artifacts/download/{jobId}/{id}",
+    callers: ["anyone"],
+    givesBytes: "application/octet-stream",
+    errors: ["not_found", "link_expired", "range_not_satisfiable", "storage_failed"],
+    repeatable: true,
+  },
+});
