@@ -1,5 +1,5 @@
 import { ComputeClient } from "../../sdk/client.ts";
-import { type Credentials } from "../../sdk/credentials.ts";
+import type { Credentials } from "../../sdk/credentials.ts";
 import { isTemporary } from "../../sdk/errors.ts";
 import type { CallId, EndpointInput, EndpointOutput } from "../../shared/endpoints/index.ts";
 
