@@ -12,7 +12,7 @@ import { OwnUrls } from "../../server/http/own-urls.ts";
 import { accountLists } from "../../shared/sockets/local-server.ts";
 import { Api } from "./api.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
-import { newSharedDatabase } from "./shared-store.ts";
+import { emptySharedDatabase, giveBack } from "./shared-store.ts";
 import { waitFor } from "./wait.ts";
 
 /** A control plane in this process, behind a real socket. Tests can move its clock forward. */
@@ -34,6 +34,7 @@ export class TestPlane implements AsyncDisposable {
     readonly stores: Stores,
     private readonly bus: Bus,
     private readonly ownsStores: boolean,
+    private readonly database: string | undefined,
   ) {
     this.listener = Bun.serve({
       hostname: "127.0.0.1",
@@ -54,8 +55,9 @@ export class TestPlane implements AsyncDisposable {
    */
   static async start(shared?: { stores: Stores; bus: Bus }, pricing?: Pricing): Promise<TestPlane> {
     const scratch = await makeScratch();
-    const { stores, bus } = shared ?? { stores: await openOwnStores(), bus: new MemoryBus() };
-    const test = new TestPlane(scratch, stores, bus, shared === undefined);
+    const database = shared ? undefined : emptySharedDatabase();
+    const { stores, bus } = shared ?? { stores: await openOwnStores(database), bus: new MemoryBus() };
+    const test = new TestPlane(scratch, stores, bus, shared === undefined, database);
     const blobs = test.stores.gridFs?.() ?? new DirectoryBlobs(scratch.join("artifacts"));
     await blobs.prepare();
     test.ownBlobs = blobs;
@@ -127,12 +129,12 @@ export class TestPlane implements AsyncDisposable {
     await this.listener.stop(true);
     await this.bus.close();
     if (this.ownsStores) await this.stores.close();
+    if (this.database !== undefined) await giveBack(this.database);
     await this.scratch[Symbol.asyncDispose]();
   }
 }
 
-async function openOwnStores(): Promise<Stores> {
-  const database = newSharedDatabase();
+async function openOwnStores(database: string | undefined): Promise<Stores> {
   const seal = new Seal(() => ({ keys: [new Uint8Array(32).fill(1)] }));
   return database === undefined ? openSqliteStores(":memory:", seal) : openMongoStores(database, seal);
 }

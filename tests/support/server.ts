@@ -1,9 +1,11 @@
 import { Api } from "./api.ts";
 import { Running } from "./program.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
-import { sharedStoreEnv } from "./shared-store.ts";
+import { giveBack, sharedStoreEnv } from "./shared-store.ts";
 
 const CONFIG_FILE = "server.yaml";
+/** A server creates its collections in MongoDB first, and others may keep the machine busy. */
+const START_MS = 30_000;
 
 /** A real server in a process of its own. Its data directory is removed with it. */
 export class TestServer implements AsyncDisposable {
@@ -14,6 +16,8 @@ export class TestServer implements AsyncDisposable {
   private constructor(
     scratch: Scratch,
     private readonly env: Record<string, string>,
+    /** Its database in the suite's store; undefined: it has none of its own. */
+    private readonly database: string | undefined,
     running: Running,
     url: string,
   ) {
@@ -27,11 +31,12 @@ export class TestServer implements AsyncDisposable {
    * @param ownEnv its environment, also after a restart.
    */
   static async start(ownEnv: Record<string, string> = {}, config?: object): Promise<TestServer> {
-    const env = { ...sharedStoreEnv(), ...ownEnv };
+    const shared: Record<string, string> = ownEnv.TANVRIT_STORE === undefined ? sharedStoreEnv() : {};
+    const env = { ...shared, ...ownEnv };
     const scratch = await makeScratch();
     if (config) await Bun.write(scratch.join(CONFIG_FILE), JSON.stringify(config));
     const { running, url } = await launch(scratch, 0, env);
-    return new TestServer(scratch, env, running, url);
+    return new TestServer(scratch, env, shared.TANVRIT_STORE, running, url);
   }
 
   get url(): string {
@@ -67,6 +72,7 @@ export class TestServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.running[Symbol.asyncDispose]();
+    if (this.database !== undefined) await giveBack(this.database);
     await this.scratch[Symbol.asyncDispose]();
   }
 }
@@ -78,6 +84,7 @@ async function launch(scratch: Scratch, port: number, env: Record<string, string
   const running = new Running(scratch.path, args, env);
   const [, at = "", here] = await running.said(
     /listening on (https?:\/\/\S+) \((?:every address of this machine; from here (\S+);)?/,
+    START_MS,
   );
   return { running, url: here ?? at };
 }

@@ -1,9 +1,12 @@
+import { MongoClient } from "mongodb";
 import { TestMongo } from "./mongod.ts";
 import { TestRedis } from "./redis.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 
 /** The place of a test's database in the store URL. */
 const DATABASE = "DATABASE";
+/** How long a request to empty a database may take: a server that was killed may still hold locks. */
+const EMPTY_MS = 5_000;
 
 /** A MongoDB and a Redis for a whole suite. */
 export class SharedStore implements AsyncDisposable {
@@ -43,14 +46,34 @@ export class SharedStore implements AsyncDisposable {
 /** Whether the program under test keeps its data in the suite's store; false in suites on the embedded store. */
 export const onSharedStore = process.env.TANVRIT_TEST_STORE !== undefined;
 
-/** The URL of a new database in the suite's store; undefined in suites on the embedded store. */
-export function newSharedDatabase(): string | undefined {
-  return process.env.TANVRIT_TEST_STORE?.replace(DATABASE, `test_${crypto.randomUUID().slice(0, 13)}`);
+/** Databases of this process that are empty again. To create all collections in a new one takes a second or more. */
+const emptied: string[] = [];
+
+/** The URL of an empty database in the suite's store; undefined in suites on the embedded store. */
+export function emptySharedDatabase(): string | undefined {
+  const fresh = process.env.TANVRIT_TEST_STORE?.replace(DATABASE, `test_${crypto.randomUUID().slice(0, 13)}`);
+  return fresh && (emptied.pop() ?? fresh);
+}
+
+/** Empties the database for the next server, once no server uses it any more. */
+export async function giveBack(database: string): Promise<void> {
+  const client = new MongoClient(database, { writeConcern: { w: "majority" } });
+  try {
+    const collections = await client.db().collections();
+    const kept = ["compute_migrations"];
+    const used = collections.filter(({ collectionName }) => !kept.includes(collectionName));
+    await Promise.all(used.map((one) => one.deleteMany({}, { maxTimeMS: EMPTY_MS })));
+    emptied.push(database);
+  } catch (error) {
+    console.warn(`a test's database could not be emptied, so it is not used again: ${error}`);
+  } finally {
+    await client.close();
+  }
 }
 
 /** The variables a server needs to keep its data in the suite's store; empty on the embedded store. */
 export function sharedStoreEnv(): Record<string, string> {
-  const store = newSharedDatabase();
+  const store = emptySharedDatabase();
   if (store === undefined) return {};
   const { TANVRIT_TEST_BUS = "", TANVRIT_TEST_KEY_FILE = "" } = process.env;
   return {
