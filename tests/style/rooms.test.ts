@@ -56,6 +56,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
   portal: [
     ["api"],
     ["ui"],
+    ["charts"],
     [
       "pages/credits",
       "pages/job",

@@ -1,0 +1,81 @@
+import { durationText } from "../ui/time.tsx";
+
+/** How the values of a chart are written, and where its axis has lines. */
+export interface Unit {
+  text(value: number): string;
+  /** Distances between the lines of the axis, from small to large. */
+  steps?: number[];
+  /** The axis reaches at least this far, so that small values do not look large. */
+  atLeast?: number;
+}
+
+const KIBI = 1_024;
+const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const LARGE = 10_000;
+
+function decimalSteps(from: number, to: number): number[] {
+  const steps: number[] = [];
+  for (let power = from; power <= to; power++) {
+    for (const digit of [1, 2, 5]) steps.push(Number((digit * 10 ** power).toPrecision(1)));
+  }
+  return steps;
+}
+
+function byteSteps(): number[] {
+  return BYTE_UNITS.flatMap((_, power) =>
+    [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((n) => n * KIBI ** power),
+  );
+}
+
+export const units = {
+  /** Whole things, such as jobs. */
+  count: { text: countText, steps: decimalSteps(0, 9), atLeast: 1 },
+  /** Any number, such as load or cores. */
+  number: { text: (value) => NUMBER.format(value), atLeast: 1 },
+  /** 1 is 100 %. */
+  share: { text: (value) => `${NUMBER.format(Math.round(value * 1_000) / 10)} %`, atLeast: 1 },
+  bytes: { text: bytesText, steps: byteSteps(), atLeast: 1_024 ** 2 },
+  seconds: {
+    text: secondsText,
+    steps: [
+      ...[0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE],
+      ...[30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 5 * DAY, 10 * DAY],
+    ],
+    atLeast: 1,
+  },
+  /** US dollars. */
+  usd: { text: usdText, atLeast: 0.01 },
+} satisfies Record<string, Unit>;
+
+/** `12`, `9,999`, `12.3K`. */
+export function countText(value: number): string {
+  return value < LARGE ? NUMBER.format(value) : COMPACT.format(value);
+}
+
+/** `512 B`, `1.5 GiB`. */
+export function bytesText(value: number): string {
+  let power = 0;
+  while (Math.abs(value) >= KIBI ** (power + 1) && power < BYTE_UNITS.length - 1) power++;
+  const size = value / KIBI ** power;
+  return `${size.toFixed(size < 10 && !Number.isInteger(size) ? 1 : 0)} ${BYTE_UNITS[power]}`;
+}
+
+/** `1 min 30 s`, but `2 min`: round times are common at an axis. */
+function secondsText(value: number): string {
+  return value === 0
+    ? "0 s"
+    : durationText(value * 1_000)
+        .replace(/(?<= (?:min|h|d)) 0 \w+$/, "")
+        .replace(".0 s", " s");
+}
+
+/** `$1.50`; small amounts keep the digits that say something. */
+function usdText(value: number): string {
+  const digits = value !== 0 && Math.abs(value) < 0.1 ? 4 : 2;
+  return `$${value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
+}
