@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useLocation } from "preact-iso";
 import { connection } from "./api/live.ts";
-import { compute, sessionState, signInAgain } from "./api/session.ts";
+import { sessionState, signInAgain } from "./api/session.ts";
 import { chooseTheme, type Theme, theme } from "./api/theme.ts";
 import { me } from "./api/whoami.ts";
 import mark from "./mark.svg" with { type: "file" };
@@ -117,10 +117,8 @@ function Who() {
   );
 }
 
-/** Ends what this tab may do; the page after it ends what the browser may do. */
-async function signOut(): Promise<void> {
-  // The session may have ended already, or the server is away: the browser is signed out all the same.
-  await compute.client.call("auth.logout", {}).catch(() => undefined);
+/** The page there signs the browser out, and with it every tab of the portal. */
+function signOut(): void {
   location.assign("/sign-out");
 }
 

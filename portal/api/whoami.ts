@@ -10,3 +10,10 @@ export const me = signal<Me | undefined>(undefined);
 export async function learnWhoIsSignedIn(): Promise<void> {
   me.value = await compute.client.call("auth.whoami", {});
 }
+
+const ROLES: readonly Me["role"][] = ["viewer", "member", "admin", "owner"];
+
+/** Whether the person has at least this role. It only decides what the page offers; the server decides what is allowed. */
+export function hasRole(role: Me["role"]): boolean {
+  return me.value !== undefined && ROLES.indexOf(me.value.role) >= ROLES.indexOf(role);
+}

@@ -5,6 +5,7 @@ import { noOwnMethods, noOwnSettings } from "../oidc/only-external.ts";
 import { visitExpiryTask } from "../pages/expiry-task.ts";
 import { OneTimeLinks } from "../pages/links.ts";
 import { isPage, pagesMount } from "../pages/mount.ts";
+import { endingPortalsToo } from "../pages/portal-sessions.ts";
 import { Programs } from "../pages/programs.ts";
 import type { PlaneBase } from "./base.ts";
 import type { composeMembers } from "./members.ts";
@@ -32,7 +33,8 @@ export async function composePages(base: PlaneBase, parts: PageParts) {
   const { external } = parts;
   const methods = external ? noOwnMethods(external.issuer) : parts.people.methods;
   const settings = external ? noOwnSettings(parts.people.settings, external.issuer) : parts.people.settings;
-  const { visits, people, sessions } = stores;
+  const { people, sessions } = stores;
+  const visits = endingPortalsToo({ visits: stores.visits, people, endSession, now });
   const { authorizations, devices, clientName: nameOf } = oauth;
   const links = new OneTimeLinks({ visits, now });
   const endOf = tokens.endOf.bind(tokens);

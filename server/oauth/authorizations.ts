@@ -93,6 +93,7 @@ export class CodeAuthorizations implements Authorizations {
       ...(request.nonce !== undefined && { nonce: request.nonce }),
       userId: by.userId,
       businessId: by.businessId,
+      ...(by.visitId !== undefined && { visitId: by.visitId }),
       createdAtMs: nowMs,
       expiresAtMs: nowMs + CODE_LIFE_MS,
     });

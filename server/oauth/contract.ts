@@ -1,3 +1,5 @@
+import { idFrom } from "../../shared/ids.ts";
+
 /** A program that signs people in through this server. All are public clients (RFC 6749 §2.1): none has a secret. */
 export interface OAuthClient {
   clientId: string;
@@ -27,6 +29,13 @@ export interface AuthorizationRequest {
 export interface Grantee {
   userId: string;
   businessId: string;
+  /** The sign-in of the browser, for a client that is signed in as long as the browser is. */
+  visitId?: string;
+}
+
+/** The session of the portal in a browser. All its tabs share it, so a new tab is no new sign-in. */
+export function portalSessionId(visitId: string, businessId: string): string {
+  return idFrom("ses", `portal ${visitId} ${businessId}`);
 }
 
 /** Errors of the authorization endpoint that only its page finds (RFC 6749 §4.1.2.1; OpenID Connect Core §3.1.2.6). */

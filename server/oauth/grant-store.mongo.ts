@@ -22,6 +22,7 @@ interface CodeDocument {
   nonce?: string;
   user_id: string;
   business_id: string;
+  visit_id?: string;
   created_at: number;
   expires_at: number;
   session_id?: string;
@@ -75,6 +76,7 @@ export class MongoGrantStore implements GrantStore {
       ...(code.nonce !== undefined && { nonce: code.nonce }),
       user_id: code.userId,
       business_id: code.businessId,
+      ...(code.visitId !== undefined && { visit_id: code.visitId }),
       created_at: code.createdAtMs,
       expires_at: code.expiresAtMs,
     };
@@ -202,6 +204,7 @@ function codeFrom(found: CodeDocument): CodeRecord {
     ...(found.nonce !== undefined && { nonce: found.nonce }),
     userId: found.user_id,
     businessId: found.business_id,
+    ...(found.visit_id !== undefined && { visitId: found.visit_id }),
     createdAtMs: found.created_at,
     expiresAtMs: found.expires_at,
     ...(found.session_id !== undefined && { sessionId: found.session_id }),

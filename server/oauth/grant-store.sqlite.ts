@@ -48,6 +48,7 @@ export const oauthMigrations: Migration[] = [
       CREATE INDEX compute_oauth_devices_by_address ON compute_oauth_devices (from_address, expires_at);
     `,
   },
+  { id: "oauth-2", sql: "ALTER TABLE compute_oauth_codes ADD COLUMN visit_id TEXT;" },
 ];
 
 interface CodeRow {
@@ -59,6 +60,7 @@ interface CodeRow {
   nonce: string | null;
   user_id: string;
   business_id: string;
+  visit_id: string | null;
   created_at: number;
   expires_at: number;
   session_id: string | null;
@@ -83,14 +85,14 @@ interface DeviceRow {
 export class SqliteGrantStore implements GrantStore {
   constructor(private readonly store: SqliteStore) {}
 
-  addCode({ scope, nonce, ...code }: NewCode): Promise<void> {
+  addCode({ scope, nonce, visitId, ...code }: NewCode): Promise<void> {
     return this.store.write(() => {
       this.store.run(
         `INSERT INTO compute_oauth_codes (code_hash, client_id, redirect_uri, code_challenge, scope, nonce, user_id,
-           business_id, created_at, expires_at)
+           business_id, visit_id, created_at, expires_at)
          VALUES ($codeHash, $clientId, $redirectUri, $codeChallenge, $scope, $nonce, $userId, $businessId,
-           $createdAtMs, $expiresAtMs)`,
-        { ...code, scope: scope.join(" "), nonce: nonce ?? null },
+           $visitId, $createdAtMs, $expiresAtMs)`,
+        { ...code, scope: scope.join(" "), nonce: nonce ?? null, visitId: visitId ?? null },
       );
     });
   }
@@ -232,6 +234,7 @@ function codeFromRow(row: CodeRow): CodeRecord {
     ...(row.nonce !== null && { nonce: row.nonce }),
     userId: row.user_id,
     businessId: row.business_id,
+    ...(row.visit_id !== null && { visitId: row.visit_id }),
     createdAtMs: row.created_at,
     expiresAtMs: row.expires_at,
     ...(row.session_id !== null && { sessionId: row.session_id }),

@@ -10,6 +10,8 @@ export interface CodeRecord {
   nonce?: string;
   userId: string;
   businessId: string;
+  /** The sign-in of the browser that asked; only for the portal, which is signed in as long as the browser is. */
+  visitId?: string;
   createdAtMs: number;
   expiresAtMs: number;
   /** The session it was traded for. A code that has one is used up. */

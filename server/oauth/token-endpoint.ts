@@ -9,7 +9,7 @@ import type { SessionRecord, SessionStore } from "../auth/session-store.ts";
 import { SIGNING_ALGORITHM } from "../auth/signing-keys.ts";
 import type { EndSession, Tokens } from "../auth/tokens.ts";
 import type { Clients } from "./clients.ts";
-import type { Grantee } from "./contract.ts";
+import { type Grantee, portalSessionId } from "./contract.ts";
 import type { CodeRecord, GrantStore } from "./grant-store.ts";
 import { OAuthError } from "./oauth-error.ts";
 import type { WaitingDevices } from "./waiting-devices.ts";
@@ -106,10 +106,11 @@ export class TokenEndpoint {
     if (code.sessionId !== undefined) return this.onReuse(code.sessionId);
     if (code.redirectUri !== redirectUri || !isProof(verifier, code) || code.expiresAtMs <= now())
       throw codeRefused();
-    const session = await this.open(code);
+    const shared = await this.sharedSession(code);
+    const session = shared ?? (await this.openShared(code));
     // The session is made first, so that a second use of the code finds it and ends it.
     if (await grants.redeemCode(code.codeHash, session.sessionId, now()))
-      return this.issue(session, code, caller);
+      return this.issue(session, code, caller, shared === undefined);
     await endSession(session.sessionId);
     const used = await grants.findCode(code.codeHash);
     if (used?.sessionId === undefined) throw codeRefused();
@@ -146,10 +147,31 @@ export class TokenEndpoint {
     return this.answerOf(set);
   }
 
-  private async open({ userId, businessId, clientId }: Granted): Promise<SessionRecord> {
+  /** The session that another tab of the same browser has already; undefined if there is none, or it was ended. */
+  private async sharedSession(code: CodeRecord): Promise<SessionRecord | undefined> {
+    const sessionId = sharedIdOf(code);
+    const session = sessionId === undefined ? undefined : await this.parts.sessions.find(sessionId);
+    return session?.revokedAtMs === undefined ? session : undefined;
+  }
+
+  private async openShared(code: CodeRecord): Promise<SessionRecord> {
+    try {
+      return await this.open(code, sharedIdOf(code));
+    } catch (error) {
+      // Another tab was faster, or the store failed.
+      const shared = await this.sharedSession(code);
+      if (shared) return shared;
+      throw error;
+    }
+  }
+
+  private async open(granted: Granted, wantedId?: string): Promise<SessionRecord> {
+    const { userId, businessId, clientId } = granted;
     const { sessions, now } = this.parts;
+    // An id that an ended session has is not used again.
+    const isTaken = wantedId !== undefined && (await sessions.find(wantedId)) !== undefined;
     const session = await sessions.open({
-      sessionId: newId("ses"),
+      sessionId: wantedId === undefined || isTaken ? newId("ses") : wantedId,
       userId,
       businessId,
       clientId,
@@ -163,11 +185,12 @@ export class TokenEndpoint {
     session: SessionRecord,
     granted: Granted,
     { origin, from }: TokenCaller,
+    isNew = true,
   ): Promise<TokenAnswer> {
     const { tokens, issuerOf, onSignIn } = this.parts;
     const issuer = issuerOf(origin);
     const set = await tokens.issue(session, issuer);
-    await onSignIn(session, from);
+    if (isNew) await onSignIn(session, from);
     const scope = granted.scope.length > 0 ? { scope: granted.scope.join(" ") } : {};
     const answer = { ...this.answerOf(set), ...scope };
     if (!granted.scope.includes("openid")) return answer;
@@ -229,6 +252,10 @@ function needed(form: URLSearchParams, name: string): string {
   const value = form.get(name);
   if (value) return value;
   throw new OAuthError("invalid_request", `${name} is missing.`);
+}
+
+function sharedIdOf({ visitId, businessId }: CodeRecord): string | undefined {
+  return visitId === undefined ? undefined : portalSessionId(visitId, businessId);
 }
 
 function codeRefused(): OAuthError {

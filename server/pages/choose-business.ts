@@ -54,5 +54,6 @@ export async function ownGrantee(
 ): Promise<Grantee> {
   const memberships = await businessesOf(people, visit);
   const wanted = memberships.find(({ businessId }) => businessId === business) ?? memberships[0];
-  return { userId: visit.person.userId, businessId: wanted?.businessId ?? "" };
+  const { person, session } = visit;
+  return { userId: person.userId, businessId: wanted?.businessId ?? "", visitId: session.sessionId };
 }

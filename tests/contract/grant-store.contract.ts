@@ -12,7 +12,7 @@ export function grantStoreContract(
   describe(`${name} keeps grants`, () => {
     test("a code comes back as it was added, and is used up by the first of many sessions", async () => {
       await using opened = await open();
-      const code = newCode({ nonce: "n-1", scope: ["openid", "profile"] });
+      const code = newCode({ nonce: "n-1", scope: ["openid", "profile"], visitId: "vis_1" });
       await opened.store.addCode(code);
       expect(await opened.store.findCode(code.codeHash)).toEqual(code);
       expect(await opened.store.findCode("another")).toBeUndefined();

@@ -135,7 +135,7 @@ test("a sign-in at the issuer that began in another browser is refused", async (
   await other.open(new URL("/sign-out", server.url));
   const back = await own.until(new URL("/sign-in", server.url), "/sign-in/callback");
   expect((await other.open(back)).status).toBe(403);
-  expect(new URL((await own.open(back)).url).pathname).toBe("/account");
+  expect(new URL((await own.open(back)).url).pathname).toBe("/");
 });
 
 test("there are no passwords, codes or passkeys where another issuer signs people in", async () => {

@@ -19,9 +19,23 @@ test("a browser that is not signed in is led to the sign-in page", async () => {
   expect(window.page.url()).toContain(encodeURIComponent("client_id=tanvrit-compute-portal"));
 });
 
-test("signing out in the portal ends what the tab may do, and leads to the page that signs the browser out", async () => {
-  await using window = await world.window();
+test("all tabs of a browser share one sign-in, and signing the browser out ends them all", async () => {
+  await using window = await world.window("/settings/members");
+  const account = await window.page.context().newPage();
+  const programs = async () => {
+    await account.goto(`${world.url}/account`);
+    return account.getByText("The Tanvrit Compute portal").count();
+  };
+  const before = await programs();
+  expect(before).toBeGreaterThan(0);
+  const tab = await window.page.context().newPage();
+  await tab.goto(`${world.url}/settings/members`);
+  await tab.getByRole("table", { name: "Members" }).waitFor();
+  expect(await programs()).toBe(before);
   await window.press("Your account");
   await window.press("Sign out");
   await window.page.waitForURL(`${world.url}/sign-out`);
+  await window.press("Sign out");
+  await tab.getByRole("link", { name: "Secrets" }).click();
+  await tab.getByText("You are signed out").waitFor();
 });

@@ -1,0 +1,34 @@
+import type { ComponentChildren } from "preact";
+import type { Pages } from "../api/use-pages.ts";
+import { Trouble, Waiting } from "./blocks.tsx";
+import { Button } from "./button.tsx";
+import { type Column, Table } from "./table.tsx";
+
+interface PagedTableProps<Row> {
+  label: string;
+  pages: Pages<Row>;
+  columns: readonly Column<Row>[];
+  keyOf(row: Row): string;
+  /** Shown if the list is empty. */
+  empty: ComponentChildren;
+}
+
+/** A table of a list that comes in pages: what it shows while it waits, when it is empty, and when it fails. */
+export function PagedTable<Row>({ label, pages, columns, keyOf, empty }: PagedTableProps<Row>) {
+  const { rows, error, isFirst, refresh, more } = pages;
+  if (isFirst) return <Waiting label={`Loading ${label.toLowerCase()}`} />;
+  return (
+    <>
+      {error !== undefined && <Trouble error={error} onRetry={refresh} />}
+      {rows?.length === 0 && empty}
+      {rows !== undefined && rows.length > 0 && (
+        <Table label={label} columns={columns} rows={rows} keyOf={keyOf} />
+      )}
+      {more && (
+        <p class="row more">
+          <Button onClick={more}>Load more</Button>
+        </p>
+      )}
+    </>
+  );
+}
