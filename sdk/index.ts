@@ -12,6 +12,7 @@ import { Members } from "./members.ts";
 import { Nodes } from "./nodes.ts";
 import { Schedules } from "./schedules.ts";
 import { Secrets } from "./secrets.ts";
+import { Stats } from "./stats.ts";
 import { Templates } from "./templates.ts";
 import { TokenCredentials } from "./token-credentials.ts";
 import { Trash } from "./trash.ts";
@@ -33,6 +34,7 @@ export type { Invitation, Member } from "../shared/member.ts";
 export type { Node } from "../shared/node.ts";
 export type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/schedule.ts";
 export type { SecretFacts } from "../shared/secret.ts";
+export type { StatsOverview } from "../shared/stats.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
 export type { TrashEntry } from "../shared/trash.ts";
 export type { ActivityOptions } from "./activity.ts";
@@ -87,6 +89,7 @@ export interface Compute {
   members: Members;
   trash: Trash;
   activity: Activity;
+  stats: Stats;
   /** Calls any endpoint by its id, once. */
   client: ComputeClient;
 }
@@ -121,6 +124,7 @@ export function computeOf(client: ComputeClient): Compute {
     members: new Members(client),
     trash: new Trash(client),
     activity: new Activity(client),
+    stats: new Stats(client),
     client,
   };
 }

@@ -26,6 +26,7 @@ import { MongoPasskeyStore, passkeySteps } from "../people/passkey-store.mongo.t
 import { MongoRetentionStore, retentionSteps } from "../retention/retention-store.mongo.ts";
 import { MongoScheduleStore, scheduleSteps } from "../schedule/schedule-store.mongo.ts";
 import { MongoSecretStore, secretSteps } from "../secret/secret-store.mongo.ts";
+import { MongoStatsStore } from "../stats/stats-store.mongo.ts";
 import { refuseHalfMoved } from "../store/half-moved.ts";
 import { MongoStore } from "../store/mongo.ts";
 import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
@@ -98,6 +99,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     integrity: new MongoIntegrityStore(store),
     retention: new MongoRetentionStore(store),
     runs: new MongoRunStore(store),
+    stats: new MongoStatsStore(store),
     seal,
     gridFs: () => new GridFsBlobs(store),
     clock: store.clock,

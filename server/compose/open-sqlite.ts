@@ -29,6 +29,7 @@ import {
 } from "../retention/retention-store.sqlite.ts";
 import { SqliteScheduleStore, scheduleMigrations } from "../schedule/schedule-store.sqlite.ts";
 import { SqliteSecretStore, secretMigrations } from "../secret/secret-store.sqlite.ts";
+import { SqliteStatsStore } from "../stats/stats-store.sqlite.ts";
 import { DiskRoom } from "../store/disk-room.ts";
 import { FileHold } from "../store/file-hold.ts";
 import { SqliteStore } from "../store/sqlite.ts";
@@ -101,6 +102,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     integrity: new SqliteIntegrityStore(store),
     retention: new SqliteRetentionStore(store),
     runs: new SqliteRunStore(store),
+    stats: new SqliteStatsStore(store),
     seal,
     ...(path !== ":memory:" && { file: storeFile(path, store) }),
     shortage: () => disk?.shortage(),

@@ -37,6 +37,7 @@ import { composePeople } from "./people.ts";
 import { composeRetention } from "./retention.ts";
 import { composeSchedules } from "./schedules.ts";
 import { composeSecrets } from "./secrets.ts";
+import { composeStats } from "./stats.ts";
 import type { Stores } from "./stores.ts";
 import { composeTasks } from "./tasks.ts";
 import { composeTemplates } from "./templates.ts";
@@ -100,7 +101,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const access = new AccessWatch(base.bus, now);
   const activity = composeActivity(base);
   const app = createApp({
-    handlers: { ...handlersOf(features), ...activity.handlers },
+    handlers: { ...handlersOf(features), ...activity.handlers, ...composeStats(base).handlers },
     authenticate: identity.authenticate,
     isReady: () => base.stores.isReady(),
     stopping: parts.stopping,

@@ -23,6 +23,7 @@ import type { StoreFile } from "../retention/maintenance.ts";
 import type { RetentionStore } from "../retention/retention-store.ts";
 import type { ScheduleStore } from "../schedule/schedule-store.ts";
 import type { SecretStore } from "../secret/secret-store.ts";
+import type { StatsStore } from "../stats/stats-store.ts";
 import type { DatabaseClock } from "../store/database-clock.ts";
 import type { LeaseStore } from "../tasks/lease-store.ts";
 import type { TemplateStore } from "../template/template-store.ts";
@@ -59,6 +60,7 @@ export interface Stores {
   integrity: IntegrityStore;
   retention: RetentionStore;
   runs: RunStore;
+  stats: StatsStore;
   /** The keys outside the store that protect what is in it. */
   seal: Seal;
   /** The clock that all servers on the store share. If absent, the server uses its machine's clock. */

@@ -19,6 +19,7 @@ export interface Audited {
 export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "server.identity": "nothing",
   "activity.stream": "nothing",
+  "stats.overview": "nothing",
   "audit.list": "nothing",
 
   "trash.list": "nothing",

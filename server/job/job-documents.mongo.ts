@@ -49,6 +49,8 @@ export interface JobDocument {
   assigned_at?: number;
   started_at?: number;
   finished_at?: number;
+  /** The same, only of a job that ended as FAILED or TIMEOUT. */
+  failed_at?: number;
   /** Its queue as `queueOf` names it, only while it can be claimed. So the index of queues has claimable jobs only. */
   queue?: string;
   /** Only between a claim and the creation of its execution. A server that dies in between leaves it behind. */
@@ -167,6 +169,7 @@ function changingJobFields(job: JobRecord) {
     assigned_at: job.assignedAtMs,
     started_at: job.startedAtMs,
     finished_at: job.finishedAtMs,
+    failed_at: job.status === "FAILED" || job.status === "TIMEOUT" ? job.finishedAtMs : undefined,
     queue: isClaimable ? queueOf(job.businessId, job.queueKey) : undefined,
   };
 }

@@ -97,7 +97,18 @@ export const jobSteps = [
     { key: { open_key: 1 }, partialFilterExpression: { open_key: { $exists: true } } },
   ]),
   collectionStep("job-7", "compute_key_usage", [{ key: { api_key_id: 1 }, unique: true }]),
+  // Counts recent failures without reading anything else.
+  collectionStep("job-8", "compute_jobs", [
+    { key: { business_id: 1, failed_at: 1 }, partialFilterExpression: { failed_at: { $exists: true } } },
+  ]),
+  { id: "job-9", apply: markFailed },
 ];
+
+async function markFailed(db: Db): Promise<void> {
+  const failed = { status: { $in: ["FAILED", "TIMEOUT"] }, failed_at: { $exists: false } };
+  // Nobody changes a job that is over, except to queue it again, which removes the field.
+  await db.collection("compute_jobs").updateMany(failed, [{ $set: { failed_at: "$finished_at" } }]);
+}
 
 async function renewContainerKeys(db: Db): Promise<void> {
   const jobs = db.collection<JobDocument>("compute_jobs");

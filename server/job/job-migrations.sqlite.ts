@@ -102,4 +102,10 @@ export const jobMigrations: Migration[] = [
       CREATE TABLE compute_key_usage (api_key_id TEXT PRIMARY KEY, usage TEXT NOT NULL) STRICT, WITHOUT ROWID;
     `,
   },
+  {
+    id: "job-8",
+    // Counts recent failures without reading anything else.
+    sql: `CREATE INDEX compute_jobs_failed ON compute_jobs (business_id, finished_at, status)
+            WHERE status IN ('FAILED', 'TIMEOUT')`,
+  },
 ];

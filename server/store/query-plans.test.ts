@@ -7,6 +7,7 @@ import { SqliteExecutionStore } from "../execution/execution-store.sqlite.ts";
 import { SqliteJobFlowStore } from "../job/flow-store.sqlite.ts";
 import { SqliteJobStore } from "../job/job-store.sqlite.ts";
 import { SqliteScheduleStore } from "../schedule/schedule-store.sqlite.ts";
+import { SqliteStatsStore } from "../stats/stats-store.sqlite.ts";
 import { SqliteStore } from "./sqlite.ts";
 
 /** Records which indexes its reads use. */
@@ -15,11 +16,19 @@ class ExplainingStore extends SqliteStore {
   plans: string[] | undefined;
 
   override all<Row>(sql: string, bindings: Record<string, SQLQueryBindings> = {}): Row[] {
-    if (this.plans) {
-      const steps = explainer.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, bindings);
-      this.plans.push(...steps.map((step) => step.detail));
-    }
+    this.explain(sql, bindings);
     return super.all(sql, bindings);
+  }
+
+  override get<Row>(sql: string, bindings: Record<string, SQLQueryBindings> = {}): Row | undefined {
+    this.explain(sql, bindings);
+    return super.get(sql, bindings);
+  }
+
+  private explain(sql: string, bindings: Record<string, SQLQueryBindings>): void {
+    if (!this.plans) return;
+    const steps = explainer.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, bindings);
+    this.plans.push(...steps.map((step) => step.detail));
   }
 }
 
@@ -31,6 +40,7 @@ const flow = new SqliteJobFlowStore(store);
 const schedules = new SqliteScheduleStore(store);
 const jobs = new SqliteJobStore(store);
 const artifacts = new SqliteArtifactStore(store);
+const stats = new SqliteStatsStore(store);
 
 afterAll(() => {
   store.close();
@@ -46,6 +56,15 @@ async function planOf(read: () => Promise<unknown>): Promise<string> {
 
 const everything = { businessId: "biz", jobId: undefined, nodeId: undefined, status: undefined };
 const firstPage = { ...everything, beforeExecutionId: undefined, limit: 10 };
+
+test("the numbers of a business are counted in indexes", async () => {
+  const plan = await planOf(() => stats.overview({ businessId: "biz", maxCount: 10, failedSinceMs: 0 }));
+  expect(plan).toContain("COVERING INDEX compute_jobs_by_status (business_id=? AND status=?)");
+  expect(plan).toContain("COVERING INDEX compute_jobs_failed (business_id=? AND finished_at>?)");
+  expect(plan).toContain("INDEX compute_executions_shares (business_id=?)");
+  expect(plan).toContain("compute_nodes_by_age (business_id=?)");
+  expect(plan).not.toContain("SCAN compute_");
+});
 
 test("the executions of one job or node are found without reading all others of the business", async () => {
   const ofJob = await planOf(() => executions.list({ ...firstPage, jobId: "job" }));

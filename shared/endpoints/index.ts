@@ -14,6 +14,7 @@ import { nodeEndpoints } from "./node.ts";
 import { scheduleEndpoints } from "./schedule.ts";
 import { secretEndpoints } from "./secret.ts";
 import { serverEndpoints } from "./server.ts";
+import { statsEndpoints } from "./stats.ts";
 import { templateEndpoints } from "./template.ts";
 import { trashEndpoints } from "./trash.ts";
 import type { EndpointId } from "./wire/index.ts";
@@ -39,6 +40,7 @@ export const endpoints = {
   ...memberEndpoints,
   ...trashEndpoints,
   ...activityEndpoints,
+  ...statsEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;

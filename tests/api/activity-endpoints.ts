@@ -1,7 +1,9 @@
 import { expect } from "bun:test";
 import { createComputeClient } from "../../sdk/index.ts";
 import type { ActivityEvent } from "../../shared/activity.ts";
-import { PlayedNode } from "../support/played-node.ts";
+import { describeNode, PlayedNode } from "../support/played-node.ts";
+import { waitFor } from "../support/wait.ts";
+import { runningJob } from "./job-endpoints.ts";
 import type { Scenarios } from "./stage.ts";
 
 /** A scenario for each endpoint that shows what happens in a business. */
@@ -33,6 +35,41 @@ export const activityScenarios = {
     await stranger.return();
     const refused = compute.activity.follow({ lastEventId: "7" });
     await expect(refused.next()).rejects.toMatchObject({ code: "invalid_request" });
+  },
+
+  "stats.overview": async (stage) => {
+    const user = await stage.api.newUser();
+    const api = stage.api;
+    const none = { count: 0, more: false };
+    const empty = await api.call("stats.overview", {}, user);
+    expect(empty).toMatchObject({
+      jobs: { QUEUED: none },
+      nodes: { ACTIVE: 0 },
+      slots: { total: 0, used: none },
+    });
+    expect(empty.oldestQueued).toBeUndefined();
+    const running = await runningJob({ api, user });
+    const failed = await runningJob({ api, user });
+    await failed.node.report(failed.executionId, "FAILED", { exitCode: 1 });
+    const { jobId } = await api.call(
+      "jobs.submit",
+      { command: "true", name: "waits", labels: { x: "y" } },
+      user,
+    );
+    await api.call("jobs.submit", { command: "true", after: [{ jobId: running.jobId }] }, user);
+    const overview = await waitFor("the numbers to be counted again", async () => {
+      const counted = await api.call("stats.overview", {}, user);
+      return counted.jobs.QUEUED.count === 2 ? counted : undefined;
+    });
+    const one = { count: 1, more: false };
+    const { slots } = describeNode().description.capacity;
+    expect(overview).toMatchObject({
+      jobs: { RUNNING: one, FAILED: one, SUCCESS: none },
+      failedLastDay: one,
+      nodes: { ACTIVE: 2, OFFLINE: 0 },
+      slots: { total: 2 * slots, used: one },
+      oldestQueued: { jobId, name: "waits", waitingSeconds: expect.any(Number) },
+    });
   },
 } satisfies Partial<Scenarios>;
 

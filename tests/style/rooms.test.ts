@@ -48,7 +48,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["job", "log", "secret"],
     ["artifact", "member", "node", "retention", "schedule", "template"],
     ["audit/api", "collect", "trash/api", "execution", "sign-in"],
-    ["credit", "dispatch"],
+    ["credit", "dispatch", "stats"],
     ["agent-api", "integrity"],
     ["compose"],
     ["", "migrate"],

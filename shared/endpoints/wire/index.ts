@@ -13,6 +13,7 @@ import { nodeWire } from "./node.ts";
 import { scheduleWire } from "./schedule.ts";
 import { secretWire } from "./secret.ts";
 import { serverWire } from "./server.ts";
+import { statsWire } from "./stats.ts";
 import { templateWire } from "./template.ts";
 import { trashWire } from "./trash.ts";
 
@@ -35,6 +36,7 @@ export const wire = {
   ...memberWire,
   ...trashWire,
   ...activityWire,
+  ...statsWire,
 } as const;
 
 export type Wire = typeof wire;

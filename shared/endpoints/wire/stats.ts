@@ -1,0 +1,11 @@
+import { defineWire } from "./wire-row.ts";
+
+export const statsWire = defineWire({
+  "stats.overview": {
+    method: "POST",
+    path: "/api/compute/stats/overview",
+    callers: ["user"],
+    errors: [],
+    repeatable: true,
+  },
+});
