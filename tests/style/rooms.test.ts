@@ -56,7 +56,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
   portal: [
     ["api"],
     ["ui"],
-    ["charts"],
+    ["charts", "log"],
     [
       "pages/credits",
       "pages/job",
