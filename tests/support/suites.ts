@@ -16,6 +16,8 @@ export interface Suite {
   quick: boolean;
   /** It takes measurements that other suites would distort. */
   alone?: true;
+  /** About how long it takes in CI, next to another suite. The longest suites start first. */
+  usualSeconds: number;
   /** The whole suite is killed after this. */
   timeoutMs: number;
   /** Its servers keep all data in MongoDB and notify each other through Redis. */
@@ -32,6 +34,7 @@ export const suites: Suite[] = [
     what: "format, lint, types, dead code, and the rules of this repository",
     paths: ["./tests/style"],
     quick: true,
+    usualSeconds: 20,
     timeoutMs: 900_000,
   },
   {
@@ -39,6 +42,7 @@ export const suites: Suite[] = [
     what: "each room on its own",
     paths: ["./shared", "./sdk", "./agent", "./server", "./cmd", "./tests/support"],
     quick: true,
+    usualSeconds: 100,
     timeoutMs: 300_000,
   },
   {
@@ -46,6 +50,7 @@ export const suites: Suite[] = [
     what: "the promises of a port, proved for every adapter",
     paths: ["./tests/contract"],
     quick: true,
+    usualSeconds: 25,
     timeoutMs: 180_000,
   },
   {
@@ -53,6 +58,8 @@ export const suites: Suite[] = [
     what: "jobs in containers, on a real engine",
     paths: ["./tests/docker"],
     quick: false,
+    onBinary: true,
+    usualSeconds: 220,
     timeoutMs: 1_200_000,
     missing: missingDocker,
   },
@@ -61,6 +68,7 @@ export const suites: Suite[] = [
     what: "the bus between servers, on a real Redis",
     paths: ["./tests/redis"],
     quick: true,
+    usualSeconds: 12,
     timeoutMs: 180_000,
     missing: missingRedis,
   },
@@ -69,6 +77,7 @@ export const suites: Suite[] = [
     what: "the store for several servers, on a real MongoDB",
     paths: ["./tests/mongo"],
     quick: false,
+    usualSeconds: 150,
     timeoutMs: 300_000,
     missing: missingMongod,
   },
@@ -77,6 +86,8 @@ export const suites: Suite[] = [
     what: "files in a bucket, on a real S3 server",
     paths: ["./tests/s3"],
     quick: false,
+    onBinary: true,
+    usualSeconds: 20,
     timeoutMs: 300_000,
     missing: missingMoto,
   },
@@ -85,6 +96,8 @@ export const suites: Suite[] = [
     what: "several servers as one on a real MongoDB, Redis and S3 server, also when killed, and the move to it",
     paths: ["./tests/servers"],
     quick: false,
+    onBinary: true,
+    usualSeconds: 180,
     timeoutMs: 900_000,
     missing: () => missingMongod() ?? missingRedis() ?? missingMoto(),
   },
@@ -94,6 +107,7 @@ export const suites: Suite[] = [
     paths: ["./tests/api"],
     quick: false,
     onBinary: true,
+    usualSeconds: 80,
     timeoutMs: 300_000,
   },
   {
@@ -102,6 +116,7 @@ export const suites: Suite[] = [
     paths: ["./tests/access"],
     quick: false,
     onBinary: true,
+    usualSeconds: 15,
     timeoutMs: 300_000,
   },
   {
@@ -110,6 +125,7 @@ export const suites: Suite[] = [
     paths: ["./tests/oauth"],
     quick: false,
     onBinary: true,
+    usualSeconds: 20,
     timeoutMs: 300_000,
   },
   {
@@ -118,6 +134,7 @@ export const suites: Suite[] = [
     paths: ["./tests/cli"],
     quick: false,
     onBinary: true,
+    usualSeconds: 100,
     timeoutMs: 300_000,
   },
   {
@@ -125,6 +142,8 @@ export const suites: Suite[] = [
     what: "tokens in a real keychain, also when it is locked or hangs",
     paths: ["./tests/keychain"],
     quick: false,
+    onBinary: true,
+    usualSeconds: 20,
     timeoutMs: 180_000,
     missing: missingKeychain,
   },
@@ -134,6 +153,7 @@ export const suites: Suite[] = [
     paths: ["./tests/browser"],
     quick: false,
     onBinary: true,
+    usualSeconds: 40,
     timeoutMs: 300_000,
     missing: missingChromium,
   },
@@ -143,6 +163,7 @@ export const suites: Suite[] = [
     paths: ["./tests/portal"],
     quick: false,
     onBinary: true,
+    usualSeconds: 120,
     timeoutMs: 600_000,
     missing: missingChromium,
   },
@@ -152,6 +173,7 @@ export const suites: Suite[] = [
     paths: ["./tests/e2e"],
     quick: false,
     onBinary: true,
+    usualSeconds: 210,
     timeoutMs: 1_200_000,
   },
   {
@@ -160,14 +182,25 @@ export const suites: Suite[] = [
     paths: ["./tests/workflows"],
     quick: false,
     onBinary: true,
+    usualSeconds: 130,
     timeoutMs: 900_000,
   },
   {
-    name: "machine",
-    what: "an agent and its machine: owner, sleep, health, GPUs",
-    paths: ["./tests/machine"],
+    name: "quiet",
+    what: "what needs a machine that does nothing else: an agent's sleep, a busy machine, many agents at once",
+    paths: ["./tests/quiet"],
     quick: false,
     alone: true,
+    usualSeconds: 100,
+    timeoutMs: 600_000,
+  },
+  {
+    name: "machine",
+    what: "server, agent and their machine: owner, disks, keys, backups, GPUs",
+    paths: ["./tests/machine"],
+    quick: false,
+    onBinary: true,
+    usualSeconds: 90,
     timeoutMs: 900_000,
   },
   {
@@ -175,6 +208,7 @@ export const suites: Suite[] = [
     what: "access and api again, with the built binary, on a real MongoDB and Redis",
     paths: ["./tests/access", "./tests/api"],
     quick: false,
+    usualSeconds: 120,
     timeoutMs: 900_000,
     onSharedStore: true,
     onBinary: true,
@@ -185,6 +219,7 @@ export const suites: Suite[] = [
     what: "e2e again, with the built binary, on a real MongoDB and Redis",
     paths: ["./tests/e2e"],
     quick: false,
+    usualSeconds: 220,
     timeoutMs: 1_200_000,
     onSharedStore: true,
     onBinary: true,
@@ -196,6 +231,7 @@ export const suites: Suite[] = [
     paths: ["./tests/fault"],
     quick: false,
     onBinary: true,
+    usualSeconds: 190,
     timeoutMs: 1_200_000,
   },
   {
@@ -203,6 +239,8 @@ export const suites: Suite[] = [
     what: "attacks from another account on the same machine",
     paths: ["./tests/accounts"],
     quick: false,
+    onBinary: true,
+    usualSeconds: 50,
     timeoutMs: 300_000,
     missing: missingAccounts,
   },
@@ -211,6 +249,7 @@ export const suites: Suite[] = [
     what: "the built binary, alone in an empty directory",
     paths: ["./tests/binary"],
     quick: false,
+    usualSeconds: 10,
     timeoutMs: 300_000,
   },
 ];
