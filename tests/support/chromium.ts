@@ -82,6 +82,12 @@ export class Window implements AsyncDisposable {
     return (await this.page.locator("body").textContent()) ?? "";
   }
 
+  /** Once nothing is loading any more: no request is open except streams, and nothing says that it waits. */
+  async settled(): Promise<void> {
+    await this.page.waitForFunction(() => document.querySelector(".waiting, [aria-busy=true]") === null);
+    await this.page.evaluate(() => document.fonts.ready.then(() => undefined));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.context.close();
   }
