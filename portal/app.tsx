@@ -1,7 +1,7 @@
-import { useState } from "preact/hooks";
-import { ErrorBoundary, LocationProvider, lazy, Route, Router } from "preact-iso";
+import { LocationProvider, lazy, Route, Router, useLocation } from "preact-iso";
+import { Boundary } from "./boundary.tsx";
 import { Shell } from "./shell.tsx";
-import { PageHead, Trouble } from "./ui/blocks.tsx";
+import { PageHead } from "./ui/blocks.tsx";
 import { Questions } from "./ui/dialog.tsx";
 import { Toasts } from "./ui/toast.tsx";
 
@@ -20,34 +20,38 @@ const Credits = lazy(() => import("./pages/credits/credits-page.tsx"));
 const Settings = lazy(() => import("./pages/settings/settings-page.tsx"));
 
 export function App() {
-  const [failure, setFailure] = useState<unknown>();
   return (
     <LocationProvider scope={/^\/(?!sign-in|sign-out|account|device|oauth|invitation|setup|open|api\/)/}>
       <Shell>
-        {failure !== undefined && <Trouble error={failure} onRetry={() => setFailure(undefined)} />}
-        {failure === undefined && (
-          <ErrorBoundary onError={setFailure}>
-            <Router onRouteChange={() => scrollTo(0, 0)}>
-              <Route path="/" component={Overview} />
-              <Route path="/jobs" component={Jobs} />
-              <Route path="/jobs/:jobId" component={Job} />
-              <Route path="/submit" component={Submit} />
-              <Route path="/templates" component={Templates} />
-              <Route path="/templates/:templateId" component={Template} />
-              <Route path="/schedules" component={Schedules} />
-              <Route path="/schedules/:scheduleId" component={Schedule} />
-              <Route path="/nodes" component={Nodes} />
-              <Route path="/nodes/:nodeId" component={Node} />
-              <Route path="/credits" component={Credits} />
-              <Route path="/settings/:part?" component={Settings} />
-              <Route default component={NoPage} />
-            </Router>
-          </ErrorBoundary>
-        )}
+        <Pages />
       </Shell>
       <Questions />
       <Toasts />
     </LocationProvider>
+  );
+}
+
+/** The page of the current address. One that fails says so in its place; another address is another try. */
+function Pages() {
+  const { path } = useLocation();
+  return (
+    <Boundary path={path}>
+      <Router onRouteChange={() => scrollTo(0, 0)}>
+        <Route path="/" component={Overview} />
+        <Route path="/jobs" component={Jobs} />
+        <Route path="/jobs/:jobId" component={Job} />
+        <Route path="/submit" component={Submit} />
+        <Route path="/templates" component={Templates} />
+        <Route path="/templates/:templateId" component={Template} />
+        <Route path="/schedules" component={Schedules} />
+        <Route path="/schedules/:scheduleId" component={Schedule} />
+        <Route path="/nodes" component={Nodes} />
+        <Route path="/nodes/:nodeId" component={Node} />
+        <Route path="/credits" component={Credits} />
+        <Route path="/settings/:part?" component={Settings} />
+        <Route default component={NoPage} />
+      </Router>
+    </Boundary>
   );
 }
 

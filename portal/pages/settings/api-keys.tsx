@@ -26,7 +26,7 @@ export function ApiKeys() {
       const { apiKeys, nextCursor } = await compute.client.call("api-keys.list", { all, cursor });
       return { rows: apiKeys, nextCursor };
     },
-    { keyOf: ({ apiKeyId }) => apiKeyId },
+    { topics: ["apiKeys"], keyOf: ({ apiKeyId }) => apiKeyId },
   );
   const revoke = async ({ apiKeyId, name }: ApiKey) => {
     const text = (

@@ -16,7 +16,7 @@ export function Trash() {
       const { entries, nextCursor } = await compute.client.call("trash.list", { cursor });
       return { rows: entries, nextCursor };
     },
-    { keyOf: ({ trashId }) => trashId },
+    { topics: ["trash"], keyOf: ({ trashId }) => trashId },
   );
   const restore = async (entry: TrashEntry) => {
     await compute.trash.restore(entry.trashId);
