@@ -2,8 +2,20 @@ import type { Artifact } from "../shared/artifact.ts";
 import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import type { TreeEntry } from "../shared/files/tree.ts";
 import type { ComputeClient } from "./client.ts";
+import { type BlobFile, blobReader, treeOfBlobs } from "./files/dropped-files.ts";
+import type { UploadOptions } from "./files/upload-tree.ts";
 import { type ListFilter, type ListOptions, walkPages } from "./pages.ts";
 import { callPatiently, type Patience } from "./patience.ts";
+import { uploadArtifact } from "./upload-artifact.ts";
+
+export interface UploadFilesOptions extends Omit<UploadOptions, "onProblem">, Patience {
+  /** `input` if the files are for one job; default: `upload`. The server may keep each kind for another time. */
+  kind?: "upload" | "input";
+  /** Default: the name of a single file, else `files`. */
+  name?: string;
+  /** How long it is kept. Default: as long as the server keeps artifacts of this kind. */
+  ttlSeconds?: number;
+}
 
 export type ArtifactFilter = ListFilter<"artifacts.list">;
 /** A URL to which a file can be sent with PUT, and the artifact that this makes. */
@@ -16,6 +28,7 @@ export type DownloadLink = EndpointOutput<"artifacts.presign-download">;
  *
  * @example
  * for await (const { path, type } of compute.artifacts.files(artifactId)) console.log(type, path);
+ * const { artifactId } = await compute.artifacts.uploadFiles([{ path: "data.csv", blob: new Blob(["a,b"]) }]);
  * const { url } = await compute.artifacts.presignDownload({ jobId, artifactId, path: "dist/app.tar" });
  */
 export class Artifacts {
@@ -41,6 +54,17 @@ export class Artifacts {
       const { entries, nextCursor } = await call("artifacts.files", { artifactId });
       return { rows: entries, nextCursor };
     });
+  }
+
+  /**
+   * Uploads files, of which only what the server lacks is sent, and makes an artifact of them. Its id in `from` of an input,
+   * as `artifact:art_…`, gives them to a job. An upload that was cut goes on where it stopped when it is repeated. Throws
+   * FileError for a path that cannot be, and for a file that changed meanwhile; and `quota_exceeded`.
+   */
+  async uploadFiles(files: readonly BlobFile[], options: UploadFilesOptions = {}): Promise<Artifact> {
+    const { kind = "upload", ...rest } = options;
+    const tree = treeOfBlobs(files);
+    return (await uploadArtifact(this.client, tree, blobReader, { ...rest, kind })).artifact;
   }
 
   /** Deletes artifacts. Returns the ids of those that existed. */

@@ -3,6 +3,7 @@ import type { EndpointInput } from "../shared/endpoints/index.ts";
 import type { ComputeClient } from "./client.ts";
 import { type ListFilter, walkPages } from "./pages.ts";
 import { callPatiently, type Patience } from "./patience.ts";
+import { randomKey } from "./random-key.ts";
 
 export type LedgerFilter = ListFilter<"credits.ledger">;
 
@@ -42,7 +43,7 @@ export class Credits {
 
   /** Grants a user credit that does not expire with the month. Throws `forbidden` unless the caller is an owner. */
   grant(grant: EndpointInput<"credits.grant">, options: GrantOptions = {}): Promise<CreditEntry> {
-    const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
+    const idempotencyKey = options.idempotencyKey ?? randomKey();
     return callPatiently(this.client, "credits.grant", grant, { ...options, idempotencyKey });
   }
 }

@@ -38,7 +38,7 @@ export type { StatsOverview } from "../shared/stats.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
 export type { TrashEntry } from "../shared/trash.ts";
 export type { ActivityOptions } from "./activity.ts";
-export type { ArtifactFilter, DownloadLink, UploadLink } from "./artifacts.ts";
+export type { ArtifactFilter, DownloadLink, UploadFilesOptions, UploadLink } from "./artifacts.ts";
 export type { AuditFilter } from "./audit.ts";
 export type { BytesToSend, ReceiveOptions, SendOptions } from "./bytes.ts";
 export { ComputeClient } from "./client.ts";
@@ -46,6 +46,9 @@ export type { Credentials } from "./credentials.ts";
 export type { GrantOptions, LedgerFilter } from "./credits.ts";
 export { ComputeError, OtherServerError, UnreachableError } from "./errors.ts";
 export type { ExecutionFilter } from "./executions.ts";
+export type { BlobFile } from "./files/dropped-files.ts";
+export { FileError, type FileErrorReason } from "./files/file-error.ts";
+export type { UploadProgress } from "./files/upload-tree.ts";
 export type {
   DeletedJob,
   JobFilter,

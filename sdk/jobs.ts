@@ -9,6 +9,7 @@ import { pause } from "../shared/wait.ts";
 import type { ComputeClient } from "./client.ts";
 import { type ListFilter, walkPages } from "./pages.ts";
 import { callPatiently, Outage, type Patience } from "./patience.ts";
+import { randomKey } from "./random-key.ts";
 import { readLog } from "./read-log.ts";
 
 export interface SubmitOptions extends Patience {
@@ -86,7 +87,7 @@ export class Jobs {
 
   /** Submits a job. Once this resolves, the job is on the server's disk. Throws `invalid_request` with the wrong fields. */
   submit(manifest: JobManifestInput, options: SubmitOptions = {}): Promise<Job> {
-    const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
+    const idempotencyKey = options.idempotencyKey ?? randomKey();
     return callPatiently(this.client, "jobs.submit", manifest, { ...options, idempotencyKey });
   }
 
@@ -198,7 +199,7 @@ export class Jobs {
     options: SubmitOptions,
     outage: Outage,
   ): Promise<SubmittedJob[]> {
-    const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
+    const idempotencyKey = options.idempotencyKey ?? randomKey();
     const input = { jobs: [...batch] };
     const again = { ...options, idempotencyKey };
     return (await callPatiently(this.client, "jobs.submit-batch", input, again, outage)).jobs;

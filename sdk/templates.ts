@@ -6,6 +6,7 @@ import type { ComputeClient } from "./client.ts";
 import type { SubmitOptions } from "./jobs.ts";
 import { type ListFilter, walkPages } from "./pages.ts";
 import { callPatiently, type Patience } from "./patience.ts";
+import { randomKey } from "./random-key.ts";
 
 export type TemplateFilter = ListFilter<"templates.list">;
 
@@ -76,7 +77,7 @@ export class Templates {
     params: Readonly<Record<string, ParameterValue>> = {},
     options: RunTemplateOptions = {},
   ): Promise<Job> {
-    const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
+    const idempotencyKey = options.idempotencyKey ?? randomKey();
     const input = { template, params: { ...params }, version: options.version };
     return callPatiently(this.client, "templates.run", input, { ...options, idempotencyKey });
   }

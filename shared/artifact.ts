@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { timestamp } from "./execution.ts";
+import { sha256 } from "./files/digest.ts";
 import { fileLimits } from "./files/file-limits.ts";
-import { sha256 } from "./files/sha256.ts";
 import { artifactId, executionId, jobId } from "./ids.ts";
 
 /**

@@ -27,6 +27,6 @@ export function leaveGarbage(bytes: number): void {
   bytesSinceLook = 0;
   const growthBytes = Math.max((COMFORT_BYTES - usedBytes) / 2, usedBytes * MIN_GROWTH);
   if (process.memoryUsage.rss() - usedBytes < growthBytes) return;
-  Bun.gc(true);
+  if (typeof Bun !== "undefined") Bun.gc(true);
   usedBytes = process.memoryUsage.rss();
 }

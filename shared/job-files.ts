@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { filePath, pathProblem, placePath } from "./files/path.ts";
+import { pathProblem } from "./files/path.ts";
+import { filePath, placePath } from "./files/path-schema.ts";
 import { artifactId, jobId } from "./ids.ts";
 import { recordOf } from "./labels.ts";
 

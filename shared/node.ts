@@ -2,7 +2,7 @@ import { z } from "zod";
 import { nodeAllow } from "./allow.ts";
 import { artifact, storedTree } from "./artifact.ts";
 import { executionEnd, timestamp } from "./execution.ts";
-import { placePath } from "./files/path.ts";
+import { placePath } from "./files/path-schema.ts";
 import { artifactId, executionId, jobId, nodeId } from "./ids.ts";
 import { labels, recordOf } from "./labels.ts";
 import { limits } from "./limits.ts";

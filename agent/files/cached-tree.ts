@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { EntrySelector, FileGlobs } from "../../sdk/files/file-globs.ts";
+import { EntrySelector, FileGlobs } from "../../sdk/machine/files/file-globs.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { type TreeEntry, TreeReader } from "../../shared/files/tree.ts";
 import type { PlacedInput } from "../../shared/node.ts";

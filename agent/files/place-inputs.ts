@@ -1,5 +1,5 @@
 import { FileError } from "../../sdk/files/file-error.ts";
-import { placeTree } from "../../sdk/files/place-tree.ts";
+import { placeTree } from "../../sdk/machine/files/place-tree.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { TreeError } from "../../shared/files/tree.ts";
 import type { PlacedInput } from "../../shared/node.ts";

@@ -1,6 +1,6 @@
 import { existsSync, statfsSync } from "node:fs";
 import type { ComputeClient } from "../../sdk/client.ts";
-import { ClientFiles } from "../../sdk/files/client-files.ts";
+import { ClientFiles } from "../../sdk/client-files.ts";
 import type { FileServer } from "../../sdk/files/file-server.ts";
 import type { UploadedTree } from "../../sdk/files/upload-tree.ts";
 import { MIB } from "../../shared/bytes-text.ts";

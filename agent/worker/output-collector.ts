@@ -1,10 +1,11 @@
 import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import type { FileError } from "../../sdk/files/file-error.ts";
-import { FileGlobs } from "../../sdk/files/file-globs.ts";
 import type { FileServer } from "../../sdk/files/file-server.ts";
-import { type FoundTree, findFiles } from "../../sdk/files/find-files.ts";
-import { type UploadedTree, uploadTree } from "../../sdk/files/upload-tree.ts";
+import type { UploadedTree } from "../../sdk/files/upload-tree.ts";
+import { FileGlobs } from "../../sdk/machine/files/file-globs.ts";
+import { type FoundTree, findFiles } from "../../sdk/machine/files/find-files.ts";
+import { sendFound } from "../../sdk/machine/files/send-found.ts";
 import { bytesText, MIB } from "../../shared/bytes-text.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
@@ -130,7 +131,7 @@ export class OutputCollector {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const tree = await server.use((files) => {
         problems.forget();
-        return uploadTree(files, found, {
+        return sendFound(files, found, {
           signal,
           firstMs: FOREVER_MS,
           awayMs: FOREVER_MS,

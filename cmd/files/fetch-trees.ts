@@ -1,7 +1,7 @@
 import { mkdirSync, rmdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { Downloaded, DownloadProgress } from "../../sdk/files/download-tree.ts";
 import type { Artifact, Compute } from "../../sdk/index.ts";
+import type { Downloaded, DownloadProgress } from "../../sdk/machine/files/download-tree.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { withGivenUmask } from "../../shared/umask.ts";
@@ -25,8 +25,8 @@ export async function fetchAll(
   options: { globs: readonly string[]; force: boolean; json: boolean },
   output: Output,
 ): Promise<Downloaded> {
-  const { ClientFiles } = await import("../../sdk/files/client-files.ts");
-  const { downloadTree } = await import("../../sdk/files/download-tree.ts");
+  const { ClientFiles } = await import("../../sdk/client-files.ts");
+  const { downloadTree } = await import("../../sdk/machine/files/download-tree.ts");
   const { globs, force } = options;
   return transfer(output, options, FETCHING, async (line) => {
     const sum = { files: 0, bytes: 0, fetchedBytes: 0 };

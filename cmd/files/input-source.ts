@@ -1,9 +1,10 @@
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { shownPath } from "../../sdk/files/file-error.ts";
-import type { FoundTree } from "../../sdk/files/find-files.ts";
+import type { FoundTree } from "../../sdk/machine/files/find-files.ts";
 import { codeOf } from "../../shared/code-of.ts";
-import { pathProblem, placePath } from "../../shared/files/path.ts";
+import { pathProblem } from "../../shared/files/path.ts";
+import { placePath } from "../../shared/files/path-schema.ts";
 import { outputGlob } from "../../shared/job-files.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { CliError } from "../exit/failure.ts";

@@ -1,5 +1,5 @@
-import type { FoundTree } from "../../sdk/files/find-files.ts";
 import type { Artifact, Compute } from "../../sdk/index.ts";
+import type { FoundTree } from "../../sdk/machine/files/find-files.ts";
 import { bytesText } from "../../shared/bytes-text.ts";
 import { counted } from "../../shared/counted.ts";
 import { pathProblem } from "../../shared/files/path.ts";
@@ -25,7 +25,7 @@ export async function findTree(
   label: string,
   options: { "no-ignore": boolean },
 ): Promise<FoundTree> {
-  const { findFiles } = await import("../../sdk/files/find-files.ts");
+  const { findFiles } = await import("../../sdk/machine/files/find-files.ts");
   return namingFile(label, () => findFiles(path, { noIgnore: options["no-ignore"] }), path);
 }
 
@@ -36,14 +36,14 @@ export async function sendTrees(
   options: { json: boolean },
   output: Output,
 ): Promise<Artifact[]> {
-  const { uploadArtifact } = await import("../../sdk/files/upload-artifact.ts");
+  const { sendFoundArtifact } = await import("../../sdk/machine/files/send-found.ts");
   return transfer(output, options, SENDING, async (line) => {
     const total = { files: sum(sendings, "files"), bytes: sum(sendings, "bytes") };
     const done = { files: 0, bytes: 0, sent: 0 };
     const artifacts: Artifact[] = [];
     for (const { label, found, kind, name, ttlSeconds } of sendings) {
       const uploaded = await namingFile(label, () =>
-        uploadArtifact(compute.client, found, {
+        sendFoundArtifact(compute.client, found, {
           ...patience(output),
           kind,
           name: name ?? nameOf(found),

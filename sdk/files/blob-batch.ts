@@ -1,15 +1,17 @@
 import { fileLimits } from "../../shared/files/file-limits.ts";
 import { PACK_HEADER_BYTES, packHeader } from "../../shared/files/pack.ts";
-import { sha256Of } from "../../shared/files/sha256.ts";
+import type { Hashing } from "./hashing.ts";
 
 const MAX_BLOBS = 4_000;
 const CONTENT_BYTES = fileLimits.partBytes;
 
 /** Collects blobs in the memory of the pack in which they will travel. */
 export class BlobBatch {
-  private readonly memory = Buffer.allocUnsafeSlow(CONTENT_BYTES + MAX_BLOBS * PACK_HEADER_BYTES);
+  private readonly memory = new Uint8Array(CONTENT_BYTES + MAX_BLOBS * PACK_HEADER_BYTES);
   private readonly blobs = new Map<string, { offset: number; bytes: number }>();
   private used = 0;
+
+  constructor(private readonly hashing: Hashing) {}
 
   get digests(): string[] {
     return [...this.blobs.keys()];
@@ -28,18 +30,21 @@ export class BlobBatch {
   }
 
   /**
-   * Adds a blob whose bytes `fill` writes; call `hasRoomFor` before. Returns the digest and the content, also if the blob
-   * is not added because `isKnown` says so.
+   * Adds a blob whose bytes `fill` writes; call `hasRoomFor` before, and add one at a time. Resolves with the digest and the
+   * content, also if the blob is not added because `isKnown` says so.
    */
-  add(
+  async add(
     bytes: number,
-    fill: (target: Uint8Array) => void,
+    fill: (target: Uint8Array) => void | Promise<void>,
     isKnown: (sha256: string) => boolean,
-  ): { sha256: string; content: Uint8Array } {
+  ): Promise<{ sha256: string; content: Uint8Array }> {
     const offset = this.used + PACK_HEADER_BYTES;
     const content = this.memory.subarray(offset, offset + bytes);
-    fill(content);
-    const sha256 = sha256Of(content);
+    // Most programs read and hash without waiting. Waiting for nothing would take as long as a small file.
+    const filled = fill(content);
+    if (filled) await filled;
+    const digest = this.hashing.digest(content);
+    const sha256 = typeof digest === "string" ? digest : await digest;
     if (!this.has(sha256) && !isKnown(sha256)) {
       this.memory.set(packHeader(sha256, bytes), this.used);
       this.blobs.set(sha256, { offset: this.used, bytes });

@@ -1,9 +1,14 @@
 import { PACK_HEADER_BYTES } from "../../shared/files/pack.ts";
-import type { Outage } from "../patience.ts";
 import { BlobBatch } from "./blob-batch.ts";
 import type { FileServer } from "./file-server.ts";
+import type { Hashing } from "./hashing.ts";
 
 const MAX_ON_THE_WAY = 2;
+
+/** Repeats a step while the server is away. */
+export interface Retrying {
+  trying<T>(step: () => Promise<T>): Promise<T>;
+}
 
 export interface SentCounts {
   /** Content that the server did not have. */
@@ -16,7 +21,7 @@ export interface SentCounts {
 /** Sends blobs in batches, of each only what the server lacks. At most two batches are on their way at a time. */
 export class BlobSender {
   readonly counts: SentCounts = { sentBytes: 0, sentBlobs: 0, skippedBytes: 0 };
-  private current = new BlobBatch();
+  private current: BlobBatch;
   private readonly free: BlobBatch[] = [];
   private readonly onTheWay = new Set<Promise<void>>();
   /** The batches on their way. */
@@ -26,15 +31,18 @@ export class BlobSender {
 
   constructor(
     private readonly server: FileServer,
-    private readonly outage: Outage,
+    private readonly hashing: Hashing,
+    private readonly retrying: Retrying,
     private readonly signal: AbortSignal,
     private readonly onSent: () => void,
-  ) {}
+  ) {
+    this.current = new BlobBatch(hashing);
+  }
 
   /** Adds a blob; waits for its turn while too much is on the way. `content` is valid until the next call. */
   async add(
     bytes: number,
-    fill: (target: Uint8Array) => void,
+    fill: (target: Uint8Array) => void | Promise<void>,
   ): Promise<{ sha256: string; content: Uint8Array }> {
     if (!this.current.hasRoomFor(bytes)) await this.flush();
     this.bytes += bytes;
@@ -59,7 +67,7 @@ export class BlobSender {
     if (this.failure) throw this.failure.error;
     const batch = this.current;
     const { bytes } = this;
-    this.current = this.free.pop() ?? new BlobBatch();
+    this.current = this.free.pop() ?? new BlobBatch(this.hashing);
     this.bytes = 0;
     this.ahead.push(batch);
     const sending = this.send(batch, bytes)
@@ -76,9 +84,11 @@ export class BlobSender {
   }
 
   private async send(batch: BlobBatch, bytes: number): Promise<void> {
-    const missing = new Set(await this.outage.trying(() => this.server.missing(batch.digests, this.signal)));
+    const missing = new Set(
+      await this.retrying.trying(() => this.server.missing(batch.digests, this.signal)),
+    );
     const pack = batch.packOf(missing);
-    if (missing.size > 0) await this.outage.trying(() => this.server.upload(pack, this.signal));
+    if (missing.size > 0) await this.retrying.trying(() => this.server.upload(pack, this.signal));
     const sentBytes = pack.length - missing.size * PACK_HEADER_BYTES;
     this.counts.sentBlobs += missing.size;
     this.counts.sentBytes += sentBytes;

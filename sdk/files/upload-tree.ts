@@ -1,16 +1,14 @@
 import type { StoredTree } from "../../shared/artifact.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
-import { sha256Of } from "../../shared/files/sha256.ts";
-import { type FileEntry, treeLine } from "../../shared/files/tree.ts";
-import { GARBAGE_OF_FILE_BYTES, leaveGarbage } from "../../shared/garbage.ts";
+import type { FileEntry } from "../../shared/files/tree.ts";
+import { treeLine } from "../../shared/files/tree-line.ts";
 import { Turns } from "../../shared/turns.ts";
-import { Outage, type Patience } from "../patience.ts";
-import { BlobSender } from "./blob-sender.ts";
+import { BlobSender, type Retrying } from "./blob-sender.ts";
 import { FileError } from "./file-error.ts";
 import type { FileServer } from "./file-server.ts";
-import type { FoundFile, FoundTree } from "./find-files.ts";
-import { FileReading } from "./read-file.ts";
+import { EMPTY_SHA256 } from "./hashing.ts";
 import { TreeSender } from "./tree-sender.ts";
+import type { FileReader, FileToSend, OpenFile, TreeToSend } from "./tree-to-send.ts";
 
 export interface UploadProgress {
   files: number;
@@ -25,9 +23,9 @@ export interface UploadProgress {
   bytesSkipped: number;
 }
 
-export interface UploadOptions extends Patience {
-  /** Only files of this account are read. */
-  ownerUid?: number;
+export interface UploadOptions {
+  /** Ends the upload; it then throws the signal's reason. */
+  signal?: AbortSignal;
   /** Called for each file that cannot be sent; the others are. Default: the first one is thrown. */
   onProblem?: (error: FileError) => void;
   /** Called after each batch, many times a second. */
@@ -46,21 +44,22 @@ export interface UploadedTree {
 }
 
 const SLICE_MS = 10;
-const EMPTY = sha256Of(new Uint8Array(0));
 
 /**
- * Sends the files that were found, and then their tree. Each byte is read once, and only what the server lacks is sent: a
+ * Sends files, and then their tree. Each byte is read once, and only what the server lacks is sent: a
  * transfer that was cut goes on where it stopped when it is repeated. Memory stays below a fixed size. Throws FileError,
- * and what `ComputeClient` throws once patience has run out.
+ * and what `retrying` throws when it gives up.
  */
-export async function uploadTree(
+export async function uploadTree<File extends FileToSend>(
   server: FileServer,
-  found: FoundTree,
+  files: TreeToSend<File>,
+  reader: FileReader<File>,
+  retrying: (signal: AbortSignal) => Retrying,
   options: UploadOptions = {},
 ): Promise<UploadedTree> {
   const cut = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, cut.signal]) : cut.signal;
-  const upload = new Upload(server, found, options, signal);
+  const upload = new Upload(server, files, reader, retrying(signal), options, signal);
   try {
     return await upload.run();
   } catch (error) {
@@ -70,7 +69,7 @@ export async function uploadTree(
   }
 }
 
-class Upload {
+class Upload<File extends FileToSend> {
   readonly sender: BlobSender;
   private readonly tree: TreeSender;
   private readonly progress: UploadProgress;
@@ -80,22 +79,26 @@ class Upload {
 
   constructor(
     server: FileServer,
-    private readonly found: FoundTree,
+    private readonly toSend: TreeToSend<File>,
+    private readonly reader: FileReader<File>,
+    retrying: Retrying,
     private readonly options: UploadOptions,
     signal: AbortSignal,
   ) {
-    const { files, bytes } = found;
+    const { files, bytes } = toSend;
+    const { hashing } = reader;
     this.progress = { files, bytes, filesRead: 0, bytesRead: 0, bytesSent: 0, bytesSkipped: 0 };
-    this.sender = new BlobSender(server, new Outage({ ...options, signal }), signal, () => this.report());
-    this.tree = new TreeSender(this.sender);
+    this.sender = new BlobSender(server, hashing, retrying, signal, () => this.report());
+    this.tree = new TreeSender(this.sender, hashing);
     this.turns = new Turns(SLICE_MS, signal);
   }
 
   async run(): Promise<UploadedTree> {
-    for (const entry of this.found.entries) {
+    for (const entry of this.toSend.entries) {
       const sent = entry.type === "file" ? await this.send(entry) : entry;
-      if (sent !== undefined) await this.tree.add(treeLine(sent));
-      leaveGarbage(GARBAGE_OF_FILE_BYTES);
+      const added = sent && this.tree.add(treeLine(sent));
+      if (added) await added;
+      this.reader.afterEntry?.();
       if (this.turns.isDue) await this.turns.next();
     }
     const tree = await this.tree.finish();
@@ -106,7 +109,7 @@ class Upload {
   }
 
   /** Resolves with the file's entry; undefined if it cannot be sent. */
-  private async send(file: FoundFile): Promise<FileEntry | undefined> {
+  private async send(file: File): Promise<FileEntry | undefined> {
     try {
       const entry = await this.read(file);
       this.sentFiles++;
@@ -120,31 +123,39 @@ class Upload {
     }
   }
 
-  private async read(file: FoundFile): Promise<FileEntry> {
-    const { path, mode, size } = file;
-    const mtimeMs = Math.floor(file.mtimeMs);
-    const fields = { type: "file", path, mode, mtimeMs, size } as const;
-    using reading = new FileReading(file, this.options.ownerUid);
-    if (size > 0 && size <= fileLimits.partBytes) {
-      const { sha256 } = await this.sender.add(size, (target) => reading.fillWhole(target));
-      this.progress.bytesRead += size;
-      return { ...fields, sha256 };
+  private async read(file: File): Promise<FileEntry> {
+    const { path, mode, mtimeMs, size } = file;
+    const floored = mtimeMs === undefined ? undefined : Math.floor(mtimeMs);
+    const fields = { type: "file", path, mode, mtimeMs: floored, size } as const;
+    const open = this.reader.open(file);
+    try {
+      return { ...fields, ...(await this.sendContent(open, size)) };
+    } finally {
+      open.close();
     }
-    reading.check();
-    if (size === 0) return { ...fields, sha256: EMPTY };
-    const whole = new Bun.CryptoHasher("sha256");
+  }
+
+  private async sendContent(file: OpenFile, size: number): Promise<Pick<FileEntry, "sha256" | "parts">> {
+    if (size > 0 && size <= fileLimits.partBytes) {
+      const { sha256 } = await this.sender.add(size, (target) => file.fillWhole(target));
+      this.progress.bytesRead += size;
+      return { sha256 };
+    }
+    file.check();
+    if (size === 0) return { sha256: EMPTY_SHA256 };
+    const whole = await this.reader.hashing.start();
     const parts: string[] = [];
     for (let left = size; left > 0; ) {
       const bytes = Math.min(left, fileLimits.partBytes);
-      const part = await this.sender.add(bytes, (target) => reading.fill(target));
+      const part = await this.sender.add(bytes, (target) => file.fill(target));
       whole.update(part.content);
       parts.push(part.sha256);
       left -= bytes;
       this.progress.bytesRead += bytes;
       if (this.turns.isDue) await this.turns.next();
     }
-    reading.check();
-    return { ...fields, sha256: whole.digest("hex"), parts };
+    file.check();
+    return { sha256: whole.hex(), parts };
   }
 
   private report(): void {

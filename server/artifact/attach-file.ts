@@ -1,6 +1,6 @@
 import type { StoredTree } from "../../shared/artifact.ts";
 import { ComputeError } from "../../shared/errors.ts";
-import { treeLine } from "../../shared/files/tree.ts";
+import { treeLine } from "../../shared/files/tree-line.ts";
 import type { BlobStore } from "../blob/blob-store.ts";
 import type { IncomingBytes } from "../http/byte-bodies.ts";
 import type { ArtifactRecord, ArtifactStore } from "./artifact-store.ts";

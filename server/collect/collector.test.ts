@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { sha256Of } from "../../shared/files/sha256.ts";
-import { treeLine } from "../../shared/files/tree.ts";
+import { treeLine } from "../../shared/files/tree-line.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { jobOf } from "../../tests/contract/control-plane.contract.ts";

@@ -1,6 +1,6 @@
 import { fileLimits } from "./file-limits.ts";
 import { DIGEST_BYTES, PACK_HEADER_BYTES } from "./pack.ts";
-import { sha256Of } from "./sha256.ts";
+import { type RunningSha256, sha256Of, startSha256 } from "./sha256.ts";
 
 /** A pack is not as agreed. */
 export class PackError extends Error {
@@ -68,7 +68,7 @@ interface Blob {
   sha256: string;
   bytes: number;
   left: number;
-  hash: Bun.CryptoHasher | undefined;
+  hash: RunningSha256 | undefined;
 }
 
 /** The digest of the blob if this is the last of its content. */
@@ -76,7 +76,7 @@ function digestOf(blob: Blob, content: Uint8Array): string | undefined {
   blob.left -= content.length;
   // Most blobs come in one piece.
   if (blob.left === 0 && !blob.hash) return sha256Of(content);
-  blob.hash ??= new Bun.CryptoHasher("sha256");
+  blob.hash ??= startSha256();
   blob.hash.update(content);
-  return blob.left === 0 ? blob.hash.digest("hex") : undefined;
+  return blob.left === 0 ? blob.hash.hex() : undefined;
 }

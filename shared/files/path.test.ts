@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { comparePaths, filePath, pathProblem, placePath } from "./path.ts";
+import { comparePaths, pathProblem } from "./path.ts";
+import { filePath, placePath } from "./path-schema.ts";
 
 test("ordinary paths are accepted, whatever script they are written in", () => {
   const good = [

@@ -1,10 +1,11 @@
-import { z } from "zod";
 import { fileLimits } from "./file-limits.ts";
 
 const SLASH = "/".charCodeAt(0);
 
 /** What nearly all paths look like; looking closer takes ten times as long. */
 const plainPath = /^(?:\.?[\w-][\w.-]*\/)*\.?[\w-][\w.-]*$/;
+
+const encoder = new TextEncoder();
 
 /** One sentence why this cannot be a path in a tree or below a job's directory; undefined if it can. */
 export function pathProblem(path: string): string | undefined {
@@ -17,27 +18,12 @@ export function pathProblem(path: string): string | undefined {
   const names = path.split("/");
   if (names.some((name) => name === "" || name === ".")) return "the path contains an empty name or “.”";
   if (names.includes("..")) return "the path contains “..”";
-  if (Buffer.byteLength(path) > fileLimits.maxPathBytes)
+  if (bytesOf(path) > fileLimits.maxPathBytes)
     return `the path is longer than ${fileLimits.maxPathBytes} bytes`;
-  if (names.some((name) => Buffer.byteLength(name) > fileLimits.maxNameBytes))
+  if (names.some((name) => bytesOf(name) > fileLimits.maxNameBytes))
     return `a name in the path is longer than ${fileLimits.maxNameBytes} bytes`;
   return undefined;
 }
-
-/** A path below the directory of a tree or job: `src/main.c`. */
-export const filePath = z.string().superRefine((path, context) => {
-  const problem = pathProblem(path);
-  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-});
-
-/** Like `filePath`, and `.` is the directory itself. A person may write `./src/`, which becomes `src`. */
-export const placePath = z
-  .string()
-  .transform((path) => path.replace(/^(\.\/+)+/, "").replace(/(?<=[^/])\/+$/, "") || ".")
-  .superRefine((path, context) => {
-    const problem = path === "." ? undefined : pathProblem(path);
-    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-  });
 
 /** Orders paths so that a directory comes right before everything in it, by UTF-16 code units of the names. */
 export function comparePaths(a: string, b: string): number {
@@ -49,4 +35,8 @@ export function comparePaths(a: string, b: string): number {
     if (left !== right) return left === SLASH ? -1 : right === SLASH ? 1 : left - right;
   }
   return a.length - b.length;
+}
+
+function bytesOf(text: string): number {
+  return encoder.encode(text).length;
 }

@@ -8,8 +8,8 @@ import {
   TreeError,
   TreeReader,
   treeEntry,
-  treeLine,
 } from "./tree.ts";
+import { treeLine } from "./tree-line.ts";
 
 const directory = (path: string): TreeEntry => ({ type: "directory", path, mode: 0o755 });
 const file = (path: string): TreeEntry => ({

@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { DIGEST, sha256 } from "./digest.ts";
 import { fileLimits } from "./file-limits.ts";
-import { comparePaths, filePath, pathProblem } from "./path.ts";
-import { DIGEST, sha256 } from "./sha256.ts";
+import { comparePaths, pathProblem } from "./path.ts";
+import { filePath } from "./path-schema.ts";
 import { leavesTree, type TreeLinks } from "./tree-links.ts";
 
 const mode = z.int().min(0).max(0o777);
@@ -47,18 +48,6 @@ export function blobsOf(file: FileEntry): { sha256: string; bytes: number }[] {
     sha256: digest,
     bytes: i < last ? fileLimits.partBytes : file.size - last * fileLimits.partBytes,
   }));
-}
-
-/** One line of a stored tree, with its newline. The fields are always in the same order, so equal trees have equal bytes. */
-export function treeLine(entry: TreeEntry): string {
-  if (entry.type === "link") return line({ type: entry.type, path: entry.path, target: entry.target });
-  if (entry.type === "directory") return line({ type: entry.type, path: entry.path, mode: entry.mode });
-  const { type, path, mode: bits, mtimeMs, size, sha256: digest, parts } = entry;
-  return line({ type, path, mode: bits, mtimeMs, size, sha256: digest, parts });
-}
-
-function line(fields: TreeEntry): string {
-  return `${JSON.stringify(fields)}\n`;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { beforeAll, expect, test } from "bun:test";
 import { type CallId, type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
-import { type TreeEntry, treeLine } from "../../shared/files/tree.ts";
+import type { TreeEntry } from "../../shared/files/tree.ts";
+import { treeLine } from "../../shared/files/tree-line.ts";
 import { type As, headersOf, readProblem } from "../support/api.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { describeNode, PlayedNode } from "../support/played-node.ts";

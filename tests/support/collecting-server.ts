@@ -26,7 +26,8 @@ import { MongoStore } from "../../server/store/mongo.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
-import { blobsOf, treeEntry, treeLine } from "../../shared/files/tree.ts";
+import { blobsOf, treeEntry } from "../../shared/files/tree.ts";
+import { treeLine } from "../../shared/files/tree-line.ts";
 import { entriesOf, type Files, packOf, storedTreeOf } from "./sent-files.ts";
 
 interface Parts {

@@ -1,9 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ClientFiles } from "../../sdk/files/client-files.ts";
-import { downloadTree } from "../../sdk/files/download-tree.ts";
-import { findFiles } from "../../sdk/files/find-files.ts";
-import { uploadTree } from "../../sdk/files/upload-tree.ts";
+import { ClientFiles } from "../../sdk/client-files.ts";
 import {
   type Compute,
   createComputeClient,
@@ -11,6 +8,9 @@ import {
   type Job,
   type JobManifestInput,
 } from "../../sdk/index.ts";
+import { downloadTree } from "../../sdk/machine/files/download-tree.ts";
+import { findFiles } from "../../sdk/machine/files/find-files.ts";
+import { sendFound } from "../../sdk/machine/files/send-found.ts";
 import type { Person } from "./person.ts";
 
 let directories = 0;
@@ -45,7 +45,7 @@ export class FilesOfJobs {
 
   /** Sends a directory, and returns the source for `inputs`. */
   async send(dir: string): Promise<string> {
-    const { tree } = await uploadTree(this.files, await findFiles(dir));
+    const { tree } = await sendFound(this.files, await findFiles(dir));
     const { artifact } = await this.compute.client.call("artifacts.create", {
       name: "input",
       kind: "input",

@@ -5,7 +5,8 @@ import { packHeader } from "../../shared/files/pack.ts";
 import { PackReader } from "../../shared/files/pack-reader.ts";
 import { comparePaths } from "../../shared/files/path.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
-import { type TreeEntry, treeLine } from "../../shared/files/tree.ts";
+import type { TreeEntry } from "../../shared/files/tree.ts";
+import { treeLine } from "../../shared/files/tree-line.ts";
 import { type Api, type As, headersOf, readProblem } from "./api.ts";
 
 /** Files by path. A path that ends in a slash is a directory. */

@@ -4,7 +4,7 @@ import type { Stores } from "../../server/compose/stores.ts";
 import { PACK_HEADER_BYTES, packHeader } from "../../shared/files/pack.ts";
 import { comparePaths } from "../../shared/files/path.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
-import { treeLine } from "../../shared/files/tree.ts";
+import { treeLine } from "../../shared/files/tree-line.ts";
 import { newId } from "../../shared/ids.ts";
 import { putArtifact } from "./put-artifact.ts";
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { FoundTree } from "../../../sdk/files/find-files.ts";
+import type { FoundTree } from "../../../sdk/machine/files/find-files.ts";
 import type { Gathered } from "../../files/input-source.ts";
 import { hasGit } from "./git.ts";
 import { copyGit } from "./git-copy.ts";
@@ -51,7 +51,7 @@ export class RunSource {
 
   private async makeGit(scratch: string, { entries }: FoundTree): Promise<FoundTree> {
     const files = entries.flatMap((entry) => (entry.type === "directory" ? [] : [entry]));
-    const { findFiles } = await import("../../../sdk/files/find-files.ts");
+    const { findFiles } = await import("../../../sdk/machine/files/find-files.ts");
     const directory = await copyGit(this.place.top, scratch, { whole: wantsHistory(entries), files });
     return findFiles(directory, { noIgnore: true });
   }

@@ -1,6 +1,6 @@
 import { constants, copyFileSync, lstatSync, mkdirSync, readlinkSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { FoundEntry, FoundTree } from "../../../sdk/files/find-files.ts";
+import type { FoundEntry, FoundTree } from "../../../sdk/machine/files/find-files.ts";
 import { comparePaths, pathProblem } from "../../../shared/files/path.ts";
 import { Turns } from "../../../shared/turns.ts";
 import { askGit } from "./git.ts";
@@ -38,7 +38,7 @@ async function findAll(
   top: string,
   { "no-ignore": noIgnore, onProblem }: WorkingCopyOptions,
 ): Promise<FoundTree> {
-  const { findFiles } = await import("../../../sdk/files/find-files.ts");
+  const { findFiles } = await import("../../../sdk/machine/files/find-files.ts");
   return findFiles(top, {
     noIgnore,
     exclude: noIgnore ? [".git"] : [],

@@ -5,7 +5,8 @@ import { fileLimits } from "../../../shared/files/file-limits.ts";
 import { packHeader } from "../../../shared/files/pack.ts";
 import { comparePaths } from "../../../shared/files/path.ts";
 import { sha256Of } from "../../../shared/files/sha256.ts";
-import { type TreeEntry, treeLine } from "../../../shared/files/tree.ts";
+import type { TreeEntry } from "../../../shared/files/tree.ts";
+import { treeLine } from "../../../shared/files/tree-line.ts";
 import { newId } from "../../../shared/ids.ts";
 import type { PlacedInput } from "../../../shared/node.ts";
 

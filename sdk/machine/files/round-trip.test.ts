@@ -11,19 +11,19 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { PlayedFiles } from "../../tests/support/played-files.ts";
-import { makeScratch } from "../../tests/support/scratch.ts";
+import { PlayedFiles } from "../../../tests/support/played-files.ts";
+import { makeScratch } from "../../../tests/support/scratch.ts";
 import { fetchBlobs, readTree } from "./fetch-blobs.ts";
 import { findFiles } from "./find-files.ts";
 import { placeTree } from "./place-tree.ts";
-import { uploadTree } from "./upload-tree.ts";
+import { sendFound } from "./send-found.ts";
 
 test("a tree arrives exactly: content, modes, times, links and empty directories", async () => {
   await using scratch = await makeScratch();
   const from = scratch.join("from");
   makeSample(from);
   const server = new PlayedFiles();
-  const sent = await uploadTree(server, await findFiles(from));
+  const sent = await sendFound(server, await findFiles(from));
   const to = scratch.join("to");
   mkdirSync(to);
   await place(server, sent.tree, to);
@@ -36,9 +36,9 @@ test("a second upload of the same tree sends nothing at all", async () => {
   makeSample(scratch.join("from"));
   const server = new PlayedFiles();
   const found = await findFiles(scratch.join("from"));
-  const first = await uploadTree(server, found);
+  const first = await sendFound(server, found);
   const packs = server.packs.length;
-  const second = await uploadTree(server, found);
+  const second = await sendFound(server, found);
   expect(second).toEqual({ ...first, sentBytes: 0 });
   expect(server.packs).toHaveLength(packs);
 });
@@ -48,7 +48,7 @@ test("an empty directory is there after it was placed under a name", async () =>
   mkdirSync(scratch.join("from"));
   mkdirSync(scratch.join("to"));
   const server = new PlayedFiles();
-  const { tree } = await uploadTree(server, await findFiles(scratch.join("from")));
+  const { tree } = await sendFound(server, await findFiles(scratch.join("from")));
   await place(server, tree, scratch.join("to"), "in/empty");
   expect(listing(scratch.join("to")).map(([path]) => path)).toEqual(["in", "in/empty"]);
 });

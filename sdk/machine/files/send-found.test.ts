@@ -9,16 +9,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { ComputeError } from "../../shared/errors.ts";
-import { fileLimits } from "../../shared/files/file-limits.ts";
-import { sha256Of } from "../../shared/files/sha256.ts";
-import { TreeReader } from "../../shared/files/tree.ts";
-import { PlayedFiles } from "../../tests/support/played-files.ts";
-import { makeScratch } from "../../tests/support/scratch.ts";
-import { UnreachableError } from "../errors.ts";
-import { FileError } from "./file-error.ts";
+import { ComputeError } from "../../../shared/errors.ts";
+import { fileLimits } from "../../../shared/files/file-limits.ts";
+import { sha256Of } from "../../../shared/files/sha256.ts";
+import { TreeReader } from "../../../shared/files/tree.ts";
+import { PlayedFiles } from "../../../tests/support/played-files.ts";
+import { makeScratch } from "../../../tests/support/scratch.ts";
+import { UnreachableError } from "../../errors.ts";
+import { FileError } from "../../files/file-error.ts";
+import type { UploadedTree, UploadProgress } from "../../files/upload-tree.ts";
 import { findFiles } from "./find-files.ts";
-import { type UploadedTree, type UploadProgress, uploadTree } from "./upload-tree.ts";
+import { sendFound } from "./send-found.ts";
 
 const MIB = 1024 * 1024;
 
@@ -76,7 +77,7 @@ test("a file that changes while the upload runs is named, whatever happens to it
     await using scratch = await makeScratch();
     makeLarge(scratch.path);
     const found = await findFiles(scratch.path);
-    const error = await uploadTree(
+    const error = await sendFound(
       whileSending(() => change(scratch.join("c"))),
       found,
     ).catch((error) => error);
@@ -93,7 +94,7 @@ test("a large file that changes between its parts is named", async () => {
     await using scratch = await makeScratch();
     makeLarge(scratch.path);
     const found = await findFiles(scratch.path);
-    const error = await uploadTree(
+    const error = await sendFound(
       whileSending(() => change(scratch.join("b"))),
       found,
     ).catch((error) => error);
@@ -107,7 +108,7 @@ test("with onProblem the other files arrive", async () => {
   const server = whileSending(() => rmSync(scratch.join("c")));
   const problems: string[] = [];
   const onProblem = (error: FileError) => problems.push(error.message);
-  const sent = await uploadTree(server, await findFiles(scratch.path), { onProblem });
+  const sent = await sendFound(server, await findFiles(scratch.path), { onProblem });
   expect(problems).toEqual(["c: it vanished while it was sent"]);
   expect(treeOf(server, sent).map(({ path }) => path)).toEqual(["a", "b", "d"]);
   expect(sent).toMatchObject({ files: 3, bytes: 40 * MIB + 9 });
@@ -118,7 +119,7 @@ test("only files of the given account are read", async () => {
   writeFileSync(scratch.join("a"), "");
   const found = await findFiles(scratch.path);
   const ownerUid = (process.getuid?.() ?? 0) + 1;
-  await expect(uploadTree(new PlayedFiles(), found, { ownerUid })).rejects.toThrow(
+  await expect(sendFound(new PlayedFiles(), found, { ownerUid })).rejects.toThrow(
     "a: it belongs to another account",
   );
 });
@@ -132,7 +133,7 @@ test("a file is one blob up to 4 MiB, and then parts of 4 MiB; equal content is 
   writeFileSync(scratch.join("copy"), content.subarray(0, 4 * MIB));
   writeFileSync(scratch.join("empty"), "");
   const server = new PlayedFiles();
-  const sent = await uploadTree(server, await findFiles(scratch.path));
+  const sent = await sendFound(server, await findFiles(scratch.path));
   const entries = treeOf(server, sent);
   expect(entries.map((entry) => [entry.path, "parts" in entry ? entry.parts?.length : undefined])).toEqual([
     ["copy", undefined],
@@ -152,7 +153,7 @@ test("a file is one blob up to 4 MiB, and then parts of 4 MiB; equal content is 
 
 test("an empty directory is a tree without a blob", async () => {
   await using scratch = await makeScratch();
-  const { tree } = await uploadTree(new PlayedFiles(), await findFiles(scratch.path));
+  const { tree } = await sendFound(new PlayedFiles(), await findFiles(scratch.path));
   expect(tree).toEqual({ sha256: sha256Of(new Uint8Array(0)), size: 0, parts: [] });
 });
 
@@ -173,7 +174,7 @@ test("packs and questions stay within their limits, and at most two are on the w
     await second.promise;
     onTheWay--;
   };
-  await uploadTree(server, await findFiles(scratch.path));
+  await sendFound(server, await findFiles(scratch.path));
   expect(most).toBe(2);
   expect(server.packs.flat().length).toBeGreaterThan(5_000);
   for (const pack of server.packs) expect(pack.length).toBeLessThanOrEqual(fileLimits.maxBlobsPerRequest);
@@ -188,7 +189,7 @@ test("an upload goes on when the server is back, and sends nothing twice", async
     if (++calls % 2 === 0) throw new UnreachableError(server.url, "the connection was refused");
   };
   let away = 0;
-  const sent = await uploadTree(server, await findFiles(scratch.path), { onAway: () => away++ });
+  const sent = await sendFound(server, await findFiles(scratch.path), { onAway: () => away++ });
   expect(away).toBeGreaterThan(0);
   expect(treeOf(server, sent)).toHaveLength(4);
   const blobs = server.packs.flat();
@@ -203,11 +204,11 @@ test("an upload that was cut goes on where it stopped", async () => {
   server.before = (operation) => {
     if (operation === "upload" && server.packs.length === 1) throw new ComputeError("forbidden", "too much");
   };
-  await expect(uploadTree(server, found)).rejects.toThrow("too much");
-  await uploadTree(server, found).catch(() => undefined);
+  await expect(sendFound(server, found)).rejects.toThrow("too much");
+  await sendFound(server, found).catch(() => undefined);
   expect(server.packs).toHaveLength(1);
   server.before = () => undefined;
-  const sent = await uploadTree(server, found);
+  const sent = await sendFound(server, found);
   const blobs = server.packs.flat();
   expect(new Set(blobs).size).toBe(blobs.length);
   expect(treeOf(server, sent)).toHaveLength(4);
@@ -218,7 +219,7 @@ test("an abort ends the upload with its reason, and nothing is sent after it", a
   makeLarge(scratch.path);
   const abort = new AbortController();
   const server = whileSending(() => abort.abort(new Error("enough")));
-  await expect(uploadTree(server, await findFiles(scratch.path), { signal: abort.signal })).rejects.toThrow(
+  await expect(sendFound(server, await findFiles(scratch.path), { signal: abort.signal })).rejects.toThrow(
     "enough",
   );
   const packs = server.packs.length;
@@ -231,7 +232,7 @@ test("progress counts files and bytes up to their totals", async () => {
   makeLarge(scratch.path);
   const seen: UploadProgress[] = [];
   const onProgress = (progress: Readonly<UploadProgress>) => seen.push({ ...progress });
-  await uploadTree(new PlayedFiles(), await findFiles(scratch.path), { onProgress });
+  await sendFound(new PlayedFiles(), await findFiles(scratch.path), { onProgress });
   const bytes = 40 * MIB + 14;
   expect(seen.at(-1)).toMatchObject({ files: 4, bytes, filesRead: 4, bytesRead: bytes });
   for (const [i, progress] of seen.entries()) {

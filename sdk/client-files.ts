@@ -1,5 +1,5 @@
-import type { ComputeClient } from "../client.ts";
-import type { FileServer } from "./file-server.ts";
+import type { ComputeClient } from "./client.ts";
+import type { FileServer } from "./files/file-server.ts";
 
 const PIECE_BYTES = 256 * 1024;
 

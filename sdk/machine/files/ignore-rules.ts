@@ -1,9 +1,9 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import ignore, { type Ignore } from "ignore";
-import { codeOf } from "../../shared/code-of.ts";
-import { textOf } from "../../shared/text-of.ts";
-import { FileError } from "./file-error.ts";
+import { codeOf } from "../../../shared/code-of.ts";
+import { textOf } from "../../../shared/text-of.ts";
+import { FileError } from "../../files/file-error.ts";
 
 const GIT_FILE = ".gitignore";
 const OWN_FILE = ".tanvritignore";

@@ -10,12 +10,12 @@ import {
   rmSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { codeOf } from "../../shared/code-of.ts";
-import { fileLimits } from "../../shared/files/file-limits.ts";
-import { sha256Of } from "../../shared/files/sha256.ts";
-import { blobsOf, type FileEntry } from "../../shared/files/tree.ts";
-import { textOf } from "../../shared/text-of.ts";
-import { FileError } from "./file-error.ts";
+import { codeOf } from "../../../shared/code-of.ts";
+import { fileLimits } from "../../../shared/files/file-limits.ts";
+import { sha256Of } from "../../../shared/files/sha256.ts";
+import { blobsOf, type FileEntry } from "../../../shared/files/tree.ts";
+import { textOf } from "../../../shared/text-of.ts";
+import { FileError } from "../../files/file-error.ts";
 
 /**
  * The directory in which a download is put together, inside its target so that it is on the same disk. If the process

@@ -1,33 +1,26 @@
 import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { bytesText } from "../../shared/bytes-text.ts";
-import { codeOf } from "../../shared/code-of.ts";
-import { fileLimits } from "../../shared/files/file-limits.ts";
-import { pathProblem } from "../../shared/files/path.ts";
-import type { TreeEntry } from "../../shared/files/tree.ts";
-import { leavesTree } from "../../shared/files/tree-links.ts";
-import { GARBAGE_OF_FILE_BYTES, leaveGarbage } from "../../shared/garbage.ts";
-import { textOf } from "../../shared/text-of.ts";
-import { Turns } from "../../shared/turns.ts";
-import { FileError, type FileErrorReason, shownPath } from "./file-error.ts";
+import { bytesText } from "../../../shared/bytes-text.ts";
+import { codeOf } from "../../../shared/code-of.ts";
+import { fileLimits } from "../../../shared/files/file-limits.ts";
+import { pathProblem } from "../../../shared/files/path.ts";
+import { leavesTree } from "../../../shared/files/tree-links.ts";
+import { GARBAGE_OF_FILE_BYTES, leaveGarbage } from "../../../shared/garbage.ts";
+import { textOf } from "../../../shared/text-of.ts";
+import { Turns } from "../../../shared/turns.ts";
+import { FileError, type FileErrorReason, shownPath } from "../../files/file-error.ts";
+import type { EntryToSend, FileToSend, TreeToSend } from "../../files/tree-to-send.ts";
 import { EntrySelector, FileGlobs } from "./file-globs.ts";
 import { IgnoreRules } from "./ignore-rules.ts";
 
 /** A file as it was when it was found. */
-export interface FoundFile {
-  type: "file";
-  /** In the tree. */
-  path: string;
+export interface FoundFile extends FileToSend {
   /** On this machine. */
   source: string;
-  /** The permission bits. */
-  mode: number;
   /** As exact as the file system knows it. */
   mtimeMs: number;
-  /** Bytes. */
-  size: number;
 }
-export type FoundEntry = FoundFile | Exclude<TreeEntry, { type: "file" }>;
+export type FoundEntry = EntryToSend<FoundFile>;
 
 export interface FindOptions {
   /** Send what `.gitignore` and `.tanvritignore` leave out, too. */
@@ -44,15 +37,8 @@ export interface FindOptions {
 }
 
 /** What is in a source, in the order of a tree. */
-export interface FoundTree {
-  type: "file" | "directory";
-  /** Of the file or directory. */
-  name: string;
+export interface FoundTree extends TreeToSend<FoundFile> {
   entries: FoundEntry[];
-  /** The number of files. */
-  files: number;
-  /** The sizes of all files together. */
-  bytes: number;
   /** How many files and directories the ignore rules left out. */
   ignored: number;
 }

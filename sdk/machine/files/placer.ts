@@ -15,10 +15,10 @@ import {
   writeSync,
 } from "node:fs";
 import { promisify } from "node:util";
-import { codeOf } from "../../shared/code-of.ts";
-import type { FileEntry, TreeEntry } from "../../shared/files/tree.ts";
-import { textOf } from "../../shared/text-of.ts";
-import { FileError, shownPath } from "./file-error.ts";
+import { codeOf } from "../../../shared/code-of.ts";
+import type { FileEntry, TreeEntry } from "../../../shared/files/tree.ts";
+import { textOf } from "../../../shared/text-of.ts";
+import { FileError, shownPath } from "../../files/file-error.ts";
 
 export interface PlaceOptions {
   /** Where in the directory the tree goes; missing directories are made. Default: `.`. */

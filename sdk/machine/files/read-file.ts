@@ -1,7 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
-import { codeOf } from "../../shared/code-of.ts";
-import { textOf } from "../../shared/text-of.ts";
-import { FileError, shownPath } from "./file-error.ts";
+import { codeOf } from "../../../shared/code-of.ts";
+import { textOf } from "../../../shared/text-of.ts";
+import { FileError, shownPath } from "../../files/file-error.ts";
+import type { OpenFile } from "../../files/tree-to-send.ts";
 import type { FoundFile } from "./find-files.ts";
 
 // O_NONBLOCK: a named pipe that took the file's place would block the open.
@@ -12,7 +13,7 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
  * any more, or changes while it is read. Call `check` before the first part and after the last one; `fillWhole` needs no
  * other check.
  */
-export class FileReading implements Disposable {
+export class FileReading implements OpenFile {
   private readonly descriptor: number;
   private offset = 0;
 
@@ -58,7 +59,7 @@ export class FileReading implements Disposable {
     this.compare(stat);
   }
 
-  [Symbol.dispose](): void {
+  close(): void {
     closeSync(this.descriptor);
   }
 

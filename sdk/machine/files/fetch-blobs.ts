@@ -1,11 +1,11 @@
-import { blobsOfStoredTree, type StoredTree } from "../../shared/artifact.ts";
-import { fileLimits } from "../../shared/files/file-limits.ts";
-import { PackError, PackReader } from "../../shared/files/pack-reader.ts";
-import { type TreeEntry, TreeReader } from "../../shared/files/tree.ts";
-import { GARBAGE_OF_TREE, leaveGarbage } from "../../shared/garbage.ts";
-import { UnreachableError } from "../errors.ts";
-import { Outage, type Patience } from "../patience.ts";
-import type { FileServer } from "./file-server.ts";
+import { blobsOfStoredTree, type StoredTree } from "../../../shared/artifact.ts";
+import { fileLimits } from "../../../shared/files/file-limits.ts";
+import { PackError, PackReader } from "../../../shared/files/pack-reader.ts";
+import { type TreeEntry, TreeReader } from "../../../shared/files/tree.ts";
+import { GARBAGE_OF_TREE, leaveGarbage } from "../../../shared/garbage.ts";
+import { UnreachableError } from "../../errors.ts";
+import type { FileServer } from "../../files/file-server.ts";
+import { Outage, type Patience } from "../../patience.ts";
 
 export interface Blob {
   sha256: string;

@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
-import { comparePaths } from "../../shared/files/path.ts";
-import { makeScratch } from "../../tests/support/scratch.ts";
-import { FileError } from "./file-error.ts";
+import { comparePaths } from "../../../shared/files/path.ts";
+import { makeScratch } from "../../../tests/support/scratch.ts";
+import { FileError } from "../../files/file-error.ts";
 import { type FindOptions, findFiles } from "./find-files.ts";
 
 const NOBODY = 65_534;

@@ -1,5 +1,5 @@
-import { blobsOf, type TreeEntry } from "../../shared/files/tree.ts";
-import { Turns } from "../../shared/turns.ts";
+import { blobsOf, type TreeEntry } from "../../../shared/files/tree.ts";
+import { Turns } from "../../../shared/turns.ts";
 import { type PlaceOptions, Placer } from "./placer.ts";
 
 /** Has the content of blobs, checked, such as a cache of them. */

@@ -1,4 +1,4 @@
-import { globBase } from "../../shared/job-files.ts";
+import { globBase } from "../../../shared/job-files.ts";
 
 /**
  * Chooses paths of a tree by globs such as `dist/**` and `*.xml`; a glob that begins with `!` excludes. A glob without

@@ -9,9 +9,10 @@ import {
   type Stats,
 } from "node:fs";
 import { join } from "node:path";
-import type { TreeEntry } from "../../shared/files/tree.ts";
-import { textOf } from "../../shared/text-of.ts";
-import { FileError, shownPath } from "./file-error.ts";
+import { startSha256 } from "../../../shared/files/sha256.ts";
+import type { TreeEntry } from "../../../shared/files/tree.ts";
+import { textOf } from "../../../shared/text-of.ts";
+import { FileError, shownPath } from "../../files/file-error.ts";
 
 const READ_BYTES = 1024 * 1024;
 
@@ -44,9 +45,9 @@ export async function isSame(target: string, entry: TreeEntry): Promise<boolean>
 }
 
 async function sha256OfFile(path: string): Promise<string> {
-  const hash = new Bun.CryptoHasher("sha256");
+  const hash = startSha256();
   for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk);
-  return hash.digest("hex");
+  return hash.hex();
 }
 
 function check(from: string, target: string, path: string, force: boolean): void {

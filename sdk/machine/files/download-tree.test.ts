@@ -11,12 +11,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { PlayedFiles } from "../../tests/support/played-files.ts";
-import { makeScratch, type Scratch } from "../../tests/support/scratch.ts";
-import { UnreachableError } from "../errors.ts";
+import { PlayedFiles } from "../../../tests/support/played-files.ts";
+import { makeScratch, type Scratch } from "../../../tests/support/scratch.ts";
+import { UnreachableError } from "../../errors.ts";
 import { type DownloadProgress, downloadTree } from "./download-tree.ts";
 import { findFiles } from "./find-files.ts";
-import { uploadTree } from "./upload-tree.ts";
+import { sendFound } from "./send-found.ts";
 
 const LARGE_BYTES = 30 * 1024 * 1024 + 5;
 
@@ -32,7 +32,7 @@ async function sample(scratch: Scratch) {
   writeFileSync(join(from, "out/deep/x.xml"), "<x/>", { mode: 0o440 });
   symlinkSync("../run", join(from, "out/deep/link"));
   const server = new PlayedFiles();
-  const { tree } = await uploadTree(server, await findFiles(from));
+  const { tree } = await sendFound(server, await findFiles(from));
   return { from, server, tree };
 }
 
@@ -119,7 +119,7 @@ test("a download that was cut goes on with the files and parts that are there", 
   writeFileSync(join(from, "large"), large);
   writeFileSync(join(from, "a"), "a");
   const server = new PlayedFiles();
-  const { tree } = await uploadTree(server, await findFiles(from));
+  const { tree } = await sendFound(server, await findFiles(from));
   const to = scratch.join("to");
   let reads = 0;
   server.before = (operation) => {

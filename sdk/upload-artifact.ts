@@ -1,12 +1,12 @@
-import type { Artifact } from "../../shared/artifact.ts";
-import type { ComputeClient } from "../client.ts";
-import { UnreachableError } from "../errors.ts";
-import { callPatiently } from "../patience.ts";
+import type { Artifact } from "../shared/artifact.ts";
+import type { ComputeClient } from "./client.ts";
 import { ClientFiles } from "./client-files.ts";
-import type { FoundTree } from "./find-files.ts";
-import { type UploadOptions, uploadTree } from "./upload-tree.ts";
+import { UnreachableError } from "./errors.ts";
+import type { FileReader, FileToSend, TreeToSend } from "./files/tree-to-send.ts";
+import { type UploadOptions, uploadTree } from "./files/upload-tree.ts";
+import { callPatiently, Outage, type Patience } from "./patience.ts";
 
-export interface UploadArtifactOptions extends UploadOptions {
+export interface UploadArtifactOptions extends UploadOptions, Patience {
   kind: "upload" | "input" | "output";
   /** Default: the file's or directory's own name. */
   name?: string;
@@ -26,18 +26,20 @@ export interface UploadedArtifact {
 const MAX_ROUNDS = 5;
 
 /** Sends what the server lacks of the files, and makes an artifact of them. Throws what `uploadTree` does. */
-export async function uploadArtifact(
+export async function uploadArtifact<File extends FileToSend>(
   client: ComputeClient,
-  found: FoundTree,
+  files: TreeToSend<File>,
+  reader: FileReader<File>,
   options: UploadArtifactOptions,
 ): Promise<UploadedArtifact> {
-  const { kind, name = found.name, ttlSeconds, executionId } = options;
+  const { kind, name = files.name, ttlSeconds, executionId } = options;
   const server = new ClientFiles(client);
+  const retrying = (signal: AbortSignal) => new Outage({ ...options, signal });
   let sentBytes = 0;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const { tree, sentBytes: sent } = await uploadTree(server, found, options);
+    const { tree, sentBytes: sent } = await uploadTree(server, files, reader, retrying, options);
     sentBytes += sent;
-    const wanted = { kind, name, type: found.type, tree, ttlSeconds, executionId };
+    const wanted = { kind, name, type: files.type, tree, ttlSeconds, executionId };
     const { artifact } = await callPatiently(client, "artifacts.create", wanted, options);
     if (artifact) return { artifact, sentBytes };
   }

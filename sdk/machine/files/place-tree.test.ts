@@ -10,12 +10,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { fileLimits } from "../../shared/files/file-limits.ts";
-import { sha256Of } from "../../shared/files/sha256.ts";
-import type { TreeEntry } from "../../shared/files/tree.ts";
-import { makeScratch } from "../../tests/support/scratch.ts";
-import { SmallDisk } from "../../tests/support/small-disk.ts";
-import { FileError } from "./file-error.ts";
+import { fileLimits } from "../../../shared/files/file-limits.ts";
+import { sha256Of } from "../../../shared/files/sha256.ts";
+import type { TreeEntry } from "../../../shared/files/tree.ts";
+import { makeScratch } from "../../../tests/support/scratch.ts";
+import { SmallDisk } from "../../../tests/support/small-disk.ts";
+import { FileError } from "../../files/file-error.ts";
 import { type BlobSource, type PlaceTreeOptions, placeTree } from "./place-tree.ts";
 
 /** The entries of files by path, and their content. A path that ends in / is a directory, a value that begins with -> a link. */
