@@ -18,6 +18,9 @@ export function startSha256(): RunningSha256 {
   return runningOf(process.getBuiltinModule("node:crypto").createHash("sha256"));
 }
 
-function runningOf(hash: { update(bytes: Uint8Array): unknown; digest(encoding: "hex"): string }): RunningSha256 {
+function runningOf(hash: {
+  update(bytes: Uint8Array): unknown;
+  digest(encoding: "hex"): string;
+}): RunningSha256 {
   return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest("hex") };
 }
