@@ -27,6 +27,8 @@ export interface LogOptions extends Patience {
    * live lines and gets a `gap` event with their number. A whole log has a `gap` only if the server itself lacks lines.
    */
   whole?: boolean;
+  /** Many lines in one `lines` event instead of a `log` event each: for long logs and fast ones. */
+  packed?: boolean;
 }
 
 export type JobFilter = ListFilter<"jobs.list">;

@@ -9,6 +9,7 @@ interface ReadLogOptions extends Patience {
   tail?: number;
   lastEventId?: string;
   whole?: boolean;
+  packed?: boolean;
 }
 
 /** A connection this old was good, even if the job wrote nothing. */
@@ -35,8 +36,14 @@ export async function* readLog(
     try {
       // `tail` counts only until the first event; after that, its id says where to resume.
       const tail = lastEventId === undefined ? options.tail : undefined;
-      const { follow, whole = false } = options;
-      const input = { jobId, tail, follow: `${follow}`, whole: whole ? "true" : undefined } as const;
+      const { follow, whole = false, packed = false } = options;
+      const input = {
+        jobId,
+        tail,
+        follow: `${follow}`,
+        whole: whole ? "true" : undefined,
+        packed: packed ? "true" : undefined,
+      } as const;
       const { signal } = options;
       for await (const event of client.stream("jobs.logs", input, { signal, lastEventId, onOpen })) {
         outage.over();

@@ -29,6 +29,19 @@ function base64Length(bytes: number): number {
   return Math.ceil(bytes / 3) * 4;
 }
 
+/** The bits of the flags of a packed line. */
+export const packedFlags = { partial: 1, bytes: 2, lost: 4 } as const;
+
+/**
+ * A line in little: its stream (`o` stdout, `e` stderr, `s` system), time, text, and flags if it has any: 1 partial, 2 the text is
+ * base64 of bytes that are not UTF-8, 4 lost.
+ */
+export const packedLine = z.union([
+  z.tuple([z.enum(["o", "e", "s"]), timestamp, z.string()]),
+  z.tuple([z.enum(["o", "e", "s"]), timestamp, z.string(), z.int().min(1).max(7)]),
+]);
+export type PackedLine = z.infer<typeof packedLine>;
+
 export const logBatch = z.object({
   executionId,
   lines: z.array(logLine).min(1).max(limits.maxLogLinesPerRequest),
@@ -51,6 +64,16 @@ export const logEvents = {
     attempt: z.int().min(1),
     /** The encoding of `bytes`, if present; `text` then lacks some of the output. */
     encoding: z.literal("base64").optional(),
+  }),
+  /**
+   * Only if `packed` was asked for, and then instead of `log`: lines of one execution without a hole, the first of which is
+   * `seq`. The id is that of the last.
+   */
+  lines: z.object({
+    executionId,
+    attempt: z.int().min(1),
+    seq: z.int().min(1),
+    lines: z.array(packedLine),
   }),
   /** Comes first if the server no longer has the start of the log: the number of removed lines, and when they were removed. */
   removed: z.object({ lines: z.int().min(1), at: timestamp }),

@@ -30,7 +30,7 @@ export async function* openJobLog(
     ...{ firstMs: Number.POSITIVE_INFINITY, awayMs: Number.POSITIVE_INFINITY },
     ...{ onAway: () => tell({ state: "lost", why }), onBack: () => tell({ state: "back" }) },
   };
-  const options = { ...patience, lastEventId: after, whole: !follow };
+  const options = { ...patience, lastEventId: after, whole: !follow, packed: true };
   const events = follow ? compute.jobs.follow(jobId, options) : compute.jobs.logs(jobId, options);
   let next: Promise<IteratorResult<LogEvent, void>> | undefined;
   try {

@@ -77,6 +77,11 @@ export type Handler<Id extends CallId> = (
   context: RequestContext,
 ) => Promise<EndpointOutput<Id>> | EndpointOutput<Id>;
 
+/** Data that is JSON already, and is passed on as it is. */
+export class JsonText {
+  constructor(readonly text: string) {}
+}
+
 /** One event of a stream; `id` becomes the SSE id. */
 export interface StreamEvent {
   event: string;

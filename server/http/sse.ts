@@ -1,4 +1,4 @@
-import type { StreamEvent } from "./handler.ts";
+import { JsonText, type StreamEvent } from "./handler.ts";
 
 const KEEP_ALIVE_MS = 15_000;
 const encoder = new TextEncoder();
@@ -84,5 +84,6 @@ function encodeEvents(events: StreamEvent[]): Uint8Array {
 
 /** JSON has no raw newlines, so one `data:` line holds any value. */
 export function encodeEvent({ event, id, data }: StreamEvent): string {
-  return `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
+  const text = data instanceof JsonText ? data.text : JSON.stringify(data);
+  return `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${text}\n\n`;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { LogWorld } from "../../tests/support/log-world.ts";
 import { within } from "../../tests/support/wait.ts";
-import type { StreamEvent } from "../http/handler.ts";
+import { JsonText, type StreamEvent } from "../http/handler.ts";
 
 const DONE = { status: "SUCCESS", attempt: 1, exitCode: 0 } as const;
 
@@ -9,8 +9,13 @@ test("a finished job replays every line, then ends with its outcome", async () =
   await using world = await LogWorld.open();
   await world.save(1, 1, 2_500);
   world.job = DONE;
-  for (const follow of [true, false]) {
-    const events = await readAll(world.follow({ follow }));
+  for (const [follow, packed] of [
+    [true, false],
+    [false, false],
+    [true, true],
+    [false, true],
+  ] as const) {
+    const events = await readAll(world.follow({ follow, packed }));
     expect(placesOf(events)).toEqual(placesFrom(1, 1, 2_500));
     expect(events.at(-1)).toEqual({
       event: "end",
@@ -59,33 +64,36 @@ test("a line reaches a waiting follower in the same turn of the event loop in wh
   await stream.return(undefined);
 });
 
-test("a follower that resumes anywhere while lines arrive misses no line and gets no line twice", async () => {
-  await using world = await LogWorld.open();
-  const all = [...placesFrom(1, 1, 120), ...placesFrom(2, 1, 80)];
-  await world.write(1, 1, 40);
-  const cursors = [undefined, "0.0", "1.1", "1.39", "1.40", "1.41", "1.77", "1.120", "2.1", "2.79", "2.80"];
-  const followers = cursors.map(async (cursor) => {
-    const [attempt = 0, seq = 0] = (cursor ?? "0.0").split(".").map(Number);
-    const events = await readAll(world.follow({ after: cursor ? { attempt, seq } : undefined }));
-    const from = all.indexOf(`${attempt}.${seq}`) + 1;
-    expect({ cursor, lines: placesOf(events) }).toEqual({ cursor, lines: all.slice(from) });
-    expect(events.filter((event) => event.event === "gap")).toEqual([]);
-    expect(events.at(-1)?.event).toBe("end");
-  });
-  for (let seq = 41; seq <= 120; seq += 3) await world.write(1, seq, Math.min(seq + 2, 120));
-  world.setJob({ status: "RUNNING", attempt: 2 });
-  const saves: Promise<void>[] = [];
-  // Lines run ahead of the disk, some are published twice, and some messages are lost.
-  for (let seq = 1; seq <= 80; seq += 2) {
-    if (seq % 7 !== 0) world.publish(2, seq, seq + 1);
-    if (seq % 5 === 0) world.publish(2, Math.max(1, seq - 2), seq + 1);
-    saves.push(world.save(2, seq, seq + 1));
-    if (seq % 9 === 0) await Promise.all(saves);
-  }
-  await Promise.all(saves);
-  world.setJob({ status: "SUCCESS", attempt: 2 });
-  await within(10_000, "following", Promise.all(followers));
-});
+test.each([false, true])(
+  "a follower that resumes anywhere while lines arrive misses no line and gets no line twice, packed: %p",
+  async (packed) => {
+    await using world = await LogWorld.open();
+    const all = [...placesFrom(1, 1, 120), ...placesFrom(2, 1, 80)];
+    await world.write(1, 1, 40);
+    const cursors = [undefined, "0.0", "1.1", "1.39", "1.40", "1.41", "1.77", "1.120", "2.1", "2.79", "2.80"];
+    const followers = cursors.map(async (cursor) => {
+      const [attempt = 0, seq = 0] = (cursor ?? "0.0").split(".").map(Number);
+      const events = await readAll(world.follow({ packed, after: cursor ? { attempt, seq } : undefined }));
+      const from = all.indexOf(`${attempt}.${seq}`) + 1;
+      expect({ cursor, lines: placesOf(events) }).toEqual({ cursor, lines: all.slice(from) });
+      expect(events.filter((event) => event.event === "gap")).toEqual([]);
+      expect(events.at(-1)?.event).toBe("end");
+    });
+    for (let seq = 41; seq <= 120; seq += 3) await world.write(1, seq, Math.min(seq + 2, 120));
+    world.setJob({ status: "RUNNING", attempt: 2 });
+    const saves: Promise<void>[] = [];
+    // Lines run ahead of the disk, some are published twice, and some messages are lost.
+    for (let seq = 1; seq <= 80; seq += 2) {
+      if (seq % 7 !== 0) world.publish(2, seq, seq + 1);
+      if (seq % 5 === 0) world.publish(2, Math.max(1, seq - 2), seq + 1);
+      saves.push(world.save(2, seq, seq + 1));
+      if (seq % 9 === 0) await Promise.all(saves);
+    }
+    await Promise.all(saves);
+    world.setJob({ status: "SUCCESS", attempt: 2 });
+    await within(10_000, "following", Promise.all(followers));
+  },
+);
 
 test("the end comes after the last line, even if that line was never live", async () => {
   await using world = await LogWorld.open();
@@ -211,6 +219,20 @@ test("a tail begins with the last stored lines and continues with new lines", as
   await reader.close();
 });
 
+test("a packed tail has the same lines, and large batches come in events of bounded size", async () => {
+  await using world = await LogWorld.open();
+  await world.save(1, 1, 100);
+  world.job = DONE;
+  const tail = await readAll(world.follow({ tail: 3, packed: true }));
+  expect(placesOf(tail)).toEqual(placesFrom(1, 98, 100));
+  await world.save(1, 101, 40_000);
+  const all = await readAll(world.follow({ packed: true }));
+  expect(placesOf(all)).toEqual(placesFrom(1, 1, 40_000));
+  const sizes = all.map(({ data }) => (data instanceof JsonText ? data.text.length : 0));
+  expect(Math.max(...sizes)).toBeLessThan(1_100_000);
+  expect(sizes.length).toBeLessThan(100);
+});
+
 test("a job whose last message was lost still ends its followers", async () => {
   await using world = await LogWorld.open();
   world.recheckMs = 20;
@@ -309,7 +331,16 @@ function summary(events: StreamEvent[]): string[] {
 }
 
 function placesOf(events: StreamEvent[]): string[] {
-  return events.flatMap((event) => (event.event === "log" ? [event.id ?? ""] : []));
+  return events.flatMap((event) => {
+    if (!(event.data instanceof JsonText)) return event.event === "log" ? [event.id ?? ""] : [];
+    const { attempt, seq, lines } = JSON.parse(event.data.text) as {
+      attempt: number;
+      seq: number;
+      lines: [];
+    };
+    expect(event.id).toBe(`${attempt}.${seq + lines.length - 1}`);
+    return placesFrom(attempt, seq, seq + lines.length - 1);
+  });
 }
 
 function placesFrom(attempt: number, first: number, last: number): string[] {

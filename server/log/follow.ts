@@ -4,10 +4,21 @@ import type { LogStream } from "../../shared/log.ts";
 import { pause } from "../../shared/wait.ts";
 import type { StreamEvent } from "../http/handler.ts";
 import type { RunWatch } from "../workflow/run-watch.ts";
-import { endEvent, gapEvent, lineEvents, liveEvents, removedEvent, statusEvent } from "./log-events.ts";
+import {
+  endEvent,
+  gapEvent,
+  lineEvents,
+  liveEvents,
+  packedEvents,
+  packedLineEvents,
+  packedLiveEvents,
+  removedEvent,
+  statusEvent,
+} from "./log-events.ts";
 import type { LiveBatch, LogHub, LogSubscription } from "./log-hub.ts";
 import type { RemovedLog } from "./log-store.ts";
 import { LOG_START, type LogPlace, type LogStore } from "./log-store.ts";
+import { cutPacked } from "./packed-lines.ts";
 import { findTail, type LogTail } from "./tail.ts";
 
 /** What a follower of a log learns about its job. */
@@ -45,6 +56,8 @@ export interface FollowQuery {
   follow: boolean;
   /** Every line, however slow the reader: live lines that it was too late for are read from the store. */
   whole: boolean;
+  /** Many lines in each event. */
+  packed: boolean;
   signal: AbortSignal;
 }
 
@@ -222,11 +235,21 @@ class Follower {
     const { businessId, jobId } = this.query;
     while (!this.signal.aborted) {
       const range = { businessId, jobId, after: this.cursor, until, limit: LINES_PER_STEP };
+      if (this.query.packed && !this.tail) {
+        const found = await this.parts.store.readPacked(range);
+        const batches = found.flatMap((batch) => cutPacked(batch, range) ?? []);
+        const end = batches.at(-1);
+        if (!end) return;
+        this.cursor = { attempt: end.attempt, seq: end.lastSeq };
+        yield packedEvents(batches);
+        continue;
+      }
       const lines = await this.parts.store.read(range);
       const last = lines.at(-1);
       if (!last) return;
       this.cursor = { attempt: last.attempt, seq: last.seq };
-      yield lineEvents(this.tail ? lines.filter(this.isWanted) : lines);
+      const wanted = this.tail ? lines.filter(this.isWanted) : lines;
+      yield this.query.packed ? packedLineEvents(wanted) : lineEvents(wanted);
     }
   }
 
@@ -245,13 +268,24 @@ class Follower {
           yield* this.passHole({ attempt: batch.attempt, seq: first - 1 }, tooLate);
         }
         const known = batch.attempt === this.cursor.attempt ? this.cursor.seq - first + 1 : 0;
-        const events = known > 0 ? liveEvents(batch).slice(known) : liveEvents(batch);
-        ready.push(this.tail ? events.filter((event) => this.isWanted(event.data)) : events);
+        ready.push(this.eventsOf(batch, Math.max(0, known)));
         this.cursor = last;
       }
       tooLate = 0;
     }
     if (ready.length > 0) yield ready[1] ? ready.flat() : (ready[0] ?? []);
+  }
+
+  /** The events of a live batch, without its first `known` lines. */
+  private eventsOf(batch: LiveBatch, known: number): StreamEvent[] {
+    if (!this.query.packed) {
+      const events = known > 0 ? liveEvents(batch).slice(known) : liveEvents(batch);
+      return this.tail ? events.filter((event) => this.isWanted(event.data)) : events;
+    }
+    if (known === 0 && !this.tail) return packedLiveEvents(batch);
+    const { executionId, attempt } = batch;
+    const lines = batch.lines.slice(known).map((line) => ({ ...line, executionId, attempt }));
+    return packedLineEvents(this.tail ? lines.filter(this.isWanted) : lines);
   }
 
   /** Brings the cursor to `until`: with a gap if this reader was too late, otherwise with lines from the store. */

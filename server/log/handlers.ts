@@ -7,13 +7,22 @@ import type { LogPlace } from "./log-store.ts";
 
 export function logHandlers(parts: FollowParts): Pick<Handlers, "jobs.logs"> {
   return {
-    "jobs.logs": async ({ jobId, follow, whole, tail, lastEventId }, context) => {
+    "jobs.logs": async ({ jobId, follow, whole, packed, tail, lastEventId }, context) => {
       const businessId = businessOf(context);
       const after = parsePlace(context.lastEventId ?? lastEventId);
       if (!(await parts.loadJob(businessId, jobId))) {
         throw new ComputeError("not_found", `There is no job ${jobId} in this business.`);
       }
-      return followLog(parts, { businessId, jobId, after, tail, follow, whole, signal: context.signal });
+      return followLog(parts, {
+        businessId,
+        jobId,
+        after,
+        tail,
+        follow,
+        whole,
+        packed,
+        signal: context.signal,
+      });
     },
   };
 }

@@ -1,8 +1,10 @@
 import type { FinalJobStatus, JobStatus } from "../../shared/job-state.ts";
 import type { LogEvent, LogLine } from "../../shared/log.ts";
 import { shownText } from "../../shared/log-text.ts";
+import { JsonText, type StreamEvent } from "../http/handler.ts";
 import type { LiveBatch } from "./log-hub.ts";
 import type { RemovedLog, StoredLine } from "./log-store.ts";
+import { joinPacked, type PackedBatch, packLines, splitPacked } from "./packed-lines.ts";
 
 export type LineEvent = Extract<LogEvent, { event: "log" }>;
 
@@ -21,6 +23,44 @@ const eventsOfBatch = new WeakMap<LiveBatch, LineEvent[]>();
 export function lineEvents(lines: readonly StoredLine[]): LineEvent[] {
   return lines.map((line) => lineEvent(line, line.executionId, line.attempt));
 }
+
+/** A packed event is at most about this long; readers refuse events of 16 Mi characters. */
+const MAX_PACKED_CHARS = 1024 * 1024;
+
+/** The lines of stored batches, passed on as they are stored. */
+export function packedEvents(batches: readonly PackedBatch[]): StreamEvent[] {
+  return joinPacked(batches, MAX_PACKED_CHARS).flatMap((batch) => {
+    const { executionId, attempt } = batch;
+    return splitPacked(batch, MAX_PACKED_CHARS).map(({ firstSeq, lastSeq, lines }): StreamEvent => {
+      const head = JSON.stringify({ executionId, attempt, seq: firstSeq });
+      const data = new JsonText(`${head.slice(0, -1)},"lines":${lines}}`);
+      return { event: "lines", id: `${attempt}.${lastSeq}`, data };
+    });
+  });
+}
+
+/** Single lines as packed events; lines that do not follow one another become events of their own. */
+export function packedLineEvents(lines: readonly StoredLine[]): StreamEvent[] {
+  const batches = lines.map((line): PackedBatch => {
+    const { executionId, attempt, seq } = line;
+    return { executionId, attempt, firstSeq: seq, lastSeq: seq, lines: packLines([line]) };
+  });
+  return packedEvents(batches);
+}
+
+/** The same for a live batch, made once for all followers. */
+export function packedLiveEvents(batch: LiveBatch): StreamEvent[] {
+  let events = packedOfBatch.get(batch);
+  if (!events) {
+    const { executionId, attempt, lines } = batch;
+    const [firstSeq = 1, lastSeq = firstSeq] = [lines[0]?.seq, lines.at(-1)?.seq];
+    events = packedEvents([{ executionId, attempt, firstSeq, lastSeq, lines: packLines(lines) }]);
+    packedOfBatch.set(batch, events);
+  }
+  return events;
+}
+
+const packedOfBatch = new WeakMap<LiveBatch, StreamEvent[]>();
 
 function lineEvent(line: LogLine, executionId: string, attempt: number): LineEvent {
   const { seq, stream, at, text, bytes, partial, lost } = line;

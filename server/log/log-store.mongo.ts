@@ -21,7 +21,7 @@ import {
   type LogStore,
   type StoredLine,
 } from "./log-store.ts";
-import { packLines, unpackInto } from "./packed-lines.ts";
+import { type PackedBatch, packLines, unpackInto } from "./packed-lines.ts";
 
 /** What one round of appends has for one execution. */
 interface OpenLog {
@@ -61,9 +61,15 @@ export class MongoLogStore implements LogStore {
     return batches.length === 0 ? Promise.resolve([]) : this.appends.add(batches);
   }
 
-  read(range: LogRange): Promise<StoredLine[]> {
+  async read(range: LogRange): Promise<StoredLine[]> {
+    const found: StoredLine[] = [];
+    for (const batch of await this.readPacked(range)) unpackInto(found, batch, range);
+    return found.length > range.limit ? found.slice(0, range.limit) : found;
+  }
+
+  readPacked(range: LogRange): Promise<PackedBatch[]> {
     return this.store.attempt(async () => {
-      const found: StoredLine[] = [];
+      const found: PackedBatch[] = [];
       const untilText = range.until && placeText(range.until);
       const needed = await this.countNeeded(range);
       if (needed === 0) return found;
@@ -77,10 +83,10 @@ export class MongoLogStore implements LogStore {
         const { attempt, first_seq, lines } = document;
         if (untilText !== undefined && placeText({ attempt, seq: first_seq }) > untilText) break;
         chars += lines.length;
-        unpackInto(found, batchFrom(document), range);
-        if (found.length >= range.limit || chars >= MAX_READ_CHARS) break;
+        found.push(batchFrom(document));
+        if (chars >= MAX_READ_CHARS) break;
       }
-      return found.length > range.limit ? found.slice(0, range.limit) : found;
+      return found;
     });
   }
 

@@ -54,25 +54,28 @@ export class SqliteLogStore implements LogStore {
 
   async read(range: LogRange): Promise<StoredLine[]> {
     const found: StoredLine[] = [];
+    for (const batch of await this.readPacked(range)) unpackInto(found, batch, range);
+    return found.length > range.limit ? found.slice(0, range.limit) : found;
+  }
+
+  async readPacked(range: LogRange): Promise<PackedBatch[]> {
+    const found: PackedBatch[] = [];
     let { after } = range;
-    let rowsSeen = 0;
-    let linesSeen = 0;
+    let lines = 0;
     let chars = 0;
     for (let wanted = 1; ; ) {
       const rows = this.readRows(range, after, wanted);
       for (const row of rows) {
-        unpackInto(found, batchFrom(row), range);
+        found.push(batchFrom(row));
+        lines += row.last_seq - Math.max(row.first_seq - 1, row.attempt === after.attempt ? after.seq : 0);
         after = { attempt: row.attempt, seq: row.last_seq };
-        rowsSeen++;
-        linesSeen += row.last_seq - row.first_seq + 1;
         chars += row.lines.length;
       }
-      if (rows.length < wanted || found.length >= range.limit || chars >= MAX_READ_CHARS) break;
-      const rowsOfLines = ((range.limit - found.length) * rowsSeen) / linesSeen;
-      const rowsOfChars = ((MAX_READ_CHARS - chars) * rowsSeen) / chars;
+      if (rows.length < wanted || lines >= range.limit || chars >= MAX_READ_CHARS) return found;
+      const rowsOfLines = ((range.limit - lines) * found.length) / lines;
+      const rowsOfChars = ((MAX_READ_CHARS - chars) * found.length) / chars;
       wanted = Math.max(1, Math.floor(Math.min(rowsOfLines, rowsOfChars, MAX_ROWS_PER_READ)));
     }
-    return found.length > range.limit ? found.slice(0, range.limit) : found;
   }
 
   async *readBack({ businessId, jobId }: { businessId: string; jobId: string }) {

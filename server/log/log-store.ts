@@ -1,4 +1,5 @@
 import type { LogLine } from "../../shared/log.ts";
+import type { PackedBatch } from "./packed-lines.ts";
 
 /** The place of a line in the whole log of a job, over all attempts. `{ attempt: 0, seq: 0 }` is before the first. */
 export interface LogPlace {
@@ -47,6 +48,11 @@ export interface LogStore {
   append(batches: readonly ExecutionLines[]): Promise<number[]>;
   /** Lines in order, over all attempts. May return fewer than `limit`, but at least one if there are any. */
   read(range: LogRange): Promise<StoredLine[]>;
+  /**
+   * The stored batches that have lines of the range, in order, about `limit` lines. At the ends of the range a batch may have
+   * lines beyond it; `cutPacked` cuts those off. For readers that pass batches on as they are.
+   */
+  readPacked(range: LogRange): Promise<PackedBatch[]>;
   /** The stored lines of the job from the last back to the first, some at a time. */
   readBack(job: { businessId: string; jobId: string }): AsyncGenerator<StoredLine[], void, void>;
   /** The place of the last line of the job; LOG_START if it has none. */

@@ -1,4 +1,4 @@
-import type { LogLine, LogStream } from "../../shared/log.ts";
+import { type LogLine, type LogStream, type PackedLine, packedFlags } from "../../shared/log.ts";
 import type { LogRange, StoredLine } from "./log-store.ts";
 
 /** A batch of lines as it is stored. */
@@ -11,14 +11,7 @@ export interface PackedBatch {
   lines: string;
 }
 
-/** Stream, time, text (or bytes in base64), and flags. The seq follows from the position in the batch. */
-type PackedLine = [stream: string, at: string, text: string, flags?: number];
-
-const PARTIAL = 1;
-const BYTES = 2;
-const LOST = 4;
-
-const STREAMS: Record<LogStream, string> = { stdout: "o", stderr: "e", system: "s" };
+const STREAMS: Record<LogStream, PackedLine[0]> = { stdout: "o", stderr: "e", system: "s" };
 const STREAM_NAMES: Record<string, LogStream> = { o: "stdout", e: "stderr", s: "system" };
 
 /** Consecutive lines without a hole, as one text. */
@@ -44,13 +37,48 @@ export function unpackInto(
       seq,
       stream: STREAM_NAMES[stream] ?? "system",
       at,
-      ...(flags & BYTES ? { text: "", bytes: text } : { text }),
-      ...(flags & PARTIAL && { partial: true }),
-      ...(flags & LOST && { lost: true }),
+      ...(flags & packedFlags.bytes ? { text: "", bytes: text } : { text }),
+      ...(flags & packedFlags.partial && { partial: true }),
+      ...(flags & packedFlags.lost && { lost: true }),
       executionId,
       attempt,
     });
   }
+}
+
+/** The lines of the batch that are in the range; undefined if it has none of them. A batch that is all in it stays as it is. */
+export function cutPacked(
+  batch: PackedBatch,
+  { after, until }: Pick<LogRange, "after" | "until">,
+): PackedBatch | undefined {
+  const { attempt } = batch;
+  if (attempt < after.attempt || (until && attempt > until.attempt)) return undefined;
+  const firstSeq = attempt === after.attempt ? Math.max(batch.firstSeq, after.seq + 1) : batch.firstSeq;
+  const lastSeq = attempt === until?.attempt ? Math.min(batch.lastSeq, until.seq) : batch.lastSeq;
+  if (firstSeq > lastSeq) return undefined;
+  if (firstSeq === batch.firstSeq && lastSeq === batch.lastSeq) return batch;
+  const packed = JSON.parse(batch.lines) as PackedLine[];
+  const lines = JSON.stringify(packed.slice(firstSeq - batch.firstSeq, lastSeq - batch.firstSeq + 1));
+  return { ...batch, firstSeq, lastSeq, lines };
+}
+
+/** Batches that follow one another in one execution become one, as long as it has at most `maxChars`. */
+export function joinPacked(batches: readonly PackedBatch[], maxChars: number): PackedBatch[] {
+  const joined: { batch: PackedBatch; texts: string[]; chars: number }[] = [];
+  for (const batch of batches) {
+    const last = joined.at(-1);
+    const isNext = last?.batch.executionId === batch.executionId && last.batch.lastSeq + 1 === batch.firstSeq;
+    if (last && isNext && last.chars + batch.lines.length <= maxChars) {
+      last.texts.push(batch.lines.slice(1, -1));
+      last.chars += batch.lines.length;
+      last.batch = { ...last.batch, lastSeq: batch.lastSeq };
+    } else {
+      joined.push({ batch, texts: [batch.lines.slice(1, -1)], chars: batch.lines.length });
+    }
+  }
+  return joined.map(({ batch, texts }) =>
+    texts.length === 1 ? batch : { ...batch, lines: `[${texts.join(",")}]` },
+  );
 }
 
 /** The same lines in texts of at most `maxChars`, each with its first and last seq. A line is never split. */
@@ -76,6 +104,9 @@ export function splitPacked(
 }
 
 function pack({ stream, at, text, bytes, partial, lost }: LogLine): PackedLine {
-  const flags = (partial ? PARTIAL : 0) + (bytes === undefined ? 0 : BYTES) + (lost ? LOST : 0);
+  const flags =
+    (partial ? packedFlags.partial : 0) +
+    (bytes === undefined ? 0 : packedFlags.bytes) +
+    (lost ? packedFlags.lost : 0);
   return flags ? [STREAMS[stream], at, bytes ?? text, flags] : [STREAMS[stream], at, text];
 }

@@ -64,6 +64,7 @@ test("lines that the disk refused are not published twice when they come again",
         ? Promise.reject(new ComputeError("storage_failed", "The disk is full"))
         : world.store.append(batches),
     read: (range) => world.store.read(range),
+    readPacked: (range) => world.store.readPacked(range),
     readBack: (job) => world.store.readBack(job),
     lastPlace: (job) => world.store.lastPlace(job),
     lastSeq: (id) => world.store.lastSeq(id),

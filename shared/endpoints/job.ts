@@ -79,6 +79,8 @@ export const jobEndpoints = defineEndpoints(jobWire, {
        * `gap` says how many.
        */
       whole: queryFlag.prefault("false"),
+      /** true: many lines in one `lines` event, for readers of long or fast logs. */
+      packed: queryFlag.prefault("false"),
       /** Only the last `tail` stored lines, then new lines. */
       tail: z.coerce.number().int().min(0).max(1_000_000).optional(),
       /** For clients that cannot set the Last-Event-ID header; the header wins. */

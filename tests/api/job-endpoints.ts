@@ -98,6 +98,13 @@ export const jobScenarios = {
     const resumed = await readLog(api, user, jobId, { "last-event-id": second });
     expect(textsOf(resumed)).toEqual(["three"]);
     expect(textsOf(await readLog(api, user, jobId, {}, "?tail=1&follow=false"))).toEqual(["three"]);
+    const [packed] = await readLog(api, user, jobId, {}, "?packed=true");
+    const lines = ["one", "two", "three"].map((text) => ["o", expect.any(String), text]);
+    expect(packed).toMatchObject({
+      event: "lines",
+      id: "1.3",
+      data: { executionId, attempt: 1, seq: 1, lines },
+    });
   },
 
   "executions.list": async (stage) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import type { ExecutionLines, LogPlace, LogStore, StoredLine } from "../../server/log/log-store.ts";
+import type { ExecutionLines, LogPlace, LogRange, LogStore, StoredLine } from "../../server/log/log-store.ts";
 import { LOG_START } from "../../server/log/log-store.ts";
+import { cutPacked, type PackedBatch } from "../../server/log/packed-lines.ts";
 import { newId } from "../../shared/ids.ts";
 import type { LogLine } from "../../shared/log.ts";
 
@@ -98,10 +99,15 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
           const range = { businessId, jobId, after, until };
           expect(places(await opened.store.read({ ...range, limit: 100 }))).toEqual(expected);
           expect(places(await opened.store.read({ ...range, limit: 2 }))).toEqual(expected.slice(0, 2));
+          const packed = await opened.store.readPacked({ ...range, limit: 100 });
+          expect(placesOfPacked(packed, range)).toEqual(expected);
+          const [some] = placesOfPacked(await opened.store.readPacked({ ...range, limit: 1 }), range);
+          expect(some).toBe(expected[0]);
         }
       }
       const behindAll = { attempt: 2, seq: 3 };
       expect(await opened.store.read({ businessId, jobId, after: behindAll, limit: 9 })).toEqual([]);
+      expect(await opened.store.readPacked({ businessId, jobId, after: behindAll, limit: 9 })).toEqual([]);
     });
 
     test("the log can be read backwards from its last line to its first, across attempts", async () => {
@@ -127,6 +133,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       await opened.store.append([{ ...attempt, lines: lines(1, 3) }]);
       const stranger = { businessId: newId("biz"), jobId: attempt.jobId };
       expect(await opened.store.read({ ...stranger, after: LOG_START, limit: 100 })).toEqual([]);
+      expect(await opened.store.readPacked({ ...stranger, after: LOG_START, limit: 100 })).toEqual([]);
       expect(await opened.store.lastPlace(stranger)).toEqual(LOG_START);
       expect(await Array.fromAsync(opened.store.readBack(stranger))).toEqual([]);
     });
@@ -189,6 +196,15 @@ async function readAll(store: LogStore, jobId: string, limit = 1_000): Promise<S
 
 function places(found: StoredLine[]): string[] {
   return found.map((line) => `${line.attempt}.${line.seq}`);
+}
+
+/** The lines of the range in stored batches, once what is beyond the range is cut off. */
+function placesOfPacked(batches: readonly PackedBatch[], range: Pick<LogRange, "after" | "until">): string[] {
+  return batches
+    .flatMap((batch) => cutPacked(batch, range) ?? [])
+    .flatMap(({ attempt, firstSeq, lines }) =>
+      (JSON.parse(lines) as unknown[]).map((_, i) => `${attempt}.${firstSeq + i}`),
+    );
 }
 
 function seqs(found: StoredLine[]): number[] {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
+import type { PackedLine } from "../../portal/log/source.ts";
 import { Chromium, type Window } from "../support/chromium.ts";
 import { serveLogPage } from "../support/log-page/serve.ts";
 
@@ -31,7 +32,7 @@ afterAll(async () => {
   await served[Symbol.asyncDispose]();
 });
 
-type Line = [stream: string, at: string, text: string, flags?: number];
+type Line = PackedLine;
 
 /** Hands lines to the log on the page. */
 async function push(seq: number, lines: (string | Line)[], attempt = 1): Promise<void> {

@@ -76,6 +76,7 @@ export class LogWorld implements AsyncDisposable {
       tail: undefined,
       follow: true,
       whole: false,
+      packed: false,
       signal: this.stopping.signal,
       ...query,
     });
