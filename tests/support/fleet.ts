@@ -19,15 +19,18 @@ export class Fleet implements AsyncDisposable {
    * @param env at least TANVRIT_STORE and TANVRIT_BUS.
    */
   static async start(ports: ("0" | "same")[], env: Readonly<Record<string, string>>): Promise<Fleet> {
+    await using opening = new AsyncDisposableStack();
     const keys = await makeScratch();
     const keyFile = keys.join("secret.key");
     await Bun.write(keyFile, `${"fleet ".repeat(10)}\n`, { mode: 0o600 });
-    const fleet = new Fleet({ TANVRIT_REUSE_PORT: "true", TANVRIT_SECRET_KEY_FILE: keyFile, ...env });
+    const shared = { TANVRIT_REUSE_PORT: "true", TANVRIT_SECRET_KEY_FILE: keyFile };
+    const fleet = opening.use(new Fleet({ ...shared, ...env }));
     fleet.stack.use(keys);
     const own = ports.filter((port) => port === "0");
     await Promise.all(own.map((port) => fleet.add(port)));
     const first = new URL(fleet.servers[0]?.api.url ?? "");
     for (const port of ports) if (port === "same") await fleet.add(first.port);
+    opening.move();
     return fleet;
   }
 

@@ -17,6 +17,9 @@ export function programEnv(home: string, extra: Record<string, string> = {}): Re
   return { ...(Object.fromEntries(kept) as Record<string, string>), ...own, ...extra };
 }
 
+/** The first server on a MongoDB creates all collections before it says anything, which takes seconds on a busy machine. */
+const SAID_MS = 30_000;
+
 export interface Finished {
   exitCode: number;
   stdout: string;
@@ -79,7 +82,7 @@ export class Running implements AsyncDisposable {
   }
 
   /** Waits until standard error matches. Throws an error with its output if the program exits first. */
-  said(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
+  said(pattern: RegExp, timeoutMs = SAID_MS): Promise<RegExpExecArray> {
     return waitFor(
       `"${this.name}" to say ${pattern}`,
       () => {

@@ -4,8 +4,6 @@ import { makeScratch, type Scratch } from "./scratch.ts";
 import { giveBack, sharedStoreEnv } from "./shared-store.ts";
 
 const CONFIG_FILE = "server.yaml";
-/** A server creates its collections in MongoDB first, and others may keep the machine busy. */
-const START_MS = 30_000;
 
 /** A real server in a process of its own. Its data directory is removed with it. */
 export class TestServer implements AsyncDisposable {
@@ -84,7 +82,6 @@ async function launch(scratch: Scratch, port: number, env: Record<string, string
   const running = new Running(scratch.path, args, env);
   const [, at = "", here] = await running.said(
     /listening on (https?:\/\/\S+) \((?:every address of this machine; from here (\S+);)?/,
-    START_MS,
   );
   return { running, url: here ?? at };
 }
