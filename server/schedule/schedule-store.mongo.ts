@@ -1,7 +1,13 @@
 import type { Collection, Filter } from "mongodb";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import { jobStatus } from "../../shared/job-status.ts";
-import { ContentionError, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
+import {
+  ContentionError,
+  isFasterElsewhere,
+  type MongoStore,
+  outlastOthers,
+  setAndUnset,
+} from "../store/mongo.ts";
 import { collectionStep, type MongoMigration } from "../store/mongo-migrations.ts";
 import { putInTrash } from "../trash/trash-store.mongo.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
@@ -254,9 +260,11 @@ export class MongoScheduleStore implements ScheduleStore {
     if (!found || (!decision.schedule && !decision.fires?.length)) return decision.result;
     const { schedule = found.record, fires = [] } = decision;
     await this.store.transaction(async (session) => {
-      const { matchedCount } = await this.schedules.replaceOne(
+      // Whose they are does not change: meanwhile they may have moved into the trash.
+      const { business_id: _, ...changing } = scheduleFields(schedule);
+      const { matchedCount } = await this.schedules.updateOne(
         { schedule_id: scheduleId, version: found.version },
-        { ...scheduleFields(schedule), version: found.version + 1 },
+        setAndUnset({ ...changing, version: found.version + 1 }),
         { session },
       );
       if (matchedCount !== 1) throw new ContentionError("The schedule changed in between.");
@@ -268,9 +276,11 @@ export class MongoScheduleStore implements ScheduleStore {
         );
       }
       if (fires.length === 0) return;
-      const writes = fires.map((fire) => ({
-        replaceOne: { filter: { fire_id: fire.fireId }, replacement: fireDocument(fire), upsert: true },
-      }));
+      const writes = fires.map((fire) => {
+        const { business_id, ...fields } = fireDocument(fire);
+        const update = { ...setAndUnset(fields), $setOnInsert: { business_id } };
+        return { updateOne: { filter: { fire_id: fire.fireId }, update, upsert: true } };
+      });
       await this.fireDocuments.bulkWrite(writes, { session });
     });
     return decision.result;

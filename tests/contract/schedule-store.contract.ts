@@ -68,6 +68,28 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       expect(await schedules.nextFireAt()).toBeUndefined();
     });
 
+    test("a schedule in the trash stays there with its fires, whatever happens to these", async () => {
+      await using world = await worldOf();
+      const { schedules, trash } = world.stores;
+      const schedule = await world.create();
+      const { scheduleId, businessId } = schedule;
+      await world.server().service.run(world, scheduleId);
+      const fires = await world.fires(schedule);
+      const into = { trashId: newId("trash"), userId: world.userId, name: undefined };
+      const times = { deletedAtMs: 1_000, expiresAtMs: 9_000 };
+      expect(await schedules.delete(businessId, scheduleId, { ...into, ...times })).toBe(true);
+      await schedules.change({ scheduleId }, (state) => ({
+        schedule: state && { ...state.schedule, name: "changed" },
+        fires: fires.map((fire) => ({ ...fire, status: "FAILED" })),
+        result: undefined,
+      }));
+      expect(await schedules.find(businessId, scheduleId)).toBeUndefined();
+      expect(await world.fires(schedule)).toEqual([]);
+      expect(await trash.restore(businessId, into.trashId)).toBe("restored");
+      expect((await schedules.find(businessId, scheduleId))?.name).toBe("changed");
+      expect(await world.outcomes(schedule)).toEqual(["FAILED"]);
+    });
+
     test("due schedules are found, the most overdue first; paused schedules never are", async () => {
       await using world = await worldOf();
       const { schedules } = world.stores;
