@@ -96,7 +96,7 @@ test("runAs with an account that does not exist, or in an agent that cannot swit
   await Bun.write(home.join("agent.yaml"), "runAs: daemon\n");
   chmodSync(home.join("agent.yaml"), 0o644);
   const refused = new Running(home.path, ["agent", "run", "--url", person.server.url], {}, asNobody);
-  expect(await refused.process.exited).toBe(78);
+  expect(await refused.ended()).toBe(78);
   expect(refused.stderr).toContain("may not start jobs as another account");
 });
 

@@ -71,7 +71,7 @@ test("a supervisor's socket that another account took over gets no job, and the 
   try {
     await waitFor("the trap", () => heard.includes("listening") || undefined);
     await using agent = new Running(scratch.path, ["agent", "run"], env);
-    expect(await agent.process.exited).not.toBe(0);
+    expect(await agent.ended()).not.toBe(0);
     expect(agent.stderr).toContain("does not belong to this account alone");
     expect(heard).toContain("asked");
     expect(heard).not.toContain("sent");

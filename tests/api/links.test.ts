@@ -9,6 +9,8 @@ import { makeScratch } from "../support/scratch.ts";
 import { sendArtifact } from "../support/sent-files.ts";
 import { waitFor } from "../support/wait.ts";
 
+const CURL_MS = 30_000;
+
 const plane = forAllTests(await TestPlane.start());
 const { api } = plane;
 const user: As = await api.user();
@@ -207,6 +209,7 @@ test("curl sends and reads a file with nothing but the link, and goes on after a
     const running = Bun.spawn(["curl", "-sS", "--fail-with-body", ...args], {
       stdout: "pipe",
       stderr: "pipe",
+      timeout: CURL_MS,
     });
     const [out, err] = await Promise.all([
       new Response(running.stdout).text(),

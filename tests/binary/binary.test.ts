@@ -8,7 +8,6 @@ import { Person } from "../support/person.ts";
 import { programEnv, Running } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { TestServer } from "../support/server.ts";
-import { within } from "../support/wait.ts";
 
 const RUN_TIMEOUT_MS = 60_000;
 
@@ -47,7 +46,7 @@ test.skipIf(process.platform !== "linux")(
     await agent.said(/Registered as/);
     const hard = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]).stdout.toString().trim();
     expect(await person.get(["job", "run", "--", "sh", "-c", "ulimit -Sn; ulimit -Hn"])).toBe(`512\n${hard}`);
-    expect(await within(RUN_TIMEOUT_MS, "the agent's end", agent.process.exited)).toBe(0);
+    expect(await agent.ended()).toBe(0);
   },
 );
 
@@ -82,6 +81,7 @@ async function run(args: string[], cwd = alone.path) {
     stdout: "pipe",
     stderr: "pipe",
     timeout: RUN_TIMEOUT_MS,
+    killSignal: "SIGKILL",
   });
   const [stdout, stderr] = await Promise.all([
     new Response(child.stdout).text(),

@@ -3,6 +3,8 @@ import { mkdir } from "node:fs/promises";
 import { program, programEnv, runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 
+const LIMIT_MS = 30_000;
+
 /** Runs the program through a shell, which can write bytes that no JavaScript string holds. */
 async function runByShell(home: string, line: string, env: Record<string, string> = {}) {
   const script = line.replaceAll(
@@ -16,6 +18,7 @@ async function runByShell(home: string, line: string, env: Record<string, string
     env: programEnv(home, { TANVRIT_URL: "http://127.0.0.1:1", ...env }),
     stdout: "pipe",
     stderr: "pipe",
+    timeout: LIMIT_MS,
   });
   const [stderr, exitCode] = await Promise.all([new Response(shell.stderr).text(), shell.exited]);
   return { stderr, exitCode };

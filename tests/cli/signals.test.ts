@@ -194,7 +194,7 @@ test("--cancel-on-exit also cancels the job whose output nobody reads any more",
 test("--cancel-on-exit without a wait is wrong usage", async () => {
   await using home = await makeScratch();
   await using running = new Running(home.path, ["job", "submit", "--cancel-on-exit", "--", "x"]);
-  expect(await running.process.exited).toBe(64);
+  expect(await running.ended()).toBe(64);
 });
 
 test("input that is piped in for the job gets a note, and a loop's list is not read", async () => {

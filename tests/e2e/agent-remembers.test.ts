@@ -22,5 +22,5 @@ test("an agent that registered with a token and a URL later runs without them, a
   expect(status).toMatchObject({ state: "running", status: { server: { url: person.server.url } } });
   await home.get(["agent", "drain", ...workspace]);
   await home.get(["agent", "stop", ...workspace]);
-  expect(await second.process.exited).toBe(0);
+  expect(await second.ended()).toBe(0);
 });

@@ -136,6 +136,6 @@ test("certificate files are read again: a running job's log goes on, and new con
     expect(await person.get(["job", "list"])).toContain("RUNNING");
   }
   await writeFile(go, "");
-  expect(await run.process.exited).toBe(0);
+  expect(await run.ended()).toBe(0);
   expect(run.stdout).toBe("before\nafter\n");
 });

@@ -142,7 +142,7 @@ test("an agent whose node was taken stops immediately, ends its jobs, and names 
   const other = await agentOf(home);
   expect(nodeOf(other)).toBe(nodeOf(original));
   original.process.kill("SIGCONT");
-  expect(await original.process.exited).toBe(75);
+  expect(await original.ended()).toBe(75);
   expect(original.stderr).toContain("Another agent has taken this node");
   expect(original.stderr).toContain(`process ${other.process.pid} on`);
   await waitFor("the job to be over", async () => (await person.job(jobId)).status === "FAILED");
@@ -177,16 +177,14 @@ test.if(canUnshare())(
     await first.said(/Registered as/, 30_000);
     const long = await runningJob();
     const second = contained(volume.path, "hostb");
-    expect(await second.process.exited).toBe(1);
+    expect(await second.ended()).toBe(1);
     expect(second.stderr).toMatch(/Another agent \(process \d+ on hosta\) is already running here/);
     await endsWell(long);
     expect(existsSync(volume.join("agent", "local", "lock"))).toBe(true);
-    first.process.kill("SIGKILL");
-    await first.process.exited;
+    await first.stop("SIGKILL");
     const third = contained(volume.path, "hostc");
     await third.said(/Registered as/, 30_000);
     expect(nodeOf(third)).toBe(nodeOf(first));
-    third.process.kill("SIGKILL");
-    await third.process.exited;
+    await third.stop("SIGKILL");
   },
 );

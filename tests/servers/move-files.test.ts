@@ -79,7 +79,7 @@ test("a move of files that was killed goes on where it was, and leaves nothing h
   await first.said(/files: \d+ of 61/);
   await first.stop("SIGKILL");
   await using server = new Running(source.scratch.path, ["server", "--port", "0"], { TANVRIT_STORE: url });
-  expect(await server.process.exited).toBe(69);
+  expect(await server.ended()).toBe(69);
 
   const before = await copiedAt(url);
   expect(before.length).toBeGreaterThan(0);

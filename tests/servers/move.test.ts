@@ -109,7 +109,7 @@ test("a move that was killed resumes where it was and stores nothing twice; unti
   expect(jobs).toBeLessThan(MANY_JOBS);
 
   await using server = new Running(scratch.path, ["server", "--port", "0"], { TANVRIT_STORE: url });
-  expect(await server.process.exited).toBe(69);
+  expect(await server.ended()).toBe(69);
   expect(server.stderr).toContain("the move is not complete yet");
 
   const second = await migrate(scratch, url);

@@ -119,7 +119,7 @@ test("a store that cannot be reached is named without its password, and the serv
   await using scratch = await makeScratch();
   const env = { TANVRIT_STORE: `mongodb://anna:${PASSWORD}@127.0.0.1:1/compute?replicaSet=rs0` };
   await using running = new Running(scratch.path, ["server", "--port", "0"], env);
-  expect(await running.process.exited).toBe(69);
+  expect(await running.ended()).toBe(69);
   expect(running.stderr).toContain("mongodb://127.0.0.1:1/compute");
   expect(running.stderr).not.toContain(PASSWORD);
 });

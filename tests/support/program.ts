@@ -97,10 +97,15 @@ export class Running implements AsyncDisposable {
     );
   }
 
+  /** Waits until it exits by itself; returns the exit code. */
+  ended(timeoutMs = SAID_MS): Promise<number> {
+    return within(timeoutMs, `"${this.name}" to exit`, this.process.exited);
+  }
+
   /** Sends the signal and waits for the exit; returns the exit code. */
-  async stop(signal: NodeJS.Signals = "SIGTERM", timeoutMs = 15_000): Promise<number> {
+  stop(signal: NodeJS.Signals = "SIGTERM", timeoutMs = 15_000): Promise<number> {
     this.process.kill(signal);
-    return await within(timeoutMs, `"${this.name}" to exit`, this.process.exited);
+    return this.ended(timeoutMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
