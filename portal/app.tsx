@@ -39,7 +39,7 @@ function Pages() {
       <Router onRouteChange={() => scrollTo(0, 0)}>
         <Route path="/" component={Overview} />
         <Route path="/jobs" component={Jobs} />
-        <Route path="/jobs/:jobId" component={Job} />
+        <Route path="/jobs/:jobId/:part?" component={Job} />
         <Route path="/submit" component={Submit} />
         <Route path="/templates" component={Templates} />
         <Route path="/templates/:templateId" component={Template} />

@@ -37,6 +37,14 @@ export type { SecretFacts } from "../shared/secret.ts";
 export type { StatsOverview } from "../shared/stats.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
 export type { TrashEntry } from "../shared/trash.ts";
+export type {
+  Annotation,
+  WorkflowEvent,
+  WorkflowJob,
+  WorkflowRun,
+  WorkflowStep,
+} from "../shared/workflow-run.ts";
+export { applyWorkflowEvent } from "../shared/workflow-state.ts";
 export type { ActivityOptions } from "./activity.ts";
 export type { ArtifactFilter, DownloadLink, UploadFilesOptions, UploadLink } from "./artifacts.ts";
 export type { AuditFilter } from "./audit.ts";

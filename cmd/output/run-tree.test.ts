@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { applyWorkflowEvent, newWorkflowRun, type WorkflowEvent } from "../../shared/workflow-run.ts";
+import type { WorkflowEvent } from "../../shared/workflow-run.ts";
+import { applyWorkflowEvent, newWorkflowRun } from "../../shared/workflow-state.ts";
 import { PLAIN } from "./look.ts";
 import { runTree } from "./run-tree.ts";
 

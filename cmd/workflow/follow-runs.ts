@@ -1,6 +1,6 @@
 import type { Compute, Job } from "../../sdk/index.ts";
 import type { LogEvent } from "../../shared/log.ts";
-import { eventsOfRun } from "../../shared/workflow-run.ts";
+import { eventsOfRun } from "../../shared/workflow-state.ts";
 import { patience } from "../connection/connect.ts";
 import { exitCodeOfJob, exitCodes } from "../exit/exit-codes.ts";
 import { attached } from "../job/attached.ts";

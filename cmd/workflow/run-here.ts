@@ -3,13 +3,8 @@ import { join } from "node:path";
 import type { RunPlan } from "../../agent/workflow/plan.ts";
 import { type Env, inAccountHome } from "../../shared/config/home.ts";
 import { newId } from "../../shared/ids.ts";
-import {
-  applyWorkflowEvent,
-  newWorkflowRun,
-  type WorkflowEvent,
-  type WorkflowRequest,
-  type WorkflowRun,
-} from "../../shared/workflow-run.ts";
+import type { WorkflowEvent, WorkflowRequest, WorkflowRun } from "../../shared/workflow-run.ts";
+import { applyWorkflowEvent, newWorkflowRun } from "../../shared/workflow-state.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { systemUserName } from "../input/user-name.ts";
 import { BrokenPipeError, type Output } from "../output/output.ts";

@@ -10,6 +10,11 @@ export interface Said {
   mayRepeat: boolean;
 }
 
+/** Something was not done, for a reason that is no failure. The message is a sentence, and says what to do. */
+export class NotDone extends Error {
+  override name = "NotDone";
+}
+
 export function sayError(error: unknown): Said {
   if (error instanceof UnreachableError)
     return {
@@ -23,6 +28,8 @@ export function sayError(error: unknown): Said {
       detail: error.message,
       mayRepeat: error.status >= 500 || error.status === 429,
     };
+  if (error instanceof NotDone)
+    return { title: "This was not done", detail: error.message, mayRepeat: false };
   if (error instanceof SignInError)
     return { title: "You could not be signed in", detail: error.message, mayRepeat: true };
   const text = error instanceof Error ? error.message : String(error);

@@ -86,7 +86,8 @@ function optionsOfField(field: string, value: unknown): [string, string][] | und
   const option = OPTION_OF[field];
   if (option !== undefined) return [[option, String(value)]];
   const pairs = PAIRS_OF[field];
-  if (pairs !== undefined) return Object.entries(value as object).map(([key, text]) => [pairs, `${key}=${text}`]);
+  if (pairs !== undefined)
+    return Object.entries(value as object).map(([key, text]) => [pairs, `${key}=${text}`]);
   const list = LIST_OF[field];
   if (list !== undefined) return (value as string[]).map((text) => [list, text]);
   if (field === "retryOn") return [["retry-on", (value as unknown[]).join(",")]];
@@ -106,7 +107,9 @@ function resourceOptions({ cpu, memoryMb, gpuCount }: NonNullable<JobManifestInp
     ["memory", memoryMb],
     ["gpus", gpuCount],
   ];
-  return given.flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, String(value)]]));
+  return given.flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
 }
 
 function groupOptions({ group, limit, cancelInProgress }: NonNullable<JobManifestInput["concurrency"]>) {

@@ -46,7 +46,8 @@ function defaultOf(field: string, { type }: Job): unknown {
 
 function shortOf(field: string, value: unknown): unknown {
   if (field === "docker") return shortDocker(value as Job["docker"]);
-  if (field === "after") return (value as Job["after"])?.map(({ jobId, on }) => without({ jobId, on }, { on: "success" }));
+  if (field === "after")
+    return (value as Job["after"])?.map(({ jobId, on }) => without({ jobId, on }, { on: "success" }));
   const inside = DEFAULTS_INSIDE[field];
   return inside && isRecord(value) ? without(value, inside) : value;
 }

@@ -1,9 +1,5 @@
-import {
-  applyWorkflowEvent,
-  newWorkflowRun,
-  type WorkflowEvent,
-  type WorkflowRun,
-} from "../../shared/workflow-run.ts";
+import type { WorkflowEvent, WorkflowRun } from "../../shared/workflow-run.ts";
+import { applyWorkflowEvent, newWorkflowRun } from "../../shared/workflow-state.ts";
 import { continuingEvents, type RunEvents } from "./run-store.ts";
 
 /** The state of a run as it is stored: JSON of so many bytes at most. */

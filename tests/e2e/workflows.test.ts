@@ -275,7 +275,7 @@ jobs:
 });
 
 test("events of the workflow come with the live log, and together they are the tree", async () => {
-  const { applyWorkflowEvent } = await import("../../shared/workflow-run.ts");
+  const { applyWorkflowEvent } = await import("../../shared/workflow-state.ts");
   const workflow = `
 on: push
 jobs:

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { createComputeClient } from "../../sdk/index.ts";
-import { applyWorkflowEvent, type WorkflowEvent, type WorkflowRun } from "../../shared/workflow-run.ts";
+import type { WorkflowEvent, WorkflowRun } from "../../shared/workflow-run.ts";
+import { applyWorkflowEvent } from "../../shared/workflow-state.ts";
 import { Fleet, type FleetServer } from "../support/fleet.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestMongo } from "../support/mongod.ts";

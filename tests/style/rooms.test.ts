@@ -54,7 +54,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["", "migrate"],
   ],
   portal: [
-    ["api"],
+    ["api", "manifest"],
     ["ui"],
     ["charts", "log"],
     [

@@ -4,7 +4,8 @@ import { toData } from "../../agent/workflow/expressions/evaluate.ts";
 import type { Actions, Containers, JobOutcome, JobPlan, JobServices } from "../../agent/workflow/job.ts";
 import { runJob } from "../../agent/workflow/steps/run-job.ts";
 import { readWorkflow } from "../../agent/workflow/syntax/read-workflow.ts";
-import { applyWorkflowEvent, newWorkflowRun, type WorkflowJob } from "../../shared/workflow-run.ts";
+import type { WorkflowJob } from "../../shared/workflow-run.ts";
+import { applyWorkflowEvent, newWorkflowRun } from "../../shared/workflow-state.ts";
 import { makeScratch } from "./scratch.ts";
 
 export interface PlayedJob extends JobOutcome {

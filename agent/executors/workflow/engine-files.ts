@@ -1,12 +1,8 @@
 import { closeSync, constants, fchownSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { textOf } from "../../../shared/text-of.ts";
-import {
-  applyWorkflowEvent,
-  newWorkflowRun,
-  type WorkflowRun,
-  workflowEvent,
-} from "../../../shared/workflow-run.ts";
+import { type WorkflowRun, workflowEvent } from "../../../shared/workflow-run.ts";
+import { applyWorkflowEvent, newWorkflowRun } from "../../../shared/workflow-state.ts";
 import type { JobAccount } from "../../process/account.ts";
 import type { RunPlanInput } from "../../workflow/plan.ts";
 import { type EventsFile, StartFailedError } from "../port/executor.ts";

@@ -4,7 +4,8 @@ import { type RunPlan, runPlan } from "../../../agent/workflow/plan.ts";
 import type { EngineExit, MakeParts } from "../../../agent/workflow/run/engine-io.ts";
 import { makeEngineParts } from "../../../agent/workflow/run/engine-parts.ts";
 import { runWorkflow } from "../../../agent/workflow/run/run-workflow.ts";
-import { applyWorkflowEvent, newWorkflowRun, type WorkflowRun } from "../../../shared/workflow-run.ts";
+import type { WorkflowRun } from "../../../shared/workflow-run.ts";
+import { applyWorkflowEvent, newWorkflowRun } from "../../../shared/workflow-state.ts";
 import { makeScratch } from "../scratch.ts";
 
 export interface EngineRun {

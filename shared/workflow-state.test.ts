@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { applyWorkflowEvent, eventsOfRun, newWorkflowRun, type WorkflowEvent } from "./workflow-run.ts";
+import type { WorkflowEvent } from "./workflow-run.ts";
+import { applyWorkflowEvent, eventsOfRun, newWorkflowRun } from "./workflow-state.ts";
 
 const job = (key: string, id = key): WorkflowEvent => ({ type: "job", job: { key, id, name: key } });
 
