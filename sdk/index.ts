@@ -25,6 +25,7 @@ export type { CostEstimate, CreditBalance, CreditEntry, HostedPool } from "../sh
 export type { EndpointId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 export type { BatchJobInput } from "../shared/endpoints/many-jobs.ts";
 export type { Execution } from "../shared/execution.ts";
+export type { TreeEntry } from "../shared/files/tree.ts";
 export type { Job } from "../shared/job.ts";
 export { isFinal, type JobStatus, jobStatuses } from "../shared/job-state.ts";
 export type { LogEvent, LogLine } from "../shared/log.ts";

@@ -6,12 +6,14 @@ import { Button } from "./button.tsx";
 interface DialogProps {
   title: string;
   children: ComponentChildren;
+  /** As wide as the page allows. */
+  isWide?: boolean;
   /** Called when it is closed: by Escape, a press beside it, or the page. */
   onClose(): void;
 }
 
 /** The browser's own modal dialog: it keeps the focus, and Escape closes it. It is shown while it is rendered. */
-export function Dialog({ title, children, onClose }: DialogProps) {
+export function Dialog({ title, children, isWide = false, onClose }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => dialog.current?.showModal(), []);
@@ -19,6 +21,7 @@ export function Dialog({ title, children, onClose }: DialogProps) {
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it
     <dialog
       ref={dialog}
+      class={isWide ? "wide" : ""}
       aria-labelledby={id}
       onClose={onClose}
       onClick={(event) => event.target === event.currentTarget && event.currentTarget.close()}
