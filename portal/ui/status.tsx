@@ -36,6 +36,17 @@ export function Status({ of, text }: { of: string; text?: string }) {
   );
 }
 
+/** The same as a sign alone, for lists where a word in every line would be noise; its word is read aloud. */
+export function StatusSign({ of }: { of: string }) {
+  const look = LOOKS[of] ?? { tone: "still", icon: "info", text: sentenceCase(of) };
+  return (
+    <span class={`status-sign ${look.tone}`} title={look.text}>
+      <Icon name={look.icon} class={look.icon === "loader" ? "turning" : ""} />
+      <span class="spoken">{look.text}</span>
+    </span>
+  );
+}
+
 function sentenceCase(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1).toLowerCase().replaceAll("_", " ");
 }

@@ -46,7 +46,9 @@ export function ArtifactTree({ jobId, artifact, title, children }: ArtifactTreeP
           <p class="quiet job-small">{children}</p>
         </div>
         {artifact.files > 1 && <DownloadAll jobId={jobId} artifact={artifact} title={title} />}
-        {artifact.files === 1 && entries.length > 0 && <DownloadOnly jobId={jobId} {...{ artifactId, entries }} />}
+        {artifact.files === 1 && entries.length > 0 && (
+          <DownloadOnly jobId={jobId} {...{ artifactId, entries }} />
+        )}
       </header>
       {entries.length > 0 && <Rows jobId={jobId} artifactId={artifactId} entries={entries} />}
       {!value && error !== undefined && <Trouble error={error} onRetry={refresh} />}
@@ -71,7 +73,12 @@ function DownloadAll({ jobId, artifact, title }: { jobId: string; artifact: Arti
   const download = async () => {
     const { signal } = ended.current;
     const entries = await Array.fromAsync(compute.artifacts.files(artifactId, { signal }));
-    await downloadZip({ jobId, artifactId }, `${title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}-${jobId}`, entries, signal);
+    await downloadZip(
+      { jobId, artifactId },
+      `${title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}-${jobId}`,
+      entries,
+      signal,
+    );
   };
   return (
     <Button icon="download" onClick={download}>
@@ -102,7 +109,9 @@ function Rows({ jobId, artifactId, entries }: RowsProps) {
   const [looked, setLooked] = useState<TreeRow>();
   const isLarge = entries.length > MAX_OPEN_ENTRIES;
   const closed = new Set(
-    entries.filter(({ type, path }) => type === "directory" && toggled.has(path) !== isLarge).map(({ path }) => path),
+    entries
+      .filter(({ type, path }) => type === "directory" && toggled.has(path) !== isLarge)
+      .map(({ path }) => path),
   );
   const toggle = (path: string) => {
     const next = new Set(toggled);

@@ -24,7 +24,9 @@ export async function downloadFile(place: FilePlace): Promise<void> {
 export async function readFile(place: FilePlace, signal?: AbortSignal): Promise<Response> {
   const response = await fetch(await linkTo(place, signal), { signal });
   if (response.ok) return response;
-  throw new NotDone(`The server answered ${response.status} instead of the file ${place.path}. Try it again.`);
+  throw new NotDone(
+    `The server answered ${response.status} instead of the file ${place.path}. Try it again.`,
+  );
 }
 
 /**

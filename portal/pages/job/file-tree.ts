@@ -25,7 +25,13 @@ export function rowsOf(entries: readonly TreeEntry[], closed: ReadonlySet<string
         row.files++;
         row.bytes += entry.size;
       }
-    const row = { entry, name: path.slice(path.lastIndexOf("/") + 1), depth: above.length, files: 0, bytes: 0 };
+    const row = {
+      entry,
+      name: path.slice(path.lastIndexOf("/") + 1),
+      depth: above.length,
+      files: 0,
+      bytes: 0,
+    };
     if (entry.type === "directory") above.push(row);
     if (hiddenBelow !== undefined && path.startsWith(`${hiddenBelow}/`)) continue;
     hiddenBelow = entry.type === "directory" && closed.has(path) ? path : undefined;

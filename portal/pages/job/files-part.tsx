@@ -18,7 +18,12 @@ export function FilesPart({ job }: { job: Job }) {
     (signal) => Array.fromAsync(compute.artifacts.list({ jobId, limit: MAX_ARTIFACTS }, { signal })),
     { topics: ["jobs"], ids: [jobId] },
   );
-  if (!value) return error === undefined ? <Waiting label="Loading the files" /> : <Trouble error={error} onRetry={refresh} />;
+  if (!value)
+    return error === undefined ? (
+      <Waiting label="Loading the files" />
+    ) : (
+      <Trouble error={error} onRetry={refresh} />
+    );
   return (
     <div class="stack">
       {job.outputProblems && <Problems job={job} />}
@@ -63,7 +68,7 @@ function ArtifactCard({ job, artifact }: { job: Job; artifact: Artifact }) {
       {expiresAt !== undefined && (
         <>
           {" "}
-          · kept until <Ago at={expiresAt} />
+          · deleted <Ago at={expiresAt} />
         </>
       )}
     </ArtifactTree>
@@ -73,7 +78,7 @@ function ArtifactCard({ job, artifact }: { job: Job; artifact: Artifact }) {
 /** An input: `artifact:art_…`, or `job:job_…/GLOB` for outputs of another job. */
 function InputCard({ job, from, to }: { job: Job; from: string; to: string | undefined }) {
   const artifactId = /^artifact:(.+)$/.exec(from)?.[1];
-  const place = to === undefined || to === "." ? "in its directory" : `in ${to}`;
+  const place = to === undefined || to === "." ? "in its directory" : `in ./${to}`;
   const { value: artifact, error } = useData(`artifact ${artifactId}`, async (signal) =>
     artifactId === undefined ? undefined : compute.artifacts.get(artifactId, { signal }),
   );
@@ -104,8 +109,8 @@ function NoOutputs({ job }: { job: Job }) {
       <Card>
         <Empty icon="folder" title={job.attempt === 0 ? "No files yet" : "It left no files"}>
           <p>
-            After each attempt, the files that match {job.outputs.map((glob) => `“${glob}”`).join(", ")} are kept and
-            shown here.
+            After each attempt, the files that match {job.outputs.map((glob) => `“${glob}”`).join(", ")} are
+            kept and shown here.
           </p>
         </Empty>
       </Card>

@@ -1,31 +1,80 @@
-import { useEffect, useState } from "preact/hooks";
-import type { Job } from "../../../sdk/index.ts";
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { isFinal, type Job } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
+import { hashOf } from "../../log/anchor.ts";
+import { LogView } from "../../log/log-view.tsx";
+import { openJobLog } from "../../log/open-job-log.ts";
+import type { LogSourceEvent } from "../../log/source.ts";
+import { LiveRun } from "./live-run.ts";
+import { RunTree, stepIn } from "./run-tree.tsx";
+import { StepPlaces } from "./step-places.ts";
 
-const MAX_LINES = 2_000;
+/** The output of the job, beside it the steps of a workflow. */
+export function LogPart({ job, refresh }: { job: Job; refresh(): void }) {
+  const { jobId } = job;
+  const reading = useReading(job, refresh);
+  const { source, reopen, places, live, placed } = reading;
+  const run = live.run.value ?? job.workflowRun;
+  const hrefOf: Parameters<typeof RunTree>[0]["hrefOf"] = (runJob, step) => {
+    // Reading the signal draws the tree again when another step has its place.
+    const place = placed.value >= 0 ? places.of(runJob, step) : undefined;
+    return place && hashOf({ from: place, to: place });
+  };
+  useStepInAddress(run, hrefOf);
+  const log = (
+    <div class="job-log card">
+      <LogView source={source} reopen={reopen} fileName={`${jobId}.log`} label="Log of this job" />
+    </div>
+  );
+  if (!run) return log;
+  return (
+    <div class="job-run">
+      <div class="job-run-side card">
+        <RunTree run={run} hrefOf={hrefOf} label="Steps" />
+      </div>
+      {log}
+    </div>
+  );
+}
 
-/** The output of the job. */
-export function LogPart({ job: { jobId } }: { job: Job; refresh(): void }) {
-  const [lines, setLines] = useState<string[]>([]);
-  useEffect(() => {
+/** Reads the log once, for the viewer, the tree of steps, and the places of steps. */
+function useReading({ jobId, status }: Job, refresh: () => void) {
+  const isOver = isFinal(status);
+  const rounds = useRef({ count: 0, wasOver: isOver });
+  // A job that was over runs again: its log goes on.
+  if (rounds.current.wasOver && !isOver) rounds.current.count++;
+  rounds.current.wasOver = isOver;
+  const placed = useSignal(0);
+  const reading = useMemo(() => {
     const ended = new AbortController();
-    const read = async () => {
-      const all: string[] = [];
-      for await (const { event, data } of compute.jobs.follow(jobId, {
-        tail: MAX_LINES,
-        signal: ended.signal,
-      })) {
-        if (event !== "log") continue;
-        all.push(data.text);
-        setLines(all.slice(-MAX_LINES));
+    const { signal } = ended;
+    const live = new LiveRun();
+    const places = new StepPlaces();
+    const watched = async function* (): AsyncGenerator<LogSourceEvent, void, void> {
+      for await (const event of openJobLog(compute, jobId, { signal, follow: true })) {
+        live.take(event);
+        if (places.take(event)) placed.value++;
+        if (event.event === "end") refresh();
+        yield event;
       }
     };
-    read().catch(() => undefined);
-    return () => ended.abort();
-  }, [jobId]);
-  return (
-    <section class="card" aria-label="Log">
-      <pre class="job-plain-log">{lines.join("\n")}</pre>
-    </section>
-  );
+    const reopen = (after: string | undefined) =>
+      openJobLog(compute, jobId, { signal, follow: false, after });
+    return { ended, source: watched(), reopen, live, places };
+  }, [jobId, rounds.current.count]);
+  useEffect(() => () => reading.ended.abort(), [reading]);
+  return { ...reading, placed };
+}
+
+/** `#step=…` in the address becomes the line at which that step begins, once the line is there. */
+function useStepInAddress(
+  run: Parameters<typeof RunTree>[0]["run"] | undefined,
+  hrefOf: Parameters<typeof RunTree>[0]["hrefOf"],
+): void {
+  const wanted = run && stepIn(run, location.hash);
+  const href = wanted && hrefOf(wanted.job, wanted.step);
+  useEffect(() => {
+    if (href !== undefined) location.replace(href);
+  }, [href]);
 }

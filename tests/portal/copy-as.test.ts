@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
+import { asCommandLine, asCurl, asTypeScript } from "../../portal/manifest/copy-as.ts";
+import { manifestOf } from "../../portal/manifest/manifest-of.ts";
 import type { Job, JobManifestInput } from "../../sdk/index.ts";
 import { jobManifest } from "../../shared/manifest.ts";
-import { asCommandLine, asCurl, asTypeScript } from "./copy-as.ts";
-import { manifestOf } from "./manifest-of.ts";
 
 const RUN = {
   jobId: "job_01",
