@@ -4,6 +4,7 @@ import { useData } from "../../api/use-data.ts";
 import { Card, Code, Empty, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { ArtifactTree } from "./artifact-tree.tsx";
+import "./files.css";
 import { Callout } from "./reason.tsx";
 import { counted, sizeText } from "./words.ts";
 

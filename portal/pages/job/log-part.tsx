@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useLocation } from "preact-iso";
 import { isFinal, type Job } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { hashOf } from "../../log/anchor.ts";
@@ -7,6 +8,7 @@ import { LogView } from "../../log/log-view.tsx";
 import { openJobLog } from "../../log/open-job-log.ts";
 import type { LogSourceEvent } from "../../log/source.ts";
 import { LiveRun } from "./live-run.ts";
+import "./run.css";
 import { RunTree, stepIn } from "./run-tree.tsx";
 import { StepPlaces } from "./step-places.ts";
 
@@ -72,7 +74,20 @@ function useStepInAddress(
   run: Parameters<typeof RunTree>[0]["run"] | undefined,
   hrefOf: Parameters<typeof RunTree>[0]["hrefOf"],
 ): void {
-  const wanted = run && stepIn(run, location.hash);
+  const hash = useSignal(location.hash);
+  useEffect(() => {
+    const read = () => {
+      hash.value = location.hash;
+    };
+    addEventListener("hashchange", read);
+    return () => removeEventListener("hashchange", read);
+  }, []);
+  // A link to this page with another step changes the address without an event.
+  const { url } = useLocation();
+  useEffect(() => {
+    hash.value = location.hash;
+  }, [url]);
+  const wanted = run && stepIn(run, hash.value);
   const href = wanted && hrefOf(wanted.job, wanted.step);
   useEffect(() => {
     if (href !== undefined) location.replace(href);

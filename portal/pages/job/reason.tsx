@@ -4,6 +4,7 @@ import { useData } from "../../api/use-data.ts";
 import { Icon, type IconName } from "../../ui/icon.tsx";
 import { Status } from "../../ui/status.tsx";
 import { Ago, durationText, nowMs } from "../../ui/time.tsx";
+import { hashOfStep } from "./run-tree.tsx";
 import { counted, failureOf, titleOf } from "./words.ts";
 
 /** How often it is asked what a job waits for, besides every change of jobs and nodes. */
@@ -21,6 +22,7 @@ export function Reason({ job }: { job: Job }) {
     return (
       <Callout tone="bad" icon="circleX" title={failure.title}>
         {job.message !== undefined && <p class="job-message">{sentence(job.message)}</p>}
+        <FailedSteps job={job} />
         <p class="quiet">{failure.todo}</p>
       </Callout>
     );
@@ -35,6 +37,28 @@ export function Reason({ job }: { job: Job }) {
       </Callout>
     );
   return null;
+}
+
+/** More failed steps than these are in the tree. */
+const MAX_STEPS = 5;
+
+/** Links to where the log says why a workflow failed. */
+function FailedSteps({ job: { jobId, workflowRun } }: { job: Job }) {
+  const failed = (workflowRun?.jobs ?? []).flatMap((job) =>
+    job.steps.filter(({ conclusion }) => conclusion === "failure").map((step) => ({ job, step })),
+  );
+  if (failed.length === 0) return null;
+  return (
+    <ul class="job-links">
+      {failed.slice(0, MAX_STEPS).map(({ job, step }) => (
+        <li key={`${job.key} ${step.number}`}>
+          <a href={`/jobs/${jobId}${hashOfStep(job, step)}`}>
+            {job.name} · {step.name}
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 function sentence(text: string): string {

@@ -101,7 +101,7 @@ export function failureOf(job: Job): Reasoned | undefined {
   if (job.type === "GITHUB_ACTION")
     return {
       title: "The workflow failed",
-      todo: "The failed step says why: select it to see its part of the log.",
+      todo: "Its part of the log says why. A retry of the failed jobs keeps what the others did.",
     };
   const { exitCode, signal } = job;
   const known = signal === undefined ? CODES[exitCode ?? 0] : SIGNALS[signal];
