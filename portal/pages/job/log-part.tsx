@@ -16,14 +16,15 @@ import { StepPlaces } from "./step-places.ts";
 export function LogPart({ job, refresh }: { job: Job; refresh(): void }) {
   const { jobId } = job;
   const reading = useReading(job, refresh);
-  const { source, reopen, places, live, placed } = reading;
+  const { source, reopen, places, live, placed, isRead } = reading;
   const run = live.run.value ?? job.workflowRun;
   const hrefOf: Parameters<typeof RunTree>[0]["hrefOf"] = (runJob, step) => {
     // Reading the signal draws the tree again when another step has its place.
     const place = placed.value >= 0 ? places.of(runJob, step) : undefined;
     return place && hashOf({ from: place, to: place });
   };
-  useStepInAddress(run, hrefOf);
+  // While a finished log is still being read, what is its last line so far would be taken for its end.
+  useStepInAddress(isRead.value || !isFinal(job.status) ? run : undefined, hrefOf);
   const log = (
     <div class="job-log card">
       <LogView source={source} reopen={reopen} fileName={`${jobId}.log`} label="Log of this job" />
@@ -48,6 +49,7 @@ function useReading({ jobId, status }: Job, refresh: () => void) {
   if (rounds.current.wasOver && !isOver) rounds.current.count++;
   rounds.current.wasOver = isOver;
   const placed = useSignal(0);
+  const isRead = useSignal(false);
   const reading = useMemo(() => {
     const ended = new AbortController();
     const { signal } = ended;
@@ -57,7 +59,10 @@ function useReading({ jobId, status }: Job, refresh: () => void) {
       for await (const event of openJobLog(compute, jobId, { signal, follow: true })) {
         live.take(event);
         if (places.take(event)) placed.value++;
-        if (event.event === "end") refresh();
+        if (event.event === "end") {
+          isRead.value = true;
+          refresh();
+        }
         yield event;
       }
     };
@@ -66,7 +71,7 @@ function useReading({ jobId, status }: Job, refresh: () => void) {
     return { ended, source: watched(), reopen, live, places };
   }, [jobId, rounds.current.count]);
   useEffect(() => () => reading.ended.abort(), [reading]);
-  return { ...reading, placed };
+  return { ...reading, placed, isRead };
 }
 
 /** `#step=…` in the address becomes the line at which that step begins, once the line is there. */
