@@ -35,7 +35,7 @@ export type { Invitation, Member } from "../shared/member.ts";
 export type { Node } from "../shared/node.ts";
 export type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/schedule.ts";
 export type { SecretFacts } from "../shared/secret.ts";
-export type { StatsOverview } from "../shared/stats.ts";
+export type { StatsOverview, StatsSeries } from "../shared/stats.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
 export type { TrashEntry } from "../shared/trash.ts";
 export type {
@@ -76,6 +76,7 @@ export type { ListOptions } from "./pages.ts";
 export type { Patience } from "./patience.ts";
 export type { Proof } from "./proof.ts";
 export type { ScheduleFilter } from "./schedules.ts";
+export type { SeriesQuery } from "./stats.ts";
 export type { RunTemplateOptions, TemplateFilter } from "./templates.ts";
 
 /**

@@ -164,8 +164,35 @@ export const nodeOrders = z.object({
   now: timestamp,
   /** The node's key is old: the agent should replace it. Only in the answer to a heartbeat. */
   rotateKey: z.literal(true).optional(),
+  /** The server keeps a history of load: the next heartbeat may have `load`. Only in the answer to a heartbeat. */
+  wantsLoad: z.literal(true).optional(),
 });
 export type NodeOrders = z.infer<typeof nodeOrders>;
+
+/** The most executions, and the most samples of each, in one heartbeat. */
+export const MAX_SAMPLED_EXECUTIONS = 1_000;
+export const MAX_SAMPLES = 20;
+
+const cores = z.number().min(0).max(1_000_000);
+const mib = z.number().min(0).max(1e12);
+
+/** What the machine does, and what its running executions use. */
+export const nodeLoad = z.strictObject({
+  /** Cores that were busy since the last heartbeat, on average. */
+  cpu: cores,
+  /** Memory in use. */
+  memoryMb: mib,
+  executions: z
+    .array(
+      z.strictObject({
+        executionId,
+        /** Oldest first: how many seconds ago it was, cores, and MiB. */
+        samples: z.array(z.tuple([z.number().min(0).max(3_600), cores, mib])).max(MAX_SAMPLES),
+      }),
+    )
+    .max(MAX_SAMPLED_EXECUTIONS),
+});
+export type NodeLoad = z.infer<typeof nodeLoad>;
 
 /** A status change of an execution, reported by its node. A report may be repeated; it is applied once. */
 export const executionReport = executionEnd.extend({

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { timestamp } from "./execution.ts";
-import { jobId } from "./ids.ts";
+import { executionId, jobId, nodeId } from "./ids.ts";
 
 /** Counting stops here: a count says `more` instead of reading millions of rows. */
 export const MAX_COUNTED = 10_000;
@@ -42,3 +42,47 @@ export const statsOverview = z.object({
     .optional(),
 });
 export type StatsOverview = z.infer<typeof statsOverview>;
+
+/** What a series is about. */
+export const statsSubject = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("business") }),
+  z.strictObject({ kind: z.literal("node"), id: nodeId }),
+  z.strictObject({ kind: z.literal("execution"), id: executionId }),
+]);
+export type StatsSubject = z.infer<typeof statsSubject>;
+
+export const MAX_SERIES_POINTS = 2_000;
+
+const column = z.array(z.number().nullable());
+
+/**
+ * Columns of the same length, one number for each time; null: nothing is known. The numbers of jobs are those of the time
+ * from one point to the next, all others an average or, as `…Peak`, the highest.
+ */
+export const statsSeries = z.object({
+  stepSeconds: z.number().positive(),
+  /** When each point begins, in epoch seconds. */
+  at: z.array(z.number()),
+  columns: z.object({
+    /** Of a business: jobs that were submitted, and attempts and jobs that began and ended. */
+    submitted: column.optional(),
+    started: column.optional(),
+    succeeded: column.optional(),
+    failed: column.optional(),
+    cancelled: column.optional(),
+    /** Of a business: how long first attempts waited for a node: half of them at most P50, 95 % at most P95. */
+    waitP50Seconds: column.optional(),
+    waitP95Seconds: column.optional(),
+    /** Of a business: jobs that a node could have. */
+    queued: column.optional(),
+    /** Of a business or a node: executions. */
+    running: column.optional(),
+    /** Of a node or an execution: cores. */
+    cpu: column.optional(),
+    cpuPeak: column.optional(),
+    /** Of a node or an execution: MiB. Points of an execution have the highest. */
+    memoryMb: column.optional(),
+    memoryMbPeak: column.optional(),
+  }),
+});
+export type StatsSeries = z.infer<typeof statsSeries>;

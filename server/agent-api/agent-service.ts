@@ -27,6 +27,7 @@ import {
 } from "../node/node-store.ts";
 import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../node/silence.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
+import { type LoadHistory, recordLoad } from "./load.ts";
 import { collectingUntil, ordersFor, SentOrders, starting, undelivered, vanished } from "./orders.ts";
 
 /** The condition of a node that has not reported any yet. */
@@ -69,6 +70,8 @@ export interface AgentServiceParts {
   dispatcher: Dispatcher;
   keys: KeyIssuer;
   enrolments: Pick<EnrolmentService, "use" | "find">;
+  /** Keeps what nodes and executions use. */
+  history: LoadHistory;
   bus: Bus;
   log: Logger;
   now: () => number;
@@ -264,9 +267,10 @@ export class AgentService {
     await this.parts.executionService.renewLeases(startingNow, this.parts.now() + OFFLINE_AFTER_MS);
     const collecting = collectingUntil(live, input.collecting ?? [], this.parts.now() + OFFLINE_AFTER_MS);
     await this.parts.executionService.renewDeadlines(collecting, this.parts.now() + 2 * OFFLINE_AFTER_MS);
+    recordLoad(this.parts.history, by.nodeId, { ...input, live, nowMs: this.parts.now() });
     const orders = ordersFor(node, live, input.executions, this.parts.now());
     this.sentOrders.sent(by.nodeId, orders);
-    return this.isKeyOld(node) ? { ...orders, rotateKey: true } : orders;
+    return { ...orders, wantsLoad: true, ...(this.isKeyOld(node) && { rotateKey: true }) };
   }
 
   /** Agents of earlier versions do not know the order, and keep their key. */

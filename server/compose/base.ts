@@ -4,6 +4,7 @@ import type { Clocks } from "../../shared/standstill.ts";
 import type { BlobStore } from "../blob/blob-store.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Ownership } from "../http/ownership.ts";
+import type { History } from "../stats/history.ts";
 import type { PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
 import type { TrashBin } from "../trash/bin.ts";
 import type { Stores } from "./stores.ts";
@@ -21,6 +22,8 @@ export interface PlaneBase {
   record: RecordAudit;
   /** Where deletions by people go. */
   bin: TrashBin;
+  /** Counts what happens over time. */
+  history: History;
   /** Epoch milliseconds. */
   now: () => number;
   /** The clocks of the machine that show whether it stood still; undefined means the real ones. */

@@ -26,12 +26,12 @@ import type { Stores } from "./stores.ts";
 type Credits = ReturnType<typeof composeCredits>;
 
 /** Hands jobs out, and does what follows when their executions begin and end. */
-export function composeExecutions({ stores, bus, now, onError }: PlaneBase, credits: Credits) {
+export function composeExecutions({ stores, bus, history, now, onError }: PlaneBase, credits: Credits) {
   const startable = new Startable(stores.nodes);
   const flow = new JobFlow({
     jobs: stores.jobs,
     flow: stores.flow,
-    news: new JobNews(bus, dueTimesOver(bus)),
+    news: new JobNews(bus, dueTimesOver(bus), history),
     now,
     onError,
     canStart: (businessId) => startable.of(businessId),

@@ -26,7 +26,10 @@ export interface NodeComposition {
 }
 
 /** Answers agents, and does what people ask of nodes. */
-export function composeNodes({ stores, bus, ownership, log, now }: PlaneBase, parts: NodeComposition) {
+export function composeNodes(
+  { stores, bus, history, ownership, log, now }: PlaneBase,
+  parts: NodeComposition,
+) {
   const { nodes, executions, sessions } = stores;
   const { keys, enrolments, keyMaxAgeMs, attendance, pushLogs, pushEvents, logLimits } = parts;
   const executionService = parts.executions.service;
@@ -39,6 +42,7 @@ export function composeNodes({ stores, bus, ownership, log, now }: PlaneBase, pa
     keys,
     enrolments,
     keyMaxAgeMs,
+    history,
     bus,
     log,
     now,

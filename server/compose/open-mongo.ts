@@ -26,7 +26,7 @@ import { MongoPasskeyStore, passkeySteps } from "../people/passkey-store.mongo.t
 import { MongoRetentionStore, retentionSteps } from "../retention/retention-store.mongo.ts";
 import { MongoScheduleStore, scheduleSteps } from "../schedule/schedule-store.mongo.ts";
 import { MongoSecretStore, secretSteps } from "../secret/secret-store.mongo.ts";
-import { MongoStatsStore } from "../stats/stats-store.mongo.ts";
+import { MongoStatsStore, statsSteps } from "../stats/stats-store.mongo.ts";
 import { refuseHalfMoved } from "../store/half-moved.ts";
 import { MongoStore } from "../store/mongo.ts";
 import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
@@ -61,6 +61,7 @@ export const mongoSteps = [
   ...auditSteps,
   ...apiKeySteps,
   ...trashSteps,
+  ...statsSteps,
 ];
 
 export async function openMongo(url: string, seal: Seal): Promise<Stores> {

@@ -29,7 +29,7 @@ import {
 } from "../retention/retention-store.sqlite.ts";
 import { SqliteScheduleStore, scheduleMigrations } from "../schedule/schedule-store.sqlite.ts";
 import { SqliteSecretStore, secretMigrations } from "../secret/secret-store.sqlite.ts";
-import { SqliteStatsStore } from "../stats/stats-store.sqlite.ts";
+import { SqliteStatsStore, statsMigrations } from "../stats/stats-store.sqlite.ts";
 import { DiskRoom } from "../store/disk-room.ts";
 import { FileHold } from "../store/file-hold.ts";
 import { SqliteStore } from "../store/sqlite.ts";
@@ -66,6 +66,7 @@ export const sqliteMigrations = [
   ...auditMigrations,
   ...apiKeyMigrations,
   ...trashMigrations,
+  ...statsMigrations,
 ];
 
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError if another server has it open. */

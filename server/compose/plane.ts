@@ -15,6 +15,7 @@ import type { OidcSettings } from "../oidc/settings.ts";
 import { isPortalPage, mountPortal } from "../portal/mount.ts";
 import { DEFAULT_RETENTION, type RetentionSettings } from "../retention/settings.ts";
 import type { LocalSignIn } from "../sign-in/local-sign-in.ts";
+import { History } from "../stats/history.ts";
 import { Attendance } from "../tasks/attendance.ts";
 import { clockTask } from "../tasks/clock.ts";
 import { type PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
@@ -100,8 +101,10 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const unsubscribe = base.bus.subscribe("due", ({ what, atMs }) => dueRunners[what].runBefore(atMs));
   const access = new AccessWatch(base.bus, now);
   const activity = composeActivity(base);
+  const stats = composeStats(base);
+  tasks.push(...stats.runners);
   const app = createApp({
-    handlers: { ...handlersOf(features), ...activity.handlers, ...composeStats(base).handlers },
+    handlers: { ...handlersOf(features), ...activity.handlers, ...stats.handlers },
     authenticate: identity.authenticate,
     isReady: () => base.stores.isReady(),
     stopping: parts.stopping,
@@ -122,6 +125,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     schedules.close();
     features.collector.close();
     await Promise.all([handedOut, features.people.close()]);
+    await stats.close();
   };
   return { app, tasks, localSignIn: identity.localSignIn, setupUrl: features.pages.setupUrl, close };
 }
@@ -136,7 +140,8 @@ async function baseOf({ stores, blobs, bus, log, now, clocks }: PlaneParts): Pro
   const record: RecordAudit = (businessId, event) => auditLog.record(businessId, event);
   const ownership = new Ownership(stores.sessions);
   const bin = new TrashBin(() => stores.shortage?.(), now);
-  return { stores, blobs, bus, ownership, log, record, bin, now, clocks, onError, runnerOf };
+  const history = new History(stores.stats, now);
+  return { history, stores, blobs, bus, ownership, log, record, bin, now, clocks, onError, runnerOf };
 }
 
 type Features = Awaited<ReturnType<typeof composeFeatures>>;

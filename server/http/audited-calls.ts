@@ -20,6 +20,7 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "server.identity": "nothing",
   "activity.stream": "nothing",
   "stats.overview": "nothing",
+  "stats.series": "nothing",
   "audit.list": "nothing",
 
   "trash.list": "nothing",

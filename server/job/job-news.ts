@@ -7,6 +7,13 @@ import type { JobRecord } from "./job-record.ts";
 /** A node that has room again because an execution on it ended. */
 export type FreedNode = BusMessages["node"];
 
+/** Counts what happens to jobs. None of its methods throws or takes long. */
+export interface JobHistory {
+  submitted(jobs: readonly JobRecord[]): void;
+  /** Each job as it is after a change. */
+  changed(jobs: readonly JobRecord[]): void;
+}
+
 /**
  * Announces jobs once a change of them is on disk: to those who wait for them, to the nodes that run them, to the tasks
  * that must act at their times, and to the dispatcher. Any message may be lost; periodic looks at the store make up for
@@ -16,10 +23,12 @@ export class JobNews {
   constructor(
     private readonly bus: Bus,
     private readonly due: DueTimes,
+    private readonly history?: JobHistory,
   ) {}
 
   /** Announces jobs that were just submitted. Nobody waits for them yet, but somebody may look at the list. */
   submitted(jobs: readonly JobRecord[]): void {
+    this.history?.submitted(jobs);
     for (const [businessId, ofBusiness] of Map.groupBy(jobs, (job) => job.businessId)) {
       const ids = ofBusiness.slice(0, MAX_CHANGED_IDS + 1).map((job) => job.jobId);
       this.bus.publish("activity", { businessId, subject: "jobs", ids });
@@ -30,6 +39,7 @@ export class JobNews {
 
   /** Announces jobs as they are after their change. */
   changed(jobs: readonly JobRecord[], freed: readonly FreedNode[] = []): void {
+    this.history?.changed(jobs);
     for (const [businessId, ofBusiness] of Map.groupBy(jobs, (job) => job.businessId)) {
       this.bus.publish("jobs", { businessId, jobIds: ofBusiness.map((job) => job.jobId) });
       const toStop = ofBusiness.flatMap((job) => (job.cancelRequestedAtMs !== undefined && job.nodeId) || []);

@@ -204,6 +204,18 @@ export const movedTables: readonly MovedTable[] = [
     documents: logDocumentsOf,
   },
   {
+    table: "compute_tallies",
+    key: ["subject", "step", "at"],
+    columns: ["subject", "step", "at", "sums", "peaks"],
+    documents: (row) => [plain(row, { json: ["sums", "peaks"] })],
+  },
+  {
+    table: "compute_execution_series",
+    key: ["execution_id"],
+    columns: ["execution_id", "job_id", "business_id", "started_at", "step_ms", "points"],
+    documents: (row) => [plain(row, { json: ["points"] })],
+  },
+  {
     table: "compute_workflow_runs",
     key: ["execution_id"],
     columns: ["execution_id", "job_id", "business_id", "attempt", "events", "run"],

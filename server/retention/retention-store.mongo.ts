@@ -42,6 +42,7 @@ const USAGE_MS = 60_000;
 export class MongoRetentionStore implements RetentionStore {
   private readonly jobs: Collection<JobDocument>;
   private readonly executions: Collection<ExecutionDocument>;
+  private readonly series: Collection<{ job_id: string }>;
   private readonly logs: Collection<LogDocument>;
   private readonly removals: Collection<RemovalDocument>;
   private readonly runs: Collection<RunDocument>;
@@ -49,6 +50,7 @@ export class MongoRetentionStore implements RetentionStore {
   constructor(private readonly store: MongoStore) {
     this.jobs = store.collection("compute_jobs");
     this.executions = store.collection("compute_executions");
+    this.series = store.collection("compute_execution_series");
     this.logs = store.collection("compute_job_logs");
     this.removals = store.collection("compute_log_removals");
     this.runs = store.collection("compute_workflow_runs");
@@ -198,6 +200,7 @@ export class MongoRetentionStore implements RetentionStore {
     for (const one of going) await this.queueRemoval(one, nowMs, true, session);
     await this.executions.deleteMany({ job_id: { $in: ids } }, { session });
     await this.runs.deleteMany({ job_id: { $in: ids } }, { session });
+    await this.series.deleteMany({ job_id: { $in: ids } }, { session });
     await this.jobs.deleteMany({ job_id: { $in: ids } }, { session });
   }
 

@@ -177,6 +177,7 @@ export class SqliteRetentionStore implements RetentionStore {
       const bindings = { jobId: one.job_id };
       this.store.run("DELETE FROM compute_executions WHERE job_id = $jobId", bindings);
       this.store.run("DELETE FROM compute_workflow_runs WHERE job_id = $jobId", bindings);
+      this.store.run("DELETE FROM compute_execution_series WHERE job_id = $jobId", bindings);
       this.store.run("DELETE FROM compute_job_after WHERE after_job_id = $jobId", bindings);
       this.store.run(
         `DELETE FROM compute_job_after WHERE job_id = $jobId AND after_job_id IN (

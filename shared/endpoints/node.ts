@@ -11,6 +11,7 @@ import {
   node,
   nodeCondition,
   nodeDescription,
+  nodeLoad,
   nodeOrders,
   nodeStatus,
   reportOutcome,
@@ -65,6 +66,8 @@ export const nodeEndpoints = defineEndpoints(nodeWire, {
       condition: nodeCondition.prefault({}),
       /** Those whose command is over and whose outputs are on their way: they are not given up for missing their deadline. */
       collecting: held.optional(),
+      /** Only after an answer with `wantsLoad`. */
+      load: nodeLoad.optional(),
       /** The agent ends and leaves nothing running: the node is OFFLINE until it registers again. */
       leaving: z.boolean().default(false),
     }),

@@ -67,6 +67,7 @@ const deletion: Input = async (stage) => {
 /** A valid input for each endpoint that does not answer anyone. */
 export const inputs: Partial<Record<EndpointId, Input>> = {
   "stats.overview": nothing,
+  "stats.series": nothing,
   "activity.stream": async () => ({ follow: "false" }),
   "auth.whoami": nothing,
   "auth.businesses": nothing,

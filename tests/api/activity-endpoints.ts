@@ -71,6 +71,29 @@ export const activityScenarios = {
       oldestQueued: { jobId, name: "waits", waitingSeconds: expect.any(Number) },
     });
   },
+
+  "stats.series": async ({ api }) => {
+    const user = await api.newUser();
+    const { node, executionId } = await runningJob({ api, user });
+    const { at, columns, stepSeconds } = await api.call("stats.series", {}, user);
+    expect(stepSeconds).toBe(10);
+    for (const column of Object.values(columns)) expect(column).toHaveLength(at.length);
+    // What happened a moment ago is not in the store yet; stats.test.ts lets time pass.
+    const ofExecution = { of: { kind: "execution" as const, id: executionId } };
+    expect((await api.call("stats.series", ofExecution, user)).columns).toEqual({ cpu: [], memoryMb: [] });
+    const ofNode = { of: { kind: "node" as const, id: node.nodeId } };
+    expect(Object.keys((await api.call("stats.series", ofNode, user)).columns)).toContain("cpuPeak");
+    const long = { since: "2020-01-01T00:00:00Z", maxPoints: 10 };
+    expect((await api.call("stats.series", long, user)).at.length).toBeLessThanOrEqual(12);
+    const none = { since: "2026-01-02T00:00:00Z", until: "2026-01-01T00:00:00Z" };
+    expect((await api.refused("stats.series", none, user)).code).toBe("invalid_request");
+    const unknown = { of: { kind: "node", id: "node_00000000000000000000000000" } };
+    expect((await api.refused("stats.series", unknown, user)).code).toBe("not_found");
+    const stranger = await api.newUser();
+    for (const theirs of [ofNode, ofExecution]) {
+      expect((await api.refused("stats.series", theirs, stranger)).code).toBe("not_found");
+    }
+  },
 } satisfies Partial<Scenarios>;
 
 async function untilEvent<Name extends ActivityEvent["event"]>(

@@ -8,4 +8,11 @@ export const statsWire = defineWire({
     errors: [],
     repeatable: true,
   },
+  "stats.series": {
+    method: "POST",
+    path: "/api/compute/stats/series",
+    callers: ["user"],
+    errors: ["not_found"],
+    repeatable: true,
+  },
 });
