@@ -22,6 +22,7 @@ import { exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
 import { stopSignals } from "../exit/stop-signals.ts";
 import { fileName, readTextFile } from "../input/read-file.ts";
+import { requireKnownCertificate } from "./known-certificate.ts";
 import { MachineSignIn } from "./machine-sign-in.ts";
 import { readProfile } from "./profile.ts";
 import { withoutCollectionTimer } from "./quiet-runtime.ts";
@@ -115,6 +116,7 @@ export const command = defineCommand({
         `The server is ${url}${isRemembered(stateDir, url) ? ", where this agent is registered" : ""}.`,
       );
     const proof = proofForAgent(workspace, stateDir, log);
+    await requireKnownCertificate(url, proof);
     const signals = stopSignals();
     if (options.replace) await takeThePlace(stateDir, log);
     const clientWith = (headers: Record<string, string>) =>

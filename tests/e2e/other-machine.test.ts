@@ -54,6 +54,10 @@ test.if(address !== undefined)(
     expect(plain.stderr).toContain("--insecure-http");
     const agent = await stranger.run(["agent", "run", "--url", at(server, "http")]);
     expect(agent).toMatchObject({ exitCode: exitCodes.badConfiguration });
+    const token = await owner.get(["node", "enroll"]);
+    const machine = await stranger.run(["agent", "run", "--enroll", token]);
+    expect(machine).toMatchObject({ exitCode: exitCodes.badConfiguration, stdout: "" });
+    expect(machine.stderr).toContain(`--fingerprint ${await fingerprintOf(server)}`);
   },
 );
 
