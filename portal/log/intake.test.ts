@@ -133,6 +133,11 @@ test("colours go on over lines of the same stream", () => {
   expect(store.styleOfLine(2)).toContain("ansi-red");
 });
 
+test("lines that are lost for good are a warning", () => {
+  const intake = intakeOf(packed(1, [["s", AT, "12 lines are lost: the disk was full", 4]]));
+  expect(intake.store.levelOf(0)).toBe("warning");
+});
+
 test("errors and warnings are counted and marked", () => {
   const intake = intakeOf(
     out(1, "::error file=a.ts,line=3::bad", "##[warning]odd", "::notice::so", "error: plain"),

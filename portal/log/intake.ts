@@ -20,6 +20,7 @@ const STREAMS: Record<string, number> = {
 };
 const PARTIAL = 1;
 const BASE64 = 2;
+const LOST = 4;
 /** A line that never ends is shown up to here. */
 const MAX_LINE_CHARS = 1024 * 1024;
 
@@ -35,6 +36,8 @@ interface Piece {
   atMs: number;
   text: string;
   partial: boolean;
+  /** Output is missing here for good; the text says how much. */
+  lost: boolean;
 }
 
 /**
@@ -65,7 +68,7 @@ export class Intake {
   take(event: LogSourceEvent): void {
     if (event.event === "lines") this.takeLines(event.data);
     else if (event.event === "log") {
-      const { attempt, seq, stream, at, text, partial } = event.data;
+      const { attempt, seq, stream, at, text, partial, lost } = event.data;
       const place = { attempt, seq };
       this.takePiece({
         stream: STREAMS[stream] ?? SYSTEM,
@@ -73,6 +76,7 @@ export class Intake {
         atMs: Date.parse(at),
         text,
         partial: partial === true,
+        lost: lost === true,
       });
     } else if (event.event === "gap") this.takeGap(event.data.missed);
     else if (event.event === "removed") {
@@ -125,6 +129,7 @@ export class Intake {
         atMs: Date.parse(at),
         text: shown,
         partial,
+        lost: (flags & LOST) !== 0,
       });
     }
   }
@@ -159,11 +164,11 @@ export class Intake {
     this.last = place;
   }
 
-  private addLine({ stream, place, atMs, text: raw }: Piece): void {
+  private addLine({ stream, place, atMs, text: raw, lost }: Piece): void {
     const { text, escapes } = cleanText(raw);
     const command = commandIn(text);
     if (command?.kind === "endgroup" && this.groups.finish(this.store.end)) return;
-    const level = levelOf(command);
+    const level = lost ? "warning" : levelOf(command);
     const style = this.styleNumbers[stream] ?? 0;
     const index = this.store.push({ ...place, stream, atMs, text, escapes, level, style });
     this.counts[level]++;

@@ -38,6 +38,8 @@ export function rowElement({ store, groups, startOf }: Intake, line: number, loo
     if (mark) row.append(...markContent(mark));
     return row;
   }
+  const level = store.levelOf(line);
+  if (level !== "plain") row.classList.add(`log-is-${level}`);
   const place = store.placeOf(line);
   const number = element("a", "log-number");
   number.href = hashOf({ from: place, to: place });
@@ -158,7 +160,8 @@ function markContent(mark: Mark): (Node | string)[] {
   button.dataset.do = "fill";
   button.textContent = "Get these lines";
   const lines = mark.missed === 1 ? "1 line is" : `${numbers.format(mark.missed)} lines are`;
-  return [`${lines} missing here: they came faster than this page could read. `, button];
+  button.title = "They came faster than this page could read; the server has them.";
+  return [`${lines} missing here. `, button];
 }
 
 function quiet(text: string): HTMLElement {

@@ -267,7 +267,7 @@ function DownloadButton({
   return (
     <button type="button" class="button plain log-download" onClick={() => void press()}>
       <Icon name="download" />
-      {text.value}
+      <span class={running.value ? "" : "log-wide"}>{text.value}</span>
     </button>
   );
 }

@@ -1,4 +1,4 @@
-import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
+import { observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import type { Intake } from "./intake.ts";
 import { element, type RowLook, rowElement } from "./row.ts";
 
@@ -9,6 +9,8 @@ export const ROW_PX = 20;
 /** The width of a character, roughly, to guess how high a block of wrapped lines is before it is shown. */
 const CHARACTER_PX = 7.4;
 const GUTTER_PX = 110;
+/** No browser shows higher elements well; Firefox ends at 17.8 million pixels. */
+const MAX_CANVAS_PX = 16_000_000;
 /** The person is at the end when no more than this is below. */
 const END_PX = ROW_PX * 1.5;
 
@@ -42,6 +44,9 @@ export class Viewport {
   private guesses: number[] = [];
   private lastTop = 0;
   private first = 0;
+  private width = 0;
+  /** How many pixels of rows one pixel of the scroll bar is: 1, unless the rows are higher than any element may be. */
+  private scale = 1;
 
   constructor(private readonly parts: ViewportParts) {
     this.look = parts.look;
@@ -77,7 +82,7 @@ export class Viewport {
     });
     const lines = shown.map((row) => Number(row.dataset.line)).sort((a, b) => a - b);
     const { store } = this.parts.intake;
-    const guess = store.first + Math.floor(scrollTop / ROW_PX);
+    const guess = store.first + Math.floor((scrollTop * this.scale) / ROW_PX);
     return { from: lines[0] ?? guess, to: lines.at(-1) ?? guess };
   }
 
@@ -88,8 +93,15 @@ export class Viewport {
     if (first !== this.first) this.drop(groups.rows(this.first, first));
     this.first = first;
     this.rows = groups.rows(first, store.end);
+    const width = this.virtualizer.scrollRect?.width ?? 0;
+    if (this.wrap && width !== this.width) {
+      this.guesses = [];
+      this.virtualizer.measure();
+    }
+    this.width = width;
     this.virtualizer.setOptions(this.options());
     this.virtualizer._willUpdate();
+    this.rescale();
     if (toEnd) this.scrollToEnd();
     else this.render();
     this.rewrite();
@@ -106,17 +118,13 @@ export class Viewport {
   }
 
   scrollToEnd(): void {
-    const { scroller, canvas } = this.parts;
-    canvas.style.height = `${this.height}px`;
-    scroller.scrollTop = this.height;
-    // So that the right rows are made at once, and not when the browser says where it has scrolled.
-    this.lastTop = Math.max(0, this.height - (this.virtualizer.scrollRect?.height ?? 0));
-    this.virtualizer.scrollOffset = this.lastTop;
+    this.scrollTo(this.height);
     this.render();
   }
 
   scrollToStart(): void {
-    this.parts.scroller.scrollTop = 0;
+    this.scrollTo(0);
+    this.render();
   }
 
   /** Brings a line to the middle of the screen if it is not on it. */
@@ -131,19 +139,37 @@ export class Viewport {
       const within = shown ? shown.offsetTop : (row % BLOCK_ROWS) * ROW_PX;
       const startOfBlock = this.virtualizer.measurementsCache[block]?.start ?? start;
       const top = startOfBlock + within;
-      const isOnScreen =
-        top >= scroller.scrollTop && top + ROW_PX <= scroller.scrollTop + scroller.clientHeight;
-      if (isOnScreen && shown) return;
-      scroller.scrollTop = Math.max(0, top - scroller.clientHeight / 2);
-      this.virtualizer.scrollOffset = scroller.scrollTop;
+      const offset = this.virtualizer.scrollOffset ?? 0;
+      if (shown && top >= offset && top + ROW_PX <= offset + scroller.clientHeight) return;
+      this.scrollTo(top - scroller.clientHeight / 2);
       this.refresh();
     }
+  }
+
+  /** Scrolls to this many pixels of rows. The rows are made by the next `render`, not when the browser says that it scrolled. */
+  private scrollTo(offset: number): void {
+    const { scroller, canvas } = this.parts;
+    canvas.style.height = `${Math.min(this.height, MAX_CANVAS_PX)}px`;
+    const end = Math.max(0, this.height - (this.virtualizer.scrollRect?.height ?? 0));
+    this.lastTop = Math.max(0, Math.min(offset, end));
+    scroller.scrollTop = this.lastTop / this.scale;
+    this.virtualizer.scrollOffset = this.lastTop;
+  }
+
+  private rescale(): void {
+    const view = this.virtualizer.scrollRect?.height ?? 0;
+    const scale = Math.max(1, (this.height - view) / (MAX_CANVAS_PX - view));
+    if (scale === this.scale) return;
+    const offset = this.virtualizer.scrollOffset ?? 0;
+    this.scale = scale;
+    this.scrollTo(offset);
   }
 
   private readonly scrolled = () => {
     const scrollTop = this.virtualizer.scrollOffset ?? 0;
     const up = scrollTop < this.lastTop - 1;
     this.lastTop = scrollTop;
+    if (this.scale > 1) this.place();
     this.parts.onScroll(this.atEnd, up);
   };
 
@@ -156,11 +182,21 @@ export class Viewport {
       // Rows that come and go at once need no neighbours.
       overscan: this.isFollowing ? 0 : 1,
       observeElementRect,
-      observeElementOffset,
-      scrollToFn: elementScroll,
+      observeElementOffset: this.observeOffset,
+      scrollToFn: (offset: number, { adjustments = 0 }: { adjustments?: number }) => {
+        scroller.scrollTop = (offset + adjustments) / this.scale;
+      },
       onChange: () => this.render(),
     };
   }
+
+  /** What the virtualizer knows of scrolling are pixels of rows. */
+  private readonly observeOffset: typeof observeElementOffset<HTMLElement> = (virtualizer, report) =>
+    observeElementOffset(virtualizer, (offset, isScrolling) => {
+      // Beyond the highest element, it would take every place for one that only a rubber band reaches.
+      if (this.scale === 1) report(offset, isScrolling);
+      else report(offset * this.scale, false);
+    });
 
   private rowsIn(block: number): number {
     return Math.min(BLOCK_ROWS, this.rows - block * BLOCK_ROWS);
@@ -186,17 +222,27 @@ export class Viewport {
   private render(): void {
     const items = this.virtualizer.getVirtualItems();
     const { canvas } = this.parts;
-    canvas.style.height = `${this.height}px`;
+    canvas.style.height = `${Math.min(this.height, MAX_CANVAS_PX)}px`;
     const wanted = new Set(items.map(({ index }) => index));
     for (const [index, { element }] of this.blocks) {
       if (wanted.has(index)) continue;
       element.remove();
       this.blocks.delete(index);
     }
-    for (const { index, start } of items) {
+    for (const { index } of items) {
       const block = this.blockFor(index);
-      block.element.style.transform = `translateY(${start}px)`;
       if (this.wrap) this.virtualizer.measureElement(block.element);
+    }
+    this.place();
+  }
+
+  /** Puts each block where its rows belong, seen from what is on the screen. */
+  private place(): void {
+    const offset = this.virtualizer.scrollOffset ?? 0;
+    const shift = this.scale === 1 ? 0 : offset - offset / this.scale;
+    for (const [index, { element }] of this.blocks) {
+      const start = this.virtualizer.measurementsCache[index]?.start ?? 0;
+      element.style.transform = `translateY(${start - shift}px)`;
     }
   }
 
@@ -235,8 +281,7 @@ export class Viewport {
   private drop(rows: number): void {
     this.version++;
     this.guesses = [];
-    const { scroller } = this.parts;
-    scroller.scrollTop = Math.max(0, scroller.scrollTop - rows * ROW_PX);
+    this.scrollTo((this.virtualizer.scrollOffset ?? 0) - rows * ROW_PX);
     if (this.wrap) this.virtualizer.measure();
   }
 }
