@@ -19,8 +19,12 @@ export function asCommandLine(manifest: JobManifestInput): string {
     const line = `${PROGRAM} ${words.join(" ")}`;
     if (line.length <= MAX_LINE) return line.length <= 80 ? line : [PROGRAM, ...words].join(" \\\n  ");
   }
-  const text = JSON.stringify(manifest, null, 2);
-  return `${PROGRAM} --file - <<'${END_OF_FILE}'\n${text}\n${END_OF_FILE}`;
+  // A workflow without a name would get one from its file; a line of a batch stays as it is.
+  const isNameless = manifest.type === "GITHUB_ACTION" && manifest.name === undefined;
+  const [option, text] = isNameless
+    ? ["--batch", JSON.stringify(manifest)]
+    : ["--file", JSON.stringify(manifest, null, 2)];
+  return `${PROGRAM} ${option} - <<'${END_OF_FILE}'\n${text}\n${END_OF_FILE}`;
 }
 
 /** The request that submits this manifest. The token comes from a variable; nobody should paste one into a history. */
@@ -127,7 +131,7 @@ function optionWord(name: string, value: string): string {
 
 /** A word of a command line, quoted only if a POSIX shell needs it. */
 function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : singleQuoted(text);
+  return /^[\w@%+:,./-][\w@%+=:,./-]*$/.test(text) ? text : singleQuoted(text);
 }
 
 /** In single quotes a POSIX shell knows no special character except the quote itself. */

@@ -1,8 +1,11 @@
 import { expect, test } from "bun:test";
+import { chmod } from "node:fs/promises";
 import { asCommandLine, asCurl, asTypeScript } from "../../portal/manifest/copy-as.ts";
 import { manifestOf } from "../../portal/manifest/manifest-of.ts";
 import type { Job, JobManifestInput } from "../../sdk/index.ts";
 import { jobManifest } from "../../shared/manifest.ts";
+import { Person } from "../support/person.ts";
+import { program, programEnv } from "../support/program.ts";
 
 const RUN = {
   jobId: "job_01",
@@ -80,4 +83,27 @@ test("a request and a program have the token only as a variable", () => {
   );
   expect(program).toContain("token: process.env.TANVRIT_TOKEN");
   expect(program).toContain('    "a-b": "1",\n    __proto__x: "2",');
+});
+
+test("a shell that runs the copied command line submits the same manifest", async () => {
+  await using person = await Person.withServer();
+  const { jobs } = await person.client();
+  const shim = person.home.join("tanvrit-compute");
+  await Bun.write(shim, `#!/bin/sh\nexec ${program().join(" ")} "$@"\n`);
+  await chmod(shim, 0o755);
+  const path = `${person.home.path}:${process.env.PATH}`;
+  const [first] = MANIFESTS;
+  const { jobId: earlier } = await jobs.submit({ ...first, command: ["false"] });
+  for (const manifest of MANIFESTS) {
+    const given = manifest.after ? { ...manifest, after: [{ jobId: earlier }] } : manifest;
+    const submitted = manifestOf((await jobs.submit(given)) as Job);
+    const line = asCommandLine(submitted);
+    const shell = Bun.spawnSync(["sh", "-c", line], { env: programEnv(person.home.path, { PATH: path }) });
+    const jobId = shell.stdout.toString().trim();
+    expect({ line, error: shell.stderr.toString() }).toEqual({
+      line,
+      error: expect.not.stringContaining("Error"),
+    });
+    expect(manifestOf((await jobs.retrieve(jobId)) as Job)).toEqual(submitted);
+  }
 });
