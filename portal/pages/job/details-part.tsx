@@ -5,7 +5,7 @@ import { Card, Chip, Facts, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
 import { When } from "../../ui/time.tsx";
 import { Attempts } from "./attempts.tsx";
-import { JobLink } from "./reason.tsx";
+import { OtherJobs } from "./other-jobs.tsx";
 import { Usage } from "./usage.tsx";
 import { costText } from "./words.ts";
 
@@ -155,38 +155,11 @@ function Times({ job }: { job: Job }) {
   );
 }
 
-/** Other jobs, with how they stand. */
 function Links({ title, jobIds }: { title: string; jobIds: readonly string[] }) {
   if (jobIds.length === 0) return null;
   return (
     <Card title={title}>
-      <ul class="job-links">
-        {jobIds.map((jobId) => (
-          <li key={jobId}>
-            <OtherJob jobId={jobId} />
-          </li>
-        ))}
-      </ul>
+      <OtherJobs jobIds={jobIds} />
     </Card>
-  );
-}
-
-function OtherJob({ jobId }: { jobId: string }) {
-  const { value, error } = useData(
-    `other job ${jobId}`,
-    (signal) => compute.jobs.retrieve(jobId, { signal }),
-    {
-      topics: ["jobs"],
-      ids: [jobId],
-    },
-  );
-  if (value) return <JobLink job={value} />;
-  return (
-    <span class="quiet">
-      <a href={`/jobs/${jobId}`}>
-        <code>{jobId}</code>
-      </a>
-      {error !== undefined && " is gone"}
-    </span>
   );
 }

@@ -44,7 +44,9 @@ export function JobHead({ job, refresh }: { job: Job; refresh(): void }) {
         actions={<JobActions job={job} refresh={refresh} />}
       >
         <div class="row wrap job-under">
-          <JobStatus job={job} />
+          <span role="status">
+            <JobStatus job={job} />
+          </span>
           {index !== undefined && <Chip title="Its index in the array">{`#${index}`}</Chip>}
           <Labels job={job} />
           <Origin job={job} />

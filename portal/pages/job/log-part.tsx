@@ -26,7 +26,7 @@ export function LogPart({ job, refresh }: { job: Job; refresh(): void }) {
   // While a finished log is still being read, what is its last line so far would be taken for its end.
   useStepInAddress(isRead.value || !isFinal(job.status) ? run : undefined, hrefOf);
   const log = (
-    <div class="job-log card">
+    <div class="job-log">
       <LogView source={source} reopen={reopen} fileName={`${jobId}.log`} label="Log of this job" />
     </div>
   );

@@ -18,11 +18,24 @@ const WAYS = [
 type Notation = (typeof NOTATIONS)[number]["value"];
 type Way = (typeof WAYS)[number]["value"];
 
-const HINTS: Record<Way, string> = {
-  cli: "It runs in any POSIX shell, with the sign-in of tanvrit-compute auth login.",
-  curl: "It takes an access token from the variable TANVRIT_TOKEN, such as the one that tanvrit-compute auth print-token prints.",
-  typescript: "It needs the package @tanvrit/compute, and a token in the variable TANVRIT_TOKEN.",
-};
+const HINTS = {
+  cli: (
+    <>
+      It runs in any POSIX shell in which <code>tanvrit-compute auth login</code> has signed you in.
+    </>
+  ),
+  curl: (
+    <>
+      It takes a token from <code>TANVRIT_TOKEN</code>, as <code>tanvrit-compute auth print-token</code>{" "}
+      prints it.
+    </>
+  ),
+  typescript: (
+    <>
+      It needs the package <code>@tanvrit/compute</code>, and a token in <code>TANVRIT_TOKEN</code>.
+    </>
+  ),
+} satisfies Record<Way, unknown>;
 
 /** What was submitted, and how to submit it again from elsewhere. */
 export function ManifestPart({ job }: { job: Job }) {

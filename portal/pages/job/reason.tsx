@@ -3,9 +3,10 @@ import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
 import { Icon, type IconName } from "../../ui/icon.tsx";
 import { Status } from "../../ui/status.tsx";
-import { Ago, durationText, nowMs } from "../../ui/time.tsx";
+import { durationText, nowMs, When } from "../../ui/time.tsx";
+import { OtherJobs } from "./other-jobs.tsx";
 import { hashOfStep } from "./run-tree.tsx";
-import { counted, failureOf, titleOf } from "./words.ts";
+import { counted, failureOf } from "./words.ts";
 
 /** How often it is asked what a job waits for, besides every change of jobs and nodes. */
 const ASK_MS = 10_000;
@@ -67,14 +68,16 @@ function sentence(text: string): string {
 
 interface CalloutProps {
   tone: "bad" | "warn" | "still";
+  /** It counts down; read aloud every second, that would be a flood. */
+  isCounting?: boolean;
   icon: IconName;
   title: preact.ComponentChildren;
   children?: preact.ComponentChildren;
 }
 
-export function Callout({ tone, icon, title, children }: CalloutProps) {
+export function Callout({ tone, icon, title, isCounting = false, children }: CalloutProps) {
   return (
-    <section class={`callout ${tone}`} aria-live="polite">
+    <section class={`callout ${tone}`} aria-live={isCounting ? "off" : "polite"}>
       <Icon name={icon} />
       <div class="stack">
         <h2>{title}</h2>
@@ -87,7 +90,7 @@ export function Callout({ tone, icon, title, children }: CalloutProps) {
 function Cancelling({ job: { cancelRequestedAt, graceSeconds } }: { job: Job }) {
   const leftMs = Date.parse(cancelRequestedAt ?? "") + graceSeconds * 1_000 - nowMs.value;
   return (
-    <Callout tone="warn" icon="ban" title="It was asked to end">
+    <Callout tone="warn" icon="ban" title="It was asked to end" isCounting>
       <p>
         {leftMs > 0
           ? `Its processes are killed if they still run in ${durationText(leftMs)}.`
@@ -103,12 +106,13 @@ function Queued({ job }: { job: Job }) {
     topics: ["jobs", "nodes"],
     everyMs: ASK_MS,
   });
-  if (!why || why.status !== "QUEUED") return null;
+  if (why?.status !== "QUEUED") return null;
   const isNever = job.unschedulableReason !== undefined;
   const startMs = Date.parse(job.notBefore ?? "") - nowMs.value;
   const isTimed = why.waitsFor === "time" && startMs > 0;
   return (
     <Callout
+      isCounting={isTimed}
       tone={isNever ? "warn" : "still"}
       icon={isNever ? "alert" : isTimed ? "clock" : "circleDashed"}
       title={
@@ -117,7 +121,16 @@ function Queued({ job }: { job: Job }) {
           : titleOfWhy(why, isNever)
       }
     >
-      <p>{why.summary}</p>
+      {isTimed && job.notBefore !== undefined ? (
+        <p>
+          Not before <When at={job.notBefore} />.
+        </p>
+      ) : (
+        <p>{why.summary}</p>
+      )}
+      {why.waitsFor === "job" && (
+        <OtherJobs jobIds={[...(job.after ?? []).map((one) => one.jobId), ...(job.envFrom ?? [])]} />
+      )}
       {isTimed && job.attempt > 0 && job.message !== undefined && (
         <p class="quiet">The attempt before: {sentence(job.message)}</p>
       )}
@@ -182,20 +195,5 @@ function NodeFits({ why: { nodes, moreNodes }, isOpen }: { why: Why; isOpen: boo
         ))}
       </ul>
     </details>
-  );
-}
-
-/** When the job was or will be ready, for lists of jobs. */
-export function JobLink({ job }: { job: Job }) {
-  return (
-    <span class="row">
-      <Status of={job.status} />
-      <a class="cut" href={`/jobs/${job.jobId}`} title={titleOf(job)}>
-        {titleOf(job)}
-      </a>
-      <span class="quiet">
-        <Ago at={job.createdAt} />
-      </span>
-    </span>
   );
 }

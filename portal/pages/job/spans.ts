@@ -15,8 +15,8 @@ export interface AttemptSpan {
   isOpen: boolean;
 }
 
-/** A wait is drawn as at most so many times the longest work. */
-const MAX_WAITS = 2;
+/** A wait is drawn as at most so much of the longest work. */
+const MAX_WAITS = 0.5;
 
 /** `executions` in the order of their attempts. An attempt after the first waits from the end of the one before. */
 export function spansOf(job: Job, executions: readonly Execution[], nowMs: number): AttemptSpan[] {
