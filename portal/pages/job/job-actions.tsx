@@ -98,10 +98,6 @@ function More({ job, refresh, save }: ActionsProps & { save(): void }) {
       <Item icon="save" onClick={async () => save()}>
         Save as a template
       </Item>
-      <a href={`/submit?after=${job.jobId}`}>
-        <Icon name="skip" />
-        Submit a job after it
-      </a>
       {isOver && (
         <Item icon="trash" onClick={() => remove(job, () => route("/jobs"))}>
           Delete
