@@ -35,6 +35,7 @@ import { Upkeep } from "./upkeep/upkeep.ts";
 import { AgentFiles } from "./worker/agent-files.ts";
 import { Condition } from "./worker/condition.ts";
 import { HeartbeatLoop } from "./worker/heartbeat.ts";
+import { LoadReport } from "./worker/load-report.ts";
 import { LogShipper } from "./worker/log-shipper.ts";
 import { PollLoop } from "./worker/poll.ts";
 import { needsFiles } from "./worker/preparations.ts";
@@ -96,6 +97,7 @@ export class AgentParts {
   readonly control: AgentControl;
   readonly poll: PollLoop;
   readonly heartbeat: HeartbeatLoop;
+  readonly load: LoadReport;
   readonly machineWatch: MachineWatch;
   readonly upkeep: Upkeep;
   readonly files: AgentFiles;
@@ -123,10 +125,16 @@ export class AgentParts {
     this.files = this.createFiles();
     this.control = this.createControl();
     this.poll = new PollLoop(this.worker, this.clock, this.condition);
+    this.load = new LoadReport({
+      ask: () => this.supervisors.sample(),
+      running: () => this.worker.running,
+      loadChanged: this.worker.loadChanged,
+    });
     this.heartbeat = new HeartbeatLoop({
       worker: this.worker,
       clock: this.clock,
       condition: this.condition,
+      load: this.load,
       rotateKeyDays: () => this.settings.profile.file.rotateKeyDays,
       onSessionEnded: (error) => {
         if (!options.signIn) this.ending.fail(error);
@@ -156,6 +164,7 @@ export class AgentParts {
       },
       ownsStateDir: () => lock.isOwn(),
       onNews: (news) => this.worker.onNews(news),
+      onUsage: (samples) => this.load.heard(samples),
       onLost: (executionIds) => this.worker.onLost(this.files.preparations.startAgain(executionIds)),
       onFailure: (error) => this.ending.fail(error),
     });

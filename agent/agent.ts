@@ -70,6 +70,7 @@ class Agent {
       if (worker.running + worker.unsent === 0) await session.leave();
     } finally {
       this.parts.files.close();
+      this.parts.load.close();
       await supervisors.close();
     }
     const { running, unsent } = worker;

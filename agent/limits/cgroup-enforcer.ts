@@ -12,7 +12,7 @@ import {
   type LimitHandle,
   toMib,
 } from "./limit-enforcer.ts";
-import type { ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
+import type { ExceededLimit, TaskLimits, TaskSample, TaskUsage } from "./limits.ts";
 import type { SamplingEnforcer, SamplingHandle } from "./sampling-enforcer.ts";
 
 /** How often to check whether the kernel killed processes for lack of memory. */
@@ -149,6 +149,16 @@ class CgroupHandle implements LimitHandle {
       ...(cpuSeconds > 0 && { cpuSeconds }),
       ...(peakBytes > 0 && { peakMemoryMb: toMib(peakBytes) }),
     };
+  }
+
+  sample(): TaskSample | undefined {
+    if (this.last) return undefined;
+    const { group, sampled } = this.parts;
+    const seen = sampled?.sample();
+    const cpuSeconds = group.cpuSeconds() || seen?.cpuSeconds;
+    const heldBytes = group.heldBytes();
+    const memoryMb = heldBytes > 0 ? toMib(heldBytes) : seen?.memoryMb;
+    return cpuSeconds === undefined || memoryMb === undefined ? undefined : { cpuSeconds, memoryMb };
   }
 
   async release(): Promise<void> {

@@ -135,6 +135,11 @@ class CgroupV1Group implements Cgroup {
     return Number(this.read("memory", "memory.max_usage_in_bytes") ?? 0);
   }
 
+  heldBytes(): number {
+    const used = Number(this.read("memory", "memory.usage_in_bytes") ?? 0);
+    return Math.max(0, used - counter(this.read("memory", "memory.stat"), "total_inactive_file"));
+  }
+
   cpuSeconds(): number {
     return Number(this.read("cpuacct", "cpuacct.usage") ?? 0) / 1e9;
   }

@@ -104,6 +104,11 @@ class CgroupV2Group implements Cgroup {
     return Number(this.read("memory.peak") ?? this.read("memory.current") ?? 0);
   }
 
+  heldBytes(): number {
+    const used = Number(this.read("memory.current") ?? 0);
+    return Math.max(0, used - counter(this.read("memory.stat"), "inactive_file"));
+  }
+
   cpuSeconds(): number {
     return counter(this.read("cpu.stat"), "usage_usec") / 1e6;
   }

@@ -31,6 +31,8 @@ export interface Cgroup {
   /** Processes killed because this group was full. If the kernel does not tell: killed for any lack of memory. */
   oomKills(): number;
   peakBytes(): number;
+  /** What it holds now, without pages of files that the kernel can take back at any time. */
+  heldBytes(): number;
   cpuSeconds(): number;
   refusedStarts(): number;
   /** false: the group is not empty. */

@@ -17,6 +17,8 @@ const COST_SHARE = 20;
 /** What is known about one watched job. */
 export interface JobWatch {
   peakBytes: number;
+  /** At the last look; undefined before the first. */
+  heldBytes: number | undefined;
   /** The highest value seen: a process that nobody waits for takes its CPU time with it when it ends. */
   cpuSeconds: number;
   exceeded: ExceededLimit | undefined;
@@ -62,6 +64,7 @@ export class JobSampler {
       looks: 0,
       rows: [],
       peakBytes: 0,
+      heldBytes: undefined,
       cpuSeconds: 0,
       exceeded: undefined,
       throttle: undefined,
@@ -126,6 +129,7 @@ export class JobSampler {
     // The resident size counts shared memory once for each process, and it counts pages of files, which the kernel can take
     // back at any time. Before the job is judged, shared memory is counted once and pages of files are left out.
     if (heldBytes > allowedBytes) heldBytes = rows.reduce((sum, row) => sum + shareOf(row), 0);
+    one.heldBytes = heldBytes;
     one.peakBytes = Math.max(one.peakBytes, heldBytes, ...rows.map((row) => highWater(row.pid)));
     if (heldBytes > allowedBytes * NEAR_SHARE) this.nearLimit = true;
     if (one.exceeded) return;

@@ -1,6 +1,6 @@
 import { MIB } from "../../shared/bytes-text.ts";
 import type { Environment } from "../process/environment.ts";
-import type { Enforcement, ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
+import type { Enforcement, ExceededLimit, TaskLimits, TaskSample, TaskUsage } from "./limits.ts";
 
 /** How each limit is enforced on this machine. */
 export interface LimitEnforcement {
@@ -52,6 +52,8 @@ export interface LimitHandle {
   /** The number of processes or threads that the kernel refused to start because of the limit. */
   refusedStarts(): number;
   usage(): TaskUsage;
+  /** What the job uses now; undefined: that is not known, or not yet. Cheap. */
+  sample(): TaskSample | undefined;
   /** Call it when nothing of the job runs any more. */
   release(): Promise<void>;
 }

@@ -22,5 +22,13 @@ export interface TaskUsage {
   peakMemoryMb?: number;
 }
 
+/** What a job uses at a moment. */
+export interface TaskSample {
+  /** Since its start. */
+  cpuSeconds: number;
+  /** MiB, without pages of files if the kernel says how many there are. */
+  memoryMb: number;
+}
+
 /** How a limit is enforced: by the kernel all the time, by samples a few times a second, or not at all. */
 export type Enforcement = "kernel" | "sampling" | "none";

@@ -2,7 +2,7 @@ import { linuxTable, processStat } from "../process/process-table.ts";
 import { endAll, leftOf, send, withDescendants } from "../process/process-tree.ts";
 import { JobSampler, type JobWatch } from "./job-sampler.ts";
 import { type LimitEnforcement, type LimitEnforcer, type LimitHandle, toMib } from "./limit-enforcer.ts";
-import type { ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
+import type { ExceededLimit, TaskLimits, TaskSample, TaskUsage } from "./limits.ts";
 
 /** Enforces limits by looking at the processes of jobs a few times a second. */
 export class SamplingEnforcer implements LimitEnforcer {
@@ -83,6 +83,11 @@ export class SamplingHandle implements LimitHandle {
       ...(peakBytes > 0 && { peakMemoryMb: toMib(peakBytes) }),
       ...(cpuSeconds > 0 && { cpuSeconds }),
     };
+  }
+
+  sample(): TaskSample | undefined {
+    const { heldBytes, cpuSeconds = 0 } = this.watch ?? {};
+    return heldBytes === undefined ? undefined : { cpuSeconds, memoryMb: toMib(heldBytes) };
   }
 
   async release(): Promise<void> {

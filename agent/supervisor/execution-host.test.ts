@@ -137,6 +137,19 @@ describe("the host of executions", () => {
     expect(seqs(listener.lines())).toEqual(Array.from({ length: 10_000 }, (_, i) => i + 1));
   });
 
+  test("says what its running executions use only if it is asked, and nothing of those that are over", async () => {
+    const id = start();
+    const task = await fake.started(id);
+    host.obey({ type: "sample" });
+    const [usage, ...more] = listener.news.filter((news) => news.type === "usage");
+    expect(more).toEqual([]);
+    expect(usage).toEqual({ type: "usage", samples: [{ executionId: id, cpuSeconds: 0.01, memoryMb: 1 }] });
+    task.finish({ exitCode: 0 });
+    await listener.ended(id);
+    host.obey({ type: "sample" });
+    expect(listener.news.at(-1)).toEqual({ type: "usage", samples: [] });
+  });
+
   test("gives the next agent the lines that the server has not stored, and the news since then", async () => {
     const id = start();
     const task = await fake.started(id);

@@ -14,6 +14,7 @@ import { isKept } from "./kept-directories.ts";
 import {
   type EndedExecution,
   type ExecutionFacts,
+  type ExecutionSample,
   factsOf,
   type HeldExecution,
   keepsDirectory,
@@ -130,6 +131,7 @@ export class ExecutionHost {
 
   obey(order: Exclude<Order, { type: "end" | "grants" }>): void {
     if (order.type === "start") this.start(order.order);
+    else if (order.type === "sample") this.tell?.({ type: "usage", samples: this.samples() });
     else if (order.type === "serverAway") this.serverAway();
     else if (order.type === "serverBack") this.parts.spoolRoom.serverAway = false;
     else this.obeyFor(order);
@@ -151,6 +153,13 @@ export class ExecutionHost {
       hosted.spool.keepForNextRun();
       this.save(id, hosted);
     }
+  }
+
+  private samples(): ExecutionSample[] {
+    return [...this.executions].flatMap(([executionId, { run, ended }]) => {
+      const sample = ended ? undefined : run?.sample();
+      return sample ? [{ executionId, ...sample }] : [];
+    });
   }
 
   private obeyFor(order: Extract<Order, { executionId: string }>): void {

@@ -8,7 +8,7 @@ import {
   StartFailedError,
   type TaskExit,
 } from "../executors/port/executor.ts";
-import type { ExceededLimit } from "../limits/limits.ts";
+import type { ExceededLimit, TaskSample } from "../limits/limits.ts";
 import type { ExecutionLog } from "../logs/execution-log.ts";
 import type { SecretMask } from "../masking/secret-mask.ts";
 import { JobDirectory } from "./job-directory.ts";
@@ -99,6 +99,11 @@ export class ExecutionRun {
   /** The cache has everything that the job needs; or it cannot have it, and why. */
   found(found: Found): void {
     this.files?.found(found);
+  }
+
+  /** What its command uses now; undefined: that is not known, or it does not run. */
+  sample(): TaskSample | undefined {
+    return this.task?.sample();
   }
 
   /** TERM, the job's grace, KILL. */

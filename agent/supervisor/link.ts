@@ -3,13 +3,16 @@ import { isOwnPeer } from "../../shared/sockets/peer.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { inTime } from "../../shared/wait.ts";
-import { type HeldExecution, type News, type Order, PROTOCOL } from "./protocol.ts";
+import { type ExecutionSample, type HeldExecution, type News, type Order, PROTOCOL } from "./protocol.ts";
 
 type Hello = Extract<News, { type: "hello" }>;
-export type ExecutionNews = Exclude<News, Hello>;
+type Usage = Extract<News, { type: "usage" }>;
+export type ExecutionNews = Exclude<News, Hello | Usage>;
 
 export interface LinkListener {
   onNews(news: ExecutionNews): void;
+  /** The answer to `sample`. */
+  onUsage(samples: readonly ExecutionSample[]): void;
   /** The supervisor is gone, or has closed the connection. Called once, also after `close`. */
   onClosed(): void;
 }
@@ -36,7 +39,11 @@ export class SupervisorLink {
     const hello = Promise.withResolvers<Hello | undefined>();
     const link: { current?: SupervisorLink } = {};
     const wire = await open(socketPath, log, {
-      hear: (news) => (news.type === "hello" ? hello.resolve(news) : link.current?.hear(news)),
+      hear: (news) => {
+        if (news.type === "hello") hello.resolve(news);
+        else if (news.type === "usage") link.current?.listener?.onUsage(news.samples);
+        else link.current?.hear(news);
+      },
       closed: () => {
         hello.resolve(undefined);
         link.current?.closed();

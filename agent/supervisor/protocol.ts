@@ -3,7 +3,7 @@ import type { LogLine } from "../../shared/log.ts";
 import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment, JobInputs } from "../../shared/node.ts";
 import type { EventsFile, TaskGpu, WorkflowSettings } from "../executors/port/executor.ts";
-import type { TaskLimits } from "../limits/limits.ts";
+import type { TaskLimits, TaskSample } from "../limits/limits.ts";
 import type { JobAccount } from "../process/account.ts";
 import type { Environment } from "../process/environment.ts";
 import type { JobGrants } from "./job-grants.ts";
@@ -85,6 +85,8 @@ export type Order =
   /** The server has the result; nothing of the execution is needed any more. */
   | { type: "forget"; executionId: string }
   /** Unsent lines belong on disk until the server is back. */
+  /** Asks what the running executions use. A supervisor of an earlier version does not answer. */
+  | { type: "sample" }
   | { type: "serverAway" }
   | { type: "serverBack" }
   /** No new execution comes. End as soon as nothing runs, and leave on disk what could not be handed over. */
@@ -143,6 +145,11 @@ export interface WaitingOutputs {
   ownerUid?: number | undefined;
 }
 
+/** What an execution uses now. */
+export interface ExecutionSample extends TaskSample {
+  executionId: string;
+}
+
 /** From supervisor to agent. The first is always `hello`. */
 export type News =
   | {
@@ -153,6 +160,8 @@ export type News =
       /** What enforces the limits of jobs there, by type, in words. */
       enforcedBy?: Partial<Record<JobType, string>>;
     }
+  /** Only in answer to `sample`. */
+  | { type: "usage"; samples: ExecutionSample[] }
   | { type: "started"; executionId: string; at: string; enforcedBy?: string; events?: EventsFile }
   | { type: "lines"; executionId: string; lines: LogLine[] }
   /** A blob of the job's files is damaged in the cache, or is not there. The job waits for `found`. */

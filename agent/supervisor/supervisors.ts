@@ -6,7 +6,7 @@ import { AgentError } from "../process/agent-error.ts";
 import type { JobGrants } from "./job-grants.ts";
 import { connectOrLaunch, type LaunchOptions } from "./launch.ts";
 import { type ExecutionNews, SupervisorLink } from "./link.ts";
-import type { Found, HeldExecution, Order, StartOrder } from "./protocol.ts";
+import type { ExecutionSample, Found, HeldExecution, Order, StartOrder } from "./protocol.ts";
 import { hasLeftovers, removeSupervisorDir, supervisorDir, supervisorNames } from "./supervisor-dir.ts";
 
 export interface SupervisorsParts extends LaunchOptions {
@@ -19,6 +19,8 @@ export interface SupervisorsParts extends LaunchOptions {
   /** Called for every new supervisor. */
   grants(): JobGrants;
   onNews(news: ExecutionNews): void;
+  /** The answer of one of the supervisors to `sample`. */
+  onUsage(samples: readonly ExecutionSample[]): void;
   /** These executions ended with their supervisor; nothing more is known about them. */
   onLost(executionIds: readonly string[]): void;
   /** No supervisor can be started any more. */
@@ -120,6 +122,11 @@ export class Supervisors {
     if (place !== undefined) this.send(place, { type: "stored", executionId, seq });
   }
 
+  /** Asks every supervisor what its executions use. */
+  sample(): void {
+    for (const link of this.links.values()) link.send({ type: "sample" });
+  }
+
   serverIs(state: "away" | "back"): void {
     for (const link of this.links.values())
       link.send({ type: state === "away" ? "serverAway" : "serverBack" });
@@ -148,6 +155,7 @@ export class Supervisors {
   private hear(name: string, link: SupervisorLink): void {
     link.listen({
       onNews: (news) => this.parts.onNews(news),
+      onUsage: (samples) => this.parts.onUsage(samples),
       onClosed: () => {
         if (this.links.get(name) === link) void this.replace(name);
       },

@@ -267,7 +267,8 @@ export class AgentService {
     await this.parts.executionService.renewLeases(startingNow, this.parts.now() + OFFLINE_AFTER_MS);
     const collecting = collectingUntil(live, input.collecting ?? [], this.parts.now() + OFFLINE_AFTER_MS);
     await this.parts.executionService.renewDeadlines(collecting, this.parts.now() + 2 * OFFLINE_AFTER_MS);
-    recordLoad(this.parts.history, by.nodeId, { ...input, live, nowMs: this.parts.now() });
+    const heard = { nodeId: by.nodeId, load: input.load, live, nowMs: this.parts.now() };
+    await recordLoad(this.parts.history, executions, heard);
     const orders = ordersFor(node, live, input.executions, this.parts.now());
     this.sentOrders.sent(by.nodeId, orders);
     return { ...orders, wantsLoad: true, ...(this.isKeyOld(node) && { rotateKey: true }) };

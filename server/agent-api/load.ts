@@ -1,5 +1,5 @@
 import type { NodeLoad } from "../../shared/node.ts";
-import type { LiveExecution } from "../execution/execution-store.ts";
+import type { ExecutionStore, LiveExecution } from "../execution/execution-store.ts";
 
 /** Keeps what nodes and executions use. None of its methods throws or takes long. */
 export interface LoadHistory {
@@ -16,6 +16,7 @@ export interface LoadHistory {
 }
 
 export interface Heard {
+  nodeId: string;
   load?: NodeLoad | undefined;
   /** The executions that the node has, as the server knows them. */
   live: readonly LiveExecution[];
@@ -23,11 +24,19 @@ export interface Heard {
 }
 
 /** Records what a node reports about itself and about executions that are its own. */
-export function recordLoad(history: LoadHistory, nodeId: string, { load, live, nowMs }: Heard): void {
+export async function recordLoad(
+  history: LoadHistory,
+  executions: Pick<ExecutionStore, "findOfNode">,
+  { nodeId, load, live, nowMs }: Heard,
+): Promise<void> {
   const running = live.filter(({ execution }) => execution.status === "RUNNING");
   history.load({ nodeId, cpu: load?.cpu, memoryMb: load?.memoryMb, running: running.length });
   if (!load || load.executions.length === 0) return;
   const byId = new Map(running.map(({ execution }) => [execution.executionId, execution]));
+  // Some have ended since they were sampled.
+  const others = load.executions.map(({ executionId }) => executionId).filter((id) => !byId.has(id));
+  const ended = others.length > 0 ? await executions.findOfNode(nodeId, others) : [];
+  for (const { execution } of ended) byId.set(execution.executionId, execution);
   for (const { executionId, samples } of load.executions) {
     const execution = byId.get(executionId);
     if (!execution) continue;

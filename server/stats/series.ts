@@ -17,6 +17,9 @@ export interface SeriesRange {
 /** A tally that is not in the store yet must not look like a time in which nothing happened. */
 const UNTOLD_MS = FLUSH_EVERY_MS + 2_000;
 
+/** A node is heard from at least this often, so that a point never lacks its numbers by chance. */
+const HEARD_WITHIN_SECONDS = 20;
+
 /** What happened to businesses, nodes and executions over time, as columns for a chart. */
 export class SeriesReader {
   constructor(
@@ -52,7 +55,7 @@ export class SeriesReader {
   }
 
   async ofNode(nodeId: string, range: SeriesRange): Promise<StatsSeries> {
-    const buckets = this.bucketsOf(range);
+    const buckets = this.bucketsOf(range, HEARD_WITHIN_SECONDS);
     const tallies = await this.read(nodeId, buckets);
     const columnOf = (numberOf: (tally: Tally) => number | undefined) =>
       buckets.at.map((at) => rounded(numberOf(tallies.get(at) ?? newTally()) ?? Number.NaN));
@@ -77,14 +80,14 @@ export class SeriesReader {
     return { stepSeconds, at, columns: { cpu: series.cpu, memoryMb: series.memoryMb } };
   }
 
-  private bucketsOf({ sinceMs, untilMs, maxPoints }: SeriesRange) {
+  private bucketsOf({ sinceMs, untilMs, maxPoints }: SeriesRange, leastSeconds?: number) {
     const nowMs = this.now();
     const lastMs = Math.min(untilMs, nowMs - UNTOLD_MS);
     const earliestMs = nowMs - (STEPS.at(-1)?.keepSeconds ?? 0) * 1_000;
     const [sinceSeconds, untilSeconds] = [Math.max(sinceMs, earliestMs) / 1_000, lastMs / 1_000];
     if (sinceMs >= untilMs) throw emptyRange();
     const range = { sinceSeconds, untilSeconds, nowSeconds: nowMs / 1_000 };
-    const stepSeconds = shownSeconds(range, maxPoints);
+    const stepSeconds = shownSeconds(range, maxPoints, leastSeconds);
     const at: number[] = [];
     for (let next = floorTo(stepSeconds, sinceSeconds); next < untilSeconds; next += stepSeconds)
       at.push(next);

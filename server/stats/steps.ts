@@ -19,13 +19,14 @@ export const STEPS: readonly [Step, ...Step[]] = [
 /** What a chart may show as one point, in seconds. Each is a multiple of every shorter one that is a step. */
 const SHOWN = [10, 20, 30, 60, 120, 300, 900, 1_800, HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY];
 
-/** The shortest time, in seconds, that a point of a chart can stand for. */
+/** The shortest time, in seconds and at least `leastSeconds`, that a point of a chart can stand for. */
 export function shownSeconds(
   range: { sinceSeconds: number; untilSeconds: number; nowSeconds: number },
   maxPoints: number,
+  leastSeconds = 0,
 ) {
   const { sinceSeconds, untilSeconds, nowSeconds } = range;
-  const wanted = (untilSeconds - sinceSeconds) / maxPoints;
+  const wanted = Math.max(leastSeconds, (untilSeconds - sinceSeconds) / maxPoints);
   // A minute of grace: a tally is merged a little after its time.
   const ageSeconds = nowSeconds - sinceSeconds - 60;
   const kept = STEPS.find(({ keepSeconds }) => ageSeconds <= keepSeconds)?.seconds ?? 2 * HOUR;

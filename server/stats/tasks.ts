@@ -3,6 +3,8 @@ import type { PeriodicTask } from "../tasks/periodic.ts";
 import { FLUSH_EVERY_MS, type History } from "./history.ts";
 import { SERVERS, type StatsStore } from "./stats-store.ts";
 
+/** Shorter than the finest step, so that each of its tallies has at least one look. */
+const LOOK_EVERY_MS = 9_000;
 const MERGE_EVERY_MS = 60_000;
 /** How much one run merges. What is left is merged by the next. */
 const MAX_MERGES = 100;
@@ -24,7 +26,7 @@ export function historyTask(history: History): PeriodicTask {
 export function gaugesTask(store: Pick<StatsStore, "busy">, history: History): PeriodicTask {
   return {
     name: "compute-gauges",
-    intervalMs: FLUSH_EVERY_MS,
+    intervalMs: LOOK_EVERY_MS,
     runsOn: "one",
     async runOnce() {
       const businesses = await store.busy();

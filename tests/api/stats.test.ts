@@ -41,6 +41,12 @@ test("what happens to jobs, nodes and executions is in their series some seconds
   const ofNode = (await series({ kind: "node", id: node.nodeId })).columns;
   expect([last(ofNode.cpu), last(ofNode.memoryMbPeak), last(ofNode.running)]).toEqual([1.5, 2_000, 1]);
   await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
+  // The last samples come after the end.
+  await beat([1, 0.2, 250]);
+  await waitFor("what the execution used last", async () => {
+    plane.pass(11);
+    return last((await series({ kind: "execution", id: executionId })).columns.memoryMb) === 250;
+  });
   await api.call("jobs.delete", { jobIds: [jobId] }, user);
   const gone = { of: { kind: "execution", id: executionId } };
   expect((await api.refused("stats.series", gone, user)).code).toBe("not_found");

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { TaskGpu } from "../../agent/executors/port/executor.ts";
 import type { LimitEnforcement } from "../../agent/limits/limit-enforcer.ts";
 import type { TaskLimits, TaskUsage } from "../../agent/limits/limits.ts";
-import { quickest } from "../support/wait.ts";
+import { quickest, waitFor } from "../support/wait.ts";
 import { AGENT_SECRET, type ExecutorUnderTest, type Script, Stage, type Started } from "./executor-stage.ts";
 
 /** How long a job that exceeds its memory may live, counted from its first allocation. */
@@ -148,8 +148,12 @@ function usage(make: () => Promise<ExecutorUnderTest>): void {
     const usages: TaskUsage[] = [started.running.usage()];
     await started.said("ready");
     usages.push(started.running.usage());
+    const sample = await waitFor("what it uses now", () => started.running.sample());
+    expect(sample.memoryMb).toBeGreaterThan(0);
+    expect(sample.cpuSeconds).toBeGreaterThanOrEqual(0);
     await started.go();
     await started.ended();
+    expect(started.running.sample()).toBeUndefined();
     const final = started.running.usage();
     for (const one of [...usages, final]) {
       expect(Object.keys(one).filter((key) => key !== "cpuSeconds" && key !== "peakMemoryMb")).toEqual([]);

@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { signalToSend } from "../../../shared/stop-signal.ts";
 import { textOf } from "../../../shared/text-of.ts";
 import { pause } from "../../../shared/wait.ts";
-import type { TaskUsage } from "../../limits/limits.ts";
+import type { TaskSample, TaskUsage } from "../../limits/limits.ts";
 import type { RunningTask, Task, TaskExit } from "../port/executor.ts";
 import { Grace } from "../port/grace.ts";
 import { type ContainerState, containerState, containerStopped, signalContainer } from "./containers.ts";
@@ -81,6 +81,10 @@ export class DockerTask implements RunningTask {
 
   usage(): TaskUsage {
     return this.watch.usage();
+  }
+
+  sample(): TaskSample | undefined {
+    return this.watch.sample();
   }
 
   stop(graceMs: number): void {

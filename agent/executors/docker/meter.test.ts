@@ -22,10 +22,14 @@ test("in a unified hierarchy, usage is read from the container's scope", () => {
   write(join(cgroups, scope, "memory.events"), "low 0\noom 3\noom_kill 2\noom_group_kill 0\n");
   const meter = ContainerMeter.open(ID, 70, proc, cgroups);
   expect(meter?.read()).toEqual({ cpuSeconds: 2.5, peakMemoryMb: 1, oomKills: 2 });
+  expect(meter?.sample()).toEqual({ cpuSeconds: 2.5, memoryMb: 1 });
+  write(join(cgroups, scope, "memory.stat"), "anon 1\ninactive_file 524288\n");
+  expect(meter?.sample()).toEqual({ cpuSeconds: 2.5, memoryMb: 0.5 });
   write(join(cgroups, scope, "memory.peak"), "4194304\n");
   expect(meter?.read()?.peakMemoryMb).toBe(4);
   rmSync(join(cgroups, scope), { recursive: true });
   expect(meter?.read()).toBeUndefined();
+  expect(meter?.sample()).toBeUndefined();
 });
 
 test("in version 1 hierarchies, usage is read from the container's groups", () => {
@@ -53,7 +57,7 @@ test("the engine's numbers for a container that has ended are not taken for its 
   expect(
     readingOfStats({
       cpu_stats: { cpu_usage: { total_usage: 5e8 } },
-      memory_stats: { usage: 2 * 1024 * 1024 },
+      memory_stats: { usage: 2 * 1024 * 1024, stats: { inactive_file: 1024 * 1024 } },
     }),
-  ).toEqual({ cpuSeconds: 0.5, peakMemoryMb: 2, oomKills: 0 });
+  ).toEqual({ cpuSeconds: 0.5, peakMemoryMb: 2, memoryMb: 1, oomKills: 0 });
 });

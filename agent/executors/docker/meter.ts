@@ -3,10 +3,14 @@ import { join } from "node:path";
 import { MIB } from "../../../shared/bytes-text.ts";
 import { codeOf } from "../../../shared/code-of.ts";
 import { ownGroups } from "../../limits/cgroup.ts";
+import { toMib } from "../../limits/limit-enforcer.ts";
+import type { TaskSample } from "../../limits/limits.ts";
 
 export interface Reading {
   cpuSeconds?: number;
   peakMemoryMb?: number;
+  /** What it holds now, without pages of files; only if the engine was asked. */
+  memoryMb?: number;
   /** How often the kernel has killed a process of the container for lack of memory. */
   oomKills: number;
 }
@@ -46,6 +50,14 @@ export class ContainerMeter {
     }
   }
 
+  /** What the container uses now. undefined: it has ended, or the kernel does not say. */
+  sample(): TaskSample | undefined {
+    const { cpu, used, files } = this.files;
+    const [cpuSeconds, usedBytes] = [cpu(), used()];
+    if (cpuSeconds === undefined || usedBytes === undefined) return undefined;
+    return { cpuSeconds, memoryMb: toMib(Math.max(0, usedBytes - (files() ?? 0))) };
+  }
+
   /** undefined: the container has ended, and its group is gone. */
   read(): Reading | undefined {
     const { cpu, peak, oom } = this.files;
@@ -62,6 +74,10 @@ export class ContainerMeter {
 
 interface MeterFiles {
   cpu(): number | undefined;
+  /** Bytes, with pages of files. */
+  used(): number | undefined;
+  /** Bytes in pages of files that the kernel can take back at any time. */
+  files(): number | undefined;
   peak(): number | undefined;
   oom(): number | undefined;
 }
@@ -75,6 +91,8 @@ function meterFiles(paths: Map<string, string>, cgroups: string): MeterFiles | u
     if (!existsSync(memoryDir)) return undefined;
     return {
       cpu: () => scaled(readNumber(join(cpuDir, "cpuacct.usage")), 1e9),
+      used: () => readNumber(join(memoryDir, "memory.usage_in_bytes")),
+      files: () => readField(join(memoryDir, "memory.stat"), "total_inactive_file"),
       peak: () => readNumber(join(memoryDir, "memory.max_usage_in_bytes")),
       oom: () => readField(join(memoryDir, "memory.oom_control"), "oom_kill"),
     };
@@ -85,6 +103,8 @@ function meterFiles(paths: Map<string, string>, cgroups: string): MeterFiles | u
   if (!existsSync(join(dir, "cpu.stat"))) return undefined;
   return {
     cpu: () => scaled(readField(join(dir, "cpu.stat"), "usage_usec"), 1e6),
+    used: () => readNumber(join(dir, "memory.current")),
+    files: () => readField(join(dir, "memory.stat"), "inactive_file"),
     // Kernels before 5.19 record no peak; the highest sample is the next best.
     peak: () => readNumber(join(dir, "memory.peak")) ?? readNumber(join(dir, "memory.current")),
     oom: () => readField(join(dir, "memory.events"), "oom_kill"),
@@ -120,17 +140,24 @@ function readText(path: string): string | undefined {
 /** The part of `/containers/ID/stats` that is used if the control group cannot be read. */
 interface StatsAnswer {
   cpu_stats?: { cpu_usage?: { total_usage?: number } };
-  memory_stats?: { usage?: number; max_usage?: number };
+  memory_stats?: {
+    usage?: number;
+    max_usage?: number;
+    stats?: { inactive_file?: number; total_inactive_file?: number };
+  };
 }
 
 export function readingOfStats({ cpu_stats, memory_stats }: StatsAnswer): Reading | undefined {
   const cpu = cpu_stats?.cpu_usage?.total_usage;
   const memory = memory_stats?.max_usage ?? memory_stats?.usage;
+  const { inactive_file: v2, total_inactive_file: v1 } = memory_stats?.stats ?? {};
+  const files = v2 ?? v1 ?? 0;
   // The engine reports zeros for a container that has ended.
   if (!cpu && !memory) return undefined;
   return {
     ...(cpu === undefined ? {} : { cpuSeconds: cpu / 1e9 }),
     ...(memory === undefined ? {} : { peakMemoryMb: memory / MIB }),
+    ...(memory_stats?.usage && { memoryMb: toMib(Math.max(0, memory_stats.usage - files)) }),
     oomKills: 0,
   };
 }

@@ -1,5 +1,5 @@
 import { pause } from "../../../shared/wait.ts";
-import type { TaskUsage } from "../../limits/limits.ts";
+import type { TaskSample, TaskUsage } from "../../limits/limits.ts";
 import type { Engine } from "./engine.ts";
 import { type ContainerMeter, type Reading, readingOfStats } from "./meter.ts";
 
@@ -24,7 +24,7 @@ export class UsageWatch {
 
   constructor(private readonly parts: UsageWatchParts) {
     const { meter } = parts;
-    void (meter ? this.sample(meter) : this.ask());
+    void (meter ? this.watch(meter) : this.ask());
   }
 
   /** Whether the kernel was seen to kill a process of the container for lack of memory. */
@@ -41,6 +41,13 @@ export class UsageWatch {
     };
   }
 
+  sample(): TaskSample | undefined {
+    if (this.over.signal.aborted) return undefined;
+    if (this.parts.meter) return this.parts.meter.sample();
+    const { cpuSeconds, memoryMb } = this.last;
+    return cpuSeconds === undefined || memoryMb === undefined ? undefined : { cpuSeconds, memoryMb };
+  }
+
   end(): void {
     if (!this.over.signal.aborted) this.look();
     this.over.abort();
@@ -51,7 +58,7 @@ export class UsageWatch {
     if (reading) this.take(reading);
   }
 
-  private async sample(meter: ContainerMeter): Promise<void> {
+  private async watch(meter: ContainerMeter): Promise<void> {
     for (let i = 0; !this.over.signal.aborted; i++) {
       const reading = meter.read();
       if (reading) this.take(reading);
@@ -90,6 +97,7 @@ export class UsageWatch {
       oomKills: Math.max(before.oomKills, reading.oomKills),
       ...(peakMemoryMb === undefined ? {} : { peakMemoryMb }),
       ...(cpuSeconds === undefined ? {} : { cpuSeconds }),
+      ...(reading.memoryMb === undefined ? {} : { memoryMb: reading.memoryMb }),
     };
     if (before.oomKills === 0 && reading.oomKills > 0) this.parts.onOutOfMemory();
   }

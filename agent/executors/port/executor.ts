@@ -3,7 +3,7 @@ import type { JobType } from "../../../shared/manifest.ts";
 import type { Assignment } from "../../../shared/node.ts";
 import type { WorkflowRun } from "../../../shared/workflow-run.ts";
 import type { LimitEnforcement } from "../../limits/limit-enforcer.ts";
-import type { ExceededLimit, TaskLimits, TaskUsage } from "../../limits/limits.ts";
+import type { ExceededLimit, TaskLimits, TaskSample, TaskUsage } from "../../limits/limits.ts";
 import type { JobAccount } from "../../process/account.ts";
 import type { Environment } from "../../process/environment.ts";
 
@@ -118,6 +118,8 @@ export type Probe =
  *   running `graceMs` later. It returns immediately. It can be called at any time and repeatedly, even after the end;
  *   the shortest grace wins. `wait` shows the effect.
  * - `usage` can be called at any time and returns what is known so far. It is final once `wait` has resolved.
+ * - `sample` can be called at any time, costs next to nothing, and returns what the task uses at that moment; undefined if
+ *   that is not known, or the command has ended.
  * - `recover` is called before the first `start`, with the executions that an earlier process did not end properly. Once
  *   it resolves, nothing of them runs any more. It never touches anything that belongs to others, and ignores executions
  *   that it does not know. Calling it again does nothing.
@@ -143,6 +145,7 @@ export interface RunningTask {
   wait(): Promise<TaskExit>;
   stop(graceMs: number): void;
   usage(): TaskUsage;
+  sample(): TaskSample | undefined;
 }
 
 /** The command could not be started. The message is for the person who submitted it. */

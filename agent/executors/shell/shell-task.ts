@@ -3,7 +3,7 @@ import { signalToSend } from "../../../shared/stop-signal.ts";
 import { pause } from "../../../shared/wait.ts";
 import type { KeptChild } from "../../keeper/kept-child.ts";
 import { type LimitHandle, toMib } from "../../limits/limit-enforcer.ts";
-import type { TaskLimits, TaskUsage } from "../../limits/limits.ts";
+import type { TaskLimits, TaskSample, TaskUsage } from "../../limits/limits.ts";
 import { processesOf } from "../../process/marks.ts";
 import { whoIsLeft } from "../../process/patience.ts";
 import { processStat } from "../../process/process-table.ts";
@@ -93,6 +93,10 @@ export class ShellTask implements RunningTask {
     // The leader's own count includes children that it waited for; the limit handle's includes processes that it saw.
     const cpuSeconds = Math.max(Number(used.cpuTime.total) / 1e6, held.cpuSeconds ?? 0);
     return { cpuSeconds, ...(peakMemoryMb !== undefined && { peakMemoryMb }) };
+  }
+
+  sample(): TaskSample | undefined {
+    return this.exited ? undefined : this.options.handle.sample();
   }
 
   private async untilOver(): Promise<TaskExit> {

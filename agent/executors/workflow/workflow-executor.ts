@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { textOf } from "../../../shared/text-of.ts";
 import { ACTIONS_DIRECTORY, SOURCE_DIRECTORY } from "../../../shared/workflow-run.ts";
 import type { LimitEnforcement } from "../../limits/limit-enforcer.ts";
-import type { TaskUsage } from "../../limits/limits.ts";
+import type { TaskSample, TaskUsage } from "../../limits/limits.ts";
 import { engineEnvironment, removeLeftContainers } from "../../workflow/containers/left-containers.ts";
 import { engineExit, type RunPlanInput } from "../../workflow/plan.ts";
 import {
@@ -127,6 +127,10 @@ class EngineTask implements RunningTask {
 
   usage(): TaskUsage {
     return this.process.usage();
+  }
+
+  sample(): TaskSample | undefined {
+    return this.process.sample();
   }
 
   private async untilOver(): Promise<TaskExit> {

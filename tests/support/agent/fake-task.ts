@@ -5,7 +5,7 @@ import {
   type Task,
   type TaskExit,
 } from "../../../agent/executors/port/executor.ts";
-import type { ExceededLimit, TaskUsage } from "../../../agent/limits/limits.ts";
+import type { ExceededLimit, TaskSample, TaskUsage } from "../../../agent/limits/limits.ts";
 
 type Stream = "stdout" | "stderr";
 /** A text, or raw bytes, for example half a character. */
@@ -132,6 +132,11 @@ export class FakeTask implements RunningTask {
     clearTimeout(this.killTimer);
     if (graceMs <= 0) this.kill();
     else this.killTimer = setTimeout(() => this.kill(), graceMs);
+  }
+
+  sample(): TaskSample | undefined {
+    if (this.phase !== "running") return undefined;
+    return { cpuSeconds: this.used.cpuSeconds ?? 0, memoryMb: this.used.peakMemoryMb ?? 0 };
   }
 
   usage(): TaskUsage {
