@@ -65,7 +65,7 @@ export class LogModel {
       if (this.closed.signal.aborted) return;
       batch(() => {
         this.state.value = "broken";
-        this.trouble.value = error instanceof Error ? error.message : String(error);
+        this.trouble.value = `The log cannot be read further. ${messageOf(error)} Load the page again to go on.`;
       });
     } finally {
       this.intake.closeAll();
@@ -185,7 +185,7 @@ export class LogModel {
       if (filled) this.moved(filled.at, filled.added);
     } catch (error) {
       if (!this.closed.signal.aborted)
-        this.trouble.value = `The missing lines cannot be had: ${String(error)}`;
+        this.trouble.value = `The missing lines did not come. ${messageOf(error)} Try again.`;
     }
   }
 
@@ -285,4 +285,10 @@ export class LogModel {
     this.viewport.look = this.look();
     this.viewport.redraw(options);
   }
+}
+
+/** The error's message, as a sentence. */
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
