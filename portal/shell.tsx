@@ -8,16 +8,18 @@ import mark from "./mark.svg" with { type: "file" };
 import { Button } from "./ui/button.tsx";
 import { Dialog } from "./ui/dialog.tsx";
 import { Icon, type IconName } from "./ui/icon.tsx";
+import { KeyboardShortcuts, showKeys, useKeys } from "./ui/keys.tsx";
 import { Menu } from "./ui/menu.tsx";
 
-const PLACES: readonly { path: string; name: string; icon: IconName }[] = [
-  { path: "/", name: "Overview", icon: "layoutDashboard" },
-  { path: "/jobs", name: "Jobs", icon: "list" },
-  { path: "/templates", name: "Templates", icon: "layoutTemplate" },
-  { path: "/schedules", name: "Schedules", icon: "calendar" },
-  { path: "/nodes", name: "Nodes", icon: "server" },
-  { path: "/credits", name: "Credits", icon: "coins" },
-  { path: "/settings", name: "Settings", icon: "settings" },
+/** `key` goes there, after `g`. */
+const PLACES: readonly { path: string; name: string; icon: IconName; key: string }[] = [
+  { path: "/", name: "Overview", icon: "layoutDashboard", key: "o" },
+  { path: "/jobs", name: "Jobs", icon: "list", key: "j" },
+  { path: "/templates", name: "Templates", icon: "layoutTemplate", key: "t" },
+  { path: "/schedules", name: "Schedules", icon: "calendar", key: "s" },
+  { path: "/nodes", name: "Nodes", icon: "server", key: "n" },
+  { path: "/credits", name: "Credits", icon: "coins", key: "c" },
+  { path: "/settings", name: "Settings", icon: "settings", key: "e" },
 ];
 
 /** The frame around every page. */
@@ -41,8 +43,19 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </main>
       </div>
       {sessionState.value === "ended" && <SessionEnded />}
+      <PageKeys />
+      <KeyboardShortcuts />
     </>
   );
+}
+
+function PageKeys() {
+  const { route } = useLocation();
+  useKeys("Everywhere", [
+    ...PLACES.map(({ path, name, key }) => ({ keys: `g ${key}`, does: name, act: () => route(path) })),
+    { keys: "c", does: "New job", act: () => route("/submit") },
+  ]);
+  return null;
 }
 
 function Side() {
@@ -108,6 +121,10 @@ function Who() {
             {theme.value === of && <Icon name="check" />}
           </button>
         ))}
+        <button type="button" onClick={showKeys}>
+          <Icon name="keyboard" />
+          Keyboard shortcuts
+        </button>
         <button type="button" onClick={signOut}>
           <Icon name="logOut" />
           Sign out

@@ -21,10 +21,12 @@ import folder from "lucide-static/icons/folder.svg" with { type: "text" };
 import gitFork from "lucide-static/icons/git-fork.svg" with { type: "text" };
 import info from "lucide-static/icons/info.svg" with { type: "text" };
 import key from "lucide-static/icons/key-round.svg" with { type: "text" };
+import keyboard from "lucide-static/icons/keyboard.svg" with { type: "text" };
 import layers from "lucide-static/icons/layers.svg" with { type: "text" };
 import layoutDashboard from "lucide-static/icons/layout-dashboard.svg" with { type: "text" };
 import layoutTemplate from "lucide-static/icons/layout-template.svg" with { type: "text" };
 import list from "lucide-static/icons/list.svg" with { type: "text" };
+import filter from "lucide-static/icons/list-filter.svg" with { type: "text" };
 import loader from "lucide-static/icons/loader.svg" with { type: "text" };
 import logOut from "lucide-static/icons/log-out.svg" with { type: "text" };
 import moon from "lucide-static/icons/moon.svg" with { type: "text" };
@@ -57,10 +59,12 @@ const icons = {
   ...{
     externalLink,
     file,
+    filter,
     folder,
     gitFork,
     info,
     key,
+    keyboard,
     layers,
     layoutDashboard,
     layoutTemplate,

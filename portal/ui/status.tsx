@@ -16,6 +16,7 @@ const LOOKS: Readonly<Record<string, Look>> = {
   FAILED: { tone: "bad", icon: "circleX", text: "Failed" },
   CANCELLED: { tone: "still", icon: "ban", text: "Cancelled" },
   TIMEOUT: { tone: "bad", icon: "clock", text: "Timed out" },
+  CANCELLING: { tone: "warn", icon: "ban", text: "Cancelling" },
   LOST: { tone: "warn", icon: "wifiOff", text: "Lost" },
   ACTIVE: { tone: "good", icon: "circleCheck", text: "Active" },
   DRAINING: { tone: "warn", icon: "circlePause", text: "Draining" },
@@ -27,7 +28,7 @@ const LOOKS: Readonly<Record<string, Look>> = {
 
 /** The state of a job, attempt, node, step or schedule: a word with a sign, never a colour alone. */
 export function Status({ of, text }: { of: string; text?: string }) {
-  const look = LOOKS[of] ?? { tone: "still", icon: "info", text: sentenceCase(of) };
+  const look = LOOKS[of] ?? { tone: "still", icon: "info", text: statusText(of) };
   return (
     <span class={`status ${look.tone}`}>
       <Icon name={look.icon} class={look.icon === "loader" ? "turning" : ""} />
@@ -45,6 +46,11 @@ export function StatusSign({ of }: { of: string }) {
       <span class="spoken">{look.text}</span>
     </span>
   );
+}
+
+/** The word for a state. */
+export function statusText(of: string): string {
+  return LOOKS[of]?.text ?? sentenceCase(of);
 }
 
 function sentenceCase(word: string): string {
