@@ -142,6 +142,11 @@ export class Jobs {
     });
   }
 
+  /** How many jobs match a filter: up to 10,000, and whether there are `more`. */
+  count(filter: JobSelection = {}, options: Patience = {}): Promise<EndpointOutput<"jobs.count">> {
+    return callPatiently(this.client, "jobs.count", filter, options);
+  }
+
   /** Cancels a job: a queued job immediately, a running job once its processes have ended. Throws `conflict` if it is over. */
   cancel(jobId: string, options: Patience = {}): Promise<Job> {
     return callPatiently(this.client, "jobs.cancel", { jobId }, options);

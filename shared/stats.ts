@@ -6,7 +6,7 @@ import { executionId, jobId, nodeId } from "./ids.ts";
 export const MAX_COUNTED = 10_000;
 
 /** How many there are; with `more`, there are more than that. */
-const count = z.object({ count: z.int().min(0), more: z.boolean() });
+export const count = z.object({ count: z.int().min(0), more: z.boolean() });
 export type Count = z.infer<typeof count>;
 
 /** What goes on in a business at one moment. */

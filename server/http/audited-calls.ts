@@ -46,6 +46,7 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "jobs.retrieve": "nothing",
   "jobs.wait-tickets": "nothing",
   "jobs.list": "nothing",
+  "jobs.count": "nothing",
   "jobs.logs": "nothing",
   "jobs.why": "nothing",
   "jobs.cancel": { event: "job cancelled", input: ["jobId"] },

@@ -1,4 +1,5 @@
 import { jobId } from "../../shared/ids.ts";
+import { MAX_COUNTED } from "../../shared/stats.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import type { Ownership } from "../http/ownership.ts";
@@ -11,7 +12,7 @@ import { jobView } from "./job-view.ts";
 
 type JobHandlers = Pick<
   Handlers,
-  "jobs.submit" | "jobs.retrieve" | "jobs.list" | "jobs.cancel" | "jobs.retry"
+  "jobs.submit" | "jobs.retrieve" | "jobs.list" | "jobs.count" | "jobs.cancel" | "jobs.retry"
 >;
 
 /** Why no registered node could ever run a queued job: one sentence per job, undefined if a node could. */
@@ -74,6 +75,11 @@ export function jobHandlers(
         (job) => job.jobId,
       );
       return { jobs: await viewsOf(businessId, rows), nextCursor };
+    },
+    "jobs.count": async (input, context) => {
+      const query = { ...jobQuery(businessOf(context), input), beforeJobId: undefined };
+      const { count, isCut } = await jobs.count({ ...query, limit: MAX_COUNTED + 1 });
+      return { count: Math.min(count, MAX_COUNTED), more: isCut || count > MAX_COUNTED };
     },
     "jobs.cancel": async ({ jobId }, context) => {
       await requireOwn(context, jobId);

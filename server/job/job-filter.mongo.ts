@@ -1,13 +1,14 @@
 import type { Filter } from "mongodb";
 import { firstIdAt } from "../../shared/ids.ts";
-import { pcreOfGlob, plainName } from "./glob.ts";
+import { pcreOfGlob, pcreOfPart, plainName } from "./glob.ts";
 import { type JobDocument, labelPairs } from "./job-documents.mongo.ts";
 import { BEHIND_DIGITS, CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
 
 /** A query as a filter, without its limit. */
 export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
   const filter: Filter<JobDocument> = { business_id: query.businessId };
-  const { beforeJobId, oldestBehind, sinceMs, name, status, arrayId, idPrefix } = query;
+  const { beforeJobId, oldestBehind, sinceMs, untilMs, name, status, arrayId, idPrefix } = query;
+  const and: Filter<JobDocument>[] = [];
   if (beforeJobId !== undefined || oldestBehind !== undefined || sinceMs !== undefined) {
     filter.job_id = {
       ...(oldestBehind === undefined ? {} : { $gt: oldestBehind }),
@@ -16,11 +17,23 @@ export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
     };
   }
   if (idPrefix !== undefined) {
-    filter.$and = [{ job_id: { $gte: idPrefix, $lt: `${idPrefix}${BEHIND_DIGITS}` } }];
+    and.push({ job_id: { $gte: idPrefix, $lt: `${idPrefix}${BEHIND_DIGITS}` } });
   }
+  if (untilMs !== undefined) and.push({ job_id: { $lt: firstIdAt("job", untilMs + CLOCK_SLACK_MS) } });
   if (query.userId !== undefined) filter.user_id = query.userId;
+  if (query.nodeId !== undefined) filter.node_id = query.nodeId;
+  if (query.templateId !== undefined) filter.template_id = query.templateId;
+  if (query.scheduleId !== undefined) filter.schedule_id = query.scheduleId;
   if (arrayId !== undefined) filter.array_id = arrayId;
-  if (sinceMs !== undefined) filter.created_at = { $gte: sinceMs };
+  else if (query.topLevel === true) filter.array_id = { $exists: false };
+  if (sinceMs !== undefined || untilMs !== undefined) {
+    filter.created_at = {
+      ...(sinceMs === undefined ? {} : { $gte: sinceMs }),
+      ...(untilMs === undefined ? {} : { $lt: untilMs }),
+    };
+  }
+  if (query.search !== undefined) and.push({ name: { $regex: pcreOfPart(query.search) } });
+  if (and.length > 0) filter.$and = and;
   if (name !== undefined) filter.name = plainName(name) ?? { $regex: pcreOfGlob(name) };
   if (status) filter.status = { $in: [...status] };
   const labels = labelPairs(query.labels ?? {});

@@ -1,7 +1,7 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import { firstIdAt } from "../../shared/ids.ts";
 import type { JobStatus } from "../../shared/job-state.ts";
-import { plainName, sqliteGlob } from "./glob.ts";
+import { lowerCase, plainName, sqliteGlob } from "./glob.ts";
 import { BEHIND_DIGITS, CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
 
 interface Selection {
@@ -10,9 +10,11 @@ interface Selection {
 }
 
 /** Whether a query has no index to use, so that every job of the business may have to be looked at. */
-export function looksAtEach({ name, labels, arrayId, idPrefix, userId }: JobListQuery): boolean {
+export function looksAtEach(query: JobListQuery): boolean {
+  const { name, search, labels, arrayId, idPrefix, userId, nodeId, templateId, scheduleId } = query;
   if (arrayId !== undefined || idPrefix !== undefined) return false;
-  if (userId !== undefined) return true;
+  if (templateId !== undefined || scheduleId !== undefined) return false;
+  if (userId !== undefined || nodeId !== undefined || search !== undefined) return true;
   return Object.keys(labels ?? {}).length > 0 || (name !== undefined && plainName(name) === undefined);
 }
 
@@ -51,10 +53,7 @@ export function selectJobIds(query: JobListQuery, edge?: string): Selection {
     where.push("array_id = $arrayId");
     bindings.arrayId = query.arrayId;
   }
-  if (query.userId !== undefined) {
-    where.push("user_id = $userId");
-    bindings.userId = query.userId;
-  }
+  selectOrigin(query, where, bindings);
   if (query.idPrefix !== undefined) {
     where.push("job_id >= $idPrefix AND job_id < $idPrefixEnd");
     bindings.idPrefix = query.idPrefix;
@@ -64,6 +63,15 @@ export function selectJobIds(query: JobListQuery, edge?: string): Selection {
     where.push("job_id >= $firstJobId AND created_at >= $since");
     bindings.firstJobId = firstIdAt("job", query.sinceMs - CLOCK_SLACK_MS);
     bindings.since = query.sinceMs;
+  }
+  if (query.untilMs !== undefined) {
+    where.push("job_id < $lastJobId AND created_at < $until");
+    bindings.lastJobId = firstIdAt("job", query.untilMs + CLOCK_SLACK_MS);
+    bindings.until = query.untilMs;
+  }
+  if (query.search !== undefined) {
+    where.push("instr(lower(name), $search) > 0");
+    bindings.search = lowerCase(query.search);
   }
   if (query.name !== undefined) {
     const plain = plainName(query.name);
@@ -76,6 +84,18 @@ export function selectJobIds(query: JobListQuery, edge?: string): Selection {
     bindings[`label${i}`] = value;
   }
   return { sql: overStatuses(where, query.status, bindings, idOrder(query)), bindings };
+}
+
+/** Who or what made the jobs, and where they run. */
+function selectOrigin(query: JobListQuery, where: string[], bindings: Selection["bindings"]): void {
+  const { userId, nodeId, templateId, scheduleId, topLevel } = query;
+  const columns = { user_id: userId, node_id: nodeId, template_id: templateId, schedule_id: scheduleId };
+  for (const [column, value] of Object.entries(columns)) {
+    if (value === undefined) continue;
+    where.push(`${column} = $${column}`);
+    bindings[column] = value;
+  }
+  if (topLevel === true) where.push("array_id IS NULL");
 }
 
 /** The order in which a query lists jobs. */

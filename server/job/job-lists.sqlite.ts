@@ -8,6 +8,8 @@ import type { JobListQuery } from "./job-store.ts";
 
 /** How many jobs are looked at in one go when no index helps. A manifest can be long. */
 const LOOKED_AT_ONCE = 100;
+/** A count ends here: it would take seconds. */
+const MOST_LOOKED_AT = 200_000;
 
 /** Reads lists of jobs, no further than is wanted. */
 export class JobLists {
@@ -32,6 +34,27 @@ export class JobLists {
       await turns.next();
     }
     return found;
+  }
+
+  async count(query: JobListQuery): Promise<{ count: number; isCut: boolean }> {
+    if (!looksAtEach(query)) return { count: this.countTo(query), isCut: false };
+    const turns = new Turns();
+    let rest = query;
+    let count = 0;
+    for (let looked = 0; looked < MOST_LOOKED_AT; looked += LOOKED_AT_ONCE) {
+      const { sql, bindings } = selectEdge(rest, LOOKED_AT_ONCE);
+      const edge = this.store.get<{ job_id: string }>(sql, bindings)?.job_id;
+      count += this.countTo({ ...rest, limit: query.limit - count }, edge);
+      if (edge === undefined || count >= query.limit) return { count, isCut: false };
+      rest = { ...rest, [idOrder(query) === "DESC" ? "beforeJobId" : "oldestBehind"]: edge };
+      await turns.next();
+    }
+    return { count, isCut: true };
+  }
+
+  private countTo(query: JobListQuery, edge?: string): number {
+    const { sql, bindings } = selectJobIds(query, edge);
+    return this.store.get<{ n: number }>(`SELECT count(*) AS n FROM (${sql})`, bindings)?.n ?? 0;
   }
 
   /** The ids of the query's jobs. They are read from an index alone. */

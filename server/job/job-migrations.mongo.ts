@@ -102,6 +102,16 @@ export const jobSteps = [
     { key: { business_id: 1, failed_at: 1 }, partialFilterExpression: { failed_at: { $exists: true } } },
   ]),
   { id: "job-9", apply: markFailed },
+  collectionStep("job-10", "compute_jobs", [
+    {
+      key: { business_id: 1, template_id: 1, job_id: 1 },
+      partialFilterExpression: { template_id: { $exists: true } },
+    },
+    {
+      key: { business_id: 1, schedule_id: 1, job_id: 1 },
+      partialFilterExpression: { schedule_id: { $exists: true } },
+    },
+  ]),
 ];
 
 async function markFailed(db: Db): Promise<void> {

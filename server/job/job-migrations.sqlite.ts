@@ -108,4 +108,18 @@ export const jobMigrations: Migration[] = [
     sql: `CREATE INDEX compute_jobs_failed ON compute_jobs (business_id, finished_at, status)
             WHERE status IN ('FAILED', 'TIMEOUT')`,
   },
+  {
+    id: "job-9",
+    // A list without the jobs of arrays passes over them without reading their rows.
+    sql: `
+      DROP INDEX compute_jobs_by_age;
+      DROP INDEX compute_jobs_by_status;
+      CREATE INDEX compute_jobs_by_age ON compute_jobs (business_id, job_id, array_id);
+      CREATE INDEX compute_jobs_by_status ON compute_jobs (business_id, status, job_id, array_id);
+      CREATE INDEX compute_jobs_made_by_template ON compute_jobs (business_id, template_id, job_id)
+        WHERE template_id IS NOT NULL;
+      CREATE INDEX compute_jobs_made_by_schedule ON compute_jobs (business_id, schedule_id, job_id)
+        WHERE schedule_id IS NOT NULL;
+    `,
+  },
 ];

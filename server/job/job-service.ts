@@ -127,6 +127,10 @@ export class JobService {
   }
 
   /** Lists jobs, up to BYTES_AT_ONCE of manifests. */
+  count(query: JobListQuery): Promise<{ count: number; isCut: boolean }> {
+    return this.parts.jobs.count(query);
+  }
+
   listSome(query: JobListQuery): Promise<JobSlice> {
     return this.parts.jobs.listSome(query, BYTES_AT_ONCE);
   }

@@ -102,6 +102,13 @@ export class MongoJobStore implements JobStore {
     });
   }
 
+  async count(query: JobListQuery): Promise<{ count: number; isCut: boolean }> {
+    return this.store.attempt(async () => {
+      const count = await this.jobs.countDocuments(jobFilterOf(query), { limit: query.limit });
+      return { count, isCut: false };
+    });
+  }
+
   listSome(query: JobListQuery, maxBytes: number): Promise<JobSlice> {
     return this.store.attempt(async () => {
       const { ids, bytes, isCut } = firstOf(await this.sizes(query), maxBytes);

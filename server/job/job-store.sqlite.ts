@@ -97,6 +97,10 @@ export class SqliteJobStore implements JobStore {
     return (await this.lists.some(query, Number.POSITIVE_INFINITY)).jobs;
   }
 
+  count(query: JobListQuery): Promise<{ count: number; isCut: boolean }> {
+    return this.lists.count(query);
+  }
+
   listSome(query: JobListQuery, maxBytes: number): Promise<JobSlice> {
     return this.lists.some(query, maxBytes);
   }

@@ -65,9 +65,19 @@ export interface JobListQuery {
   userId?: string | undefined;
   /** A glob; see `jobFilter`. */
   name: string | undefined;
+  /** A part of a name; upper and lower case of A to Z are the same. */
+  search?: string | undefined;
   labels: Readonly<Record<string, string>> | undefined;
   /** Only jobs created at this time or later. */
   sinceMs?: number | undefined;
+  /** Only jobs created before this time. */
+  untilMs?: number | undefined;
+  /** Only jobs whose current or last execution is on this node. */
+  nodeId?: string | undefined;
+  templateId?: string | undefined;
+  scheduleId?: string | undefined;
+  /** Without the jobs of arrays. */
+  topLevel?: boolean | undefined;
   /** Only the jobs of this array. Oldest first is the order of its indexes. */
   arrayId?: string | undefined;
   /** Only jobs whose id begins with this. */
@@ -143,6 +153,11 @@ export interface JobStore extends KeepsTimes {
   isKeyUsed(by: Pick<JobRecord, "businessId" | "userId">, key: string): Promise<boolean>;
   /** Newest first, unless the query says otherwise. */
   list(query: JobListQuery): Promise<JobRecord[]>;
+  /**
+   * How many jobs the query selects, up to its limit. If they are hard to find, it stops after a while and says `isCut`:
+   * there may be more.
+   */
+  count(query: JobListQuery): Promise<{ count: number; isCut: boolean }>;
   /** The first jobs of the list, up to the one with which their manifests reach `maxBytes`. */
   listSome(query: JobListQuery, maxBytes: number): Promise<JobSlice>;
   /**

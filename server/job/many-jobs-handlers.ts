@@ -4,7 +4,7 @@ import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import { onlyOwn } from "../http/ownership.ts";
 import { decodeCursor, encodeCursor } from "../http/page.ts";
-import { jobQuery } from "./job-query.ts";
+import { jobQuery, personOf } from "./job-query.ts";
 import { refuseLimited } from "./key-limits.ts";
 import type { ManyJobs, RetryPlace } from "./many-jobs.ts";
 
@@ -32,7 +32,7 @@ export function manyJobsHandlers(many: ManyJobs): ManyJobsHandlers {
 }
 
 function queryOf(input: ParsedInput<"jobs.cancel-matching">, context: RequestContext) {
-  const userId = onlyOwn(userOf(context), "jobs.change-others");
+  const userId = personOf(input.userId, onlyOwn(userOf(context), "jobs.change-others"));
   return { ...jobQuery(businessOf(context), input), userId, limit: input.limit };
 }
 

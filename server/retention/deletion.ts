@@ -6,7 +6,7 @@ import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { onlyOwn } from "../http/ownership.ts";
 import { decodeCursor, encodeCursor } from "../http/page.ts";
-import { jobQuery } from "../job/job-query.ts";
+import { jobQuery, personOf } from "../job/job-query.ts";
 import { BYTES_PER_REQUEST } from "../job/job-slices.ts";
 import type { JobStore } from "../job/job-store.ts";
 import type { TrashBin } from "../trash/bin.ts";
@@ -55,7 +55,7 @@ export function deletionHandlers(
     "jobs.delete-matching": async (input, context) => {
       const by = userOf(context);
       const { businessId } = by;
-      const userId = onlyOwn(by, "jobs.change-others");
+      const userId = personOf(input.userId, onlyOwn(by, "jobs.change-others"));
       const status = finalJobStatus.options.filter((one) => input.status?.includes(one) ?? true);
       if (status.length === 0) return { matched: 0, changed: 0 };
       const beforeJobId = decodeCursor(input.cursor, jobId);

@@ -66,6 +66,20 @@ test("the numbers of a business are counted in indexes", async () => {
   expect(plan).not.toContain("SCAN compute_");
 });
 
+test("a list without the jobs of arrays passes over them in an index", async () => {
+  const page = { businessId: "biz", status: undefined, name: undefined, labels: undefined, limit: 50 };
+  const listed = { ...page, beforeJobId: undefined };
+  expect(await planOf(() => jobs.list({ ...listed, topLevel: true }))).toContain(
+    "COVERING INDEX compute_jobs_by_age (business_id=?)",
+  );
+  const failed = await planOf(() => jobs.list({ ...listed, topLevel: true, status: ["FAILED"] }));
+  expect(failed).toContain("COVERING INDEX compute_jobs_by_status (business_id=? AND status=?)");
+  const made = await planOf(() => jobs.list({ ...listed, templateId: "t", topLevel: true }));
+  expect(made).toContain("compute_jobs_made_by_template (business_id=? AND template_id=?)");
+  const fired = await planOf(() => jobs.list({ ...listed, scheduleId: "s", status: ["FAILED"] }));
+  expect(fired).toMatch(/compute_jobs_made_by_schedule|compute_jobs_by_schedule/);
+});
+
 test("the executions of one job or node are found without reading all others of the business", async () => {
   const ofJob = await planOf(() => executions.list({ ...firstPage, jobId: "job" }));
   expect(ofJob).toContain("compute_executions_by_job (job_id=?)");

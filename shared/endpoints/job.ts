@@ -6,6 +6,7 @@ import { jobFilter } from "../job-filter.ts";
 import { limits } from "../limits.ts";
 import { logCursor, logEvents } from "../log.ts";
 import { jobManifest } from "../manifest.ts";
+import { count } from "../stats.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { retriedCounts, withDependents } from "./many-jobs.ts";
 import { pageInput, pageOutput } from "./page.ts";
@@ -45,6 +46,13 @@ export const jobEndpoints = defineEndpoints(jobWire, {
     summary: "Jobs, newest first; the jobs of an array in the order of their indexes.",
     input: z.strictObject({ ...pageInput, ...jobFilter }),
     output: z.object({ jobs: z.array(job), ...pageOutput }),
+  },
+  "jobs.count": {
+    right: "jobs.read",
+    summary:
+      "How many jobs a filter matches. Counting stops at 10,000, or earlier if they are hard to find; `more` says so.",
+    input: z.strictObject(jobFilter),
+    output: count,
   },
   "jobs.cancel": {
     right: "jobs.run",

@@ -74,6 +74,7 @@ export const inputs: Partial<Record<EndpointId, Input>> = {
   "auth.account": nothing,
   "jobs.submit": async () => JOB,
   "jobs.list": nothing,
+  "jobs.count": nothing,
   "jobs.dry-run": async () => JOB,
   "jobs.submit-batch": async () => ({ jobs: [JOB] }),
   "jobs.cancel-matching": async () => labels,

@@ -66,6 +66,22 @@ export const jobScenarios = {
     expect(await ids({ name: "b" })).toEqual([submitted[1] ?? ""]);
     expect(await ids({ labels: { x: "a" } })).toEqual([submitted[0] ?? "", submitted[2] ?? ""]);
     expect(await ids({ status: ["SUCCESS"] })).toEqual([]);
+    const array = await api.call("jobs.submit", { command: "true", name: "Grid", array: "1-3" }, user);
+    expect(await ids({ search: "GRID", topLevel: true })).toEqual([array.jobId]);
+    expect((await ids({ search: "grid" })).length).toBe(4);
+    expect(await ids({ until: "2020-01-01T00:00:00Z" })).toEqual([]);
+    expect(await ids({ userId: newId("usr") })).toEqual([]);
+    expect(await ids({ nodeId: newId("node") })).toEqual([]);
+    expect(await ids({ templateId: "sleep" })).toEqual([]);
+    expect(await ids({ scheduleId: newId("sch") })).toEqual([]);
+  },
+
+  "jobs.count": async ({ api }) => {
+    const user = await api.newUser();
+    for (const name of ["a", "b", "a"]) await api.call("jobs.submit", { command: "true", name }, user);
+    expect(await api.call("jobs.count", {}, user)).toEqual({ count: 3, more: false });
+    expect(await api.call("jobs.count", { search: "A" }, user)).toEqual({ count: 2, more: false });
+    expect(await api.call("jobs.count", { status: ["RUNNING"] }, user)).toEqual({ count: 0, more: false });
   },
 
   "jobs.cancel": async ({ api, user }) => {

@@ -102,6 +102,7 @@ test("an id of another business is answered like an id that does not exist", asy
 test("a list contains nothing of another business", async () => {
   const { api } = server;
   expect((await api.call("jobs.list", {}, theirs.user)).jobs).toEqual([]);
+  expect((await api.call("jobs.count", {}, theirs.user)).count).toBe(0);
   expect((await api.call("executions.list", {}, theirs.user)).executions).toEqual([]);
   expect((await api.call("executions.list", { jobId: mine.jobId }, theirs.user)).executions).toEqual([]);
   expect((await api.call("templates.list", { builtin: false }, theirs.user)).templates).toEqual([]);

@@ -88,6 +88,31 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
         return { ...counts, next: nextBeforeJobId };
       });
 
+    test("a list has only the jobs of a person, a node, a template, a schedule or a time, and of arrays only the arrays", async () => {
+      const template = newId("tpl");
+      const [mine, templated, scheduled, late] = [
+        jobOf(businessId, { name: "Train-A" }),
+        { ...jobOf(businessId, { name: "50%_[x]" }), templateId: template },
+        { ...jobOf(businessId, {}), scheduleId: newId("sch"), userId: newId("usr") },
+        { ...jobOf(businessId, { name: "train-b" }), createdAtMs: Date.now() },
+      ] as const;
+      const member = { ...jobOf(businessId, { name: "train-c" }), arrayId: mine.jobId };
+      await insert([mine, templated, scheduled, late, member]);
+      expect(await list({ search: "TRAIN-", topLevel: true })).toEqual([late.jobId, mine.jobId]);
+      expect(await list({ search: "%_[" })).toEqual([templated.jobId]);
+      expect(await list({ search: "train.a" })).toEqual([]);
+      expect(await list({ templateId: template })).toEqual([templated.jobId]);
+      expect(await list({ scheduleId: scheduled.scheduleId })).toEqual([scheduled.jobId]);
+      expect(await list({ userId: scheduled.userId })).toEqual([scheduled.jobId]);
+      expect(await list({ nodeId: newId("node") })).toEqual([]);
+      expect((await list({ untilMs: late.createdAtMs })).includes(late.jobId)).toBe(false);
+      expect((await list({ untilMs: late.createdAtMs + 1 })).includes(late.jobId)).toBe(true);
+      const counted = (where: Partial<JobListQuery>) => stores.jobs.count(query(where));
+      expect(await counted({ topLevel: true })).toEqual({ count: 4, isCut: false });
+      expect(await counted({ search: "train", status: ["QUEUED"] })).toEqual({ count: 3, isCut: false });
+      expect(await counted({ limit: 2 })).toEqual({ count: 2, isCut: false });
+    });
+
     test("the jobs of an array are listed in index order, page by page, and no others", async () => {
       const [array] = await submit({ array: "1-7" });
       const arrayId = array?.jobId ?? "";

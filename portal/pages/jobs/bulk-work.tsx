@@ -1,5 +1,12 @@
 import type { ComponentChildren } from "preact";
-import { type DeletedJob, isFinal, type Job, type JobSelection, jobStatuses } from "../../../sdk/index.ts";
+import {
+  type DeletedJob,
+  isFinal,
+  type Job,
+  type JobSelection,
+  type JobStatus,
+  jobStatuses,
+} from "../../../sdk/index.ts";
 import { sayError } from "../../api/errors.ts";
 import { compute } from "../../api/session.ts";
 import { me } from "../../api/whoami.ts";
@@ -102,8 +109,13 @@ export async function changeMatching(
   work: BulkWork,
 ): Promise<ComponentChildren> {
   const filter = restricted(action, filterOf(query, me.value?.userId ?? "", Date.now()));
-  if (!(await ask(action, "all jobs that match"))) return undefined;
-  work.onStart(undefined);
+  const isNone = filter.status?.length === 0;
+  const { count, more } = isNone
+    ? { count: 0, more: false }
+    : await compute.jobs.count(filter, { signal: work.signal });
+  if (count === 0) return NOTHING[action];
+  if (!(await ask(action, more ? `more than ${counted(count)}` : counted(count)))) return undefined;
+  work.onStart(more ? undefined : count);
   let done = 0;
   const options = {
     signal: work.signal,
@@ -122,14 +134,23 @@ export async function changeMatching(
   return outcome(action, done, { problems: [], left: 0 });
 }
 
+const NOTHING: Readonly<Record<BulkAction, string>> = {
+  cancel: "Every job that matches is over: there is nothing to cancel.",
+  retry: "No job that matches has failed: there is nothing to retry.",
+  delete: "No job that matches is over: there is nothing to delete.",
+};
+
 /** Without a status, the server chooses those that the action fits; one that does not fit would only be counted. */
 function restricted(action: BulkAction, filter: JobSelection): JobSelection {
-  const wanted = filter.status ?? jobStatuses;
-  if (action === "cancel") return { ...filter, status: wanted.filter((status) => !isFinal(status)) };
-  return {
-    ...filter,
-    status: wanted.filter((status) => isFinal(status) && (action === "delete" || status !== "SUCCESS")),
+  const fits: Readonly<Record<BulkAction, (status: JobStatus) => boolean>> = {
+    cancel: (status) => !isFinal(status),
+    retry: (status) => isFinal(status) && status !== "SUCCESS",
+    delete: isFinal,
   };
+  const status = (filter.status ?? jobStatuses).filter(fits[action]);
+  // Members change only what is their own.
+  const own = me.value?.role === "member" && { userId: filter.userId ?? me.value.userId };
+  return { ...filter, ...own, status };
 }
 
 function ask(action: BulkAction, what: string): Promise<boolean> {

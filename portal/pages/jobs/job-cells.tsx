@@ -31,7 +31,7 @@ export function JobName({ job }: { job: Job }) {
 }
 
 export function NodeOf({ job: { nodeId }, names }: { job: Job; names: Names }) {
-  if (nodeId === undefined) return <span class="quiet">–</span>;
+  if (nodeId === undefined) return <span class="nothing quiet">–</span>;
   const name = nameIn(names.nodes, nodeId);
   return (
     <a class="cut block" href={`/nodes/${nodeId}`} title={name ?? nodeId}>
@@ -44,14 +44,14 @@ export function NodeOf({ job: { nodeId }, names }: { job: Job; names: Names }) {
 export function Waited({ job }: { job: Job }) {
   const { status, attempt, createdAt, notBefore, assignedAt, startedAt, array, finishedAt } = job;
   if (array !== undefined || attempt > 1 || (status === "QUEUED" && attempt > 0))
-    return <span class="quiet">–</span>;
+    return <span class="nothing quiet">–</span>;
   const until = assignedAt ?? startedAt ?? finishedAt;
   const since = notBefore !== undefined && notBefore > createdAt ? notBefore : createdAt;
   return <Took since={since} until={until} />;
 }
 
 export function Ran({ job: { startedAt, finishedAt, status } }: { job: Job }) {
-  if (startedAt === undefined || status === "QUEUED") return <span class="quiet">–</span>;
+  if (startedAt === undefined || status === "QUEUED") return <span class="nothing quiet">–</span>;
   return <Took since={startedAt} until={finishedAt} />;
 }
 

@@ -136,7 +136,7 @@ function JobRow({ job, names, isSelected, onToggle, isOpen, onFold }: JobRowProp
         <td data-name="Submitted">
           <Submitted job={job} names={names} />
         </td>
-        <td data-name="Attempts" class={job.attempt > 1 ? "number" : "number quiet"}>
+        <td data-name="Attempts" class={job.attempt > 1 ? "number" : "number quiet once"}>
           {job.array === undefined ? job.attempt : "–"}
         </td>
       </tr>

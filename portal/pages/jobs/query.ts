@@ -65,9 +65,10 @@ export function isFiltered(query: JobQuery): boolean {
 /** The filter of the API. `userId` is that of the person, for `me`. */
 export function filterOf(query: JobQuery, userId: string, nowMs: number): JobSelection {
   const { status, q, labels, node, template, schedule, by, since, until, array } = query;
+  const isId = q !== undefined && ID_PREFIX.test(q);
   return {
     ...(status.length > 0 && { status: [...status] }),
-    ...(q !== undefined && (ID_PREFIX.test(q) ? { idPrefix: q } : { name: containing(q) })),
+    ...(q !== undefined && (isId ? { idPrefix: q } : { search: q })),
     ...(labels.length > 0 && { labels: Object.fromEntries(labels.map(pairOf)) }),
     ...(node !== undefined && { nodeId: node }),
     ...(template !== undefined && { templateId: template }),
@@ -76,12 +77,9 @@ export function filterOf(query: JobQuery, userId: string, nowMs: number): JobSel
     ...(since !== undefined && { since: new Date(timeOf(since, nowMs)).toISOString() }),
     ...(until !== undefined && { until: new Date(until).toISOString() }),
     ...(array !== undefined && { arrayId: array }),
-  } as JobSelection;
-}
-
-/** A glob for names that contain this text. */
-function containing(text: string): string {
-  return `*${text.replaceAll(/[*?\\]/g, "\\$&")}*`;
+    // An array is one row, which opens. Somebody who has an id, or looks into an array, wants the jobs themselves.
+    ...(array === undefined && !isId && { topLevel: true }),
+  };
 }
 
 function pairOf(label: string): [string, string] {

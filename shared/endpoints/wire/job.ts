@@ -35,6 +35,13 @@ export const jobWire = defineWire({
     repeatable: true,
     waitTicket: true,
   },
+  "jobs.count": {
+    method: "POST",
+    path: "/api/compute/jobs/count",
+    callers: ["user"],
+    errors: [],
+    repeatable: true,
+  },
   "jobs.cancel": {
     method: "POST",
     path: "/api/compute/jobs/cancel",
