@@ -37,8 +37,8 @@ const HEIGHT_PX = 176;
 const MAX_TABLE_ROWS = 500;
 
 /**
- * Values over time. Its library is loaded when the first chart is shown. The same is there as text: the last values in its
- * legend, the value at a moment by arrow keys, and all of them in a table.
+ * Values over time. Its library is loaded when the first chart is shown. The same is there as text: the last values, or
+ * the sums of bars, in its legend, the value at a moment by arrow keys, and all of them in a table.
  */
 export function Chart(props: ChartProps) {
   const { label, times, series, kind = "line", height = HEIGHT_PX, max, empty } = props;
@@ -151,7 +151,8 @@ function Legend(props: Pick<ChartProps, "series" | "kind"> & { shades: readonly 
       {series.map(({ name, values }, i) => (
         <span key={name} class="chart-key">
           <Swatch shade={shades[i] ?? "1"} place={kind === "line" || kind === "area" ? i : 0} />
-          <span class="quiet">{name}</span> <strong class="number">{textOf(unit, lastOf(values))}</strong>
+          <span class="quiet">{name}</span>{" "}
+          <strong class="number">{textOf(unit, kind === "bars" ? sumOf(values) : lastOf(values))}</strong>
         </span>
       ))}
     </span>
@@ -245,6 +246,12 @@ function textOf(unit: Unit, value: number | null | undefined): string {
 
 function lastOf(values: Values): number | null | undefined {
   return values.findLast((value) => typeof value === "number");
+}
+
+/** What bars stand for adds up. */
+function sumOf(values: Values): number | undefined {
+  const known = values.filter((value) => typeof value === "number");
+  return known.length === 0 ? undefined : known.reduce((sum, value) => sum + value, 0);
 }
 
 /** The colours of a canvas are fixed when it is drawn. */

@@ -40,6 +40,8 @@ export const units = {
   /** 1 is 100 %. */
   share: { text: (value) => `${NUMBER.format(Math.round(value * 1_000) / 10)} %`, atLeast: 1 },
   bytes: { text: bytesText, steps: byteSteps(), atLeast: 1_024 ** 2 },
+  /** Mebibytes. */
+  mib: { text: (value) => bytesText(value * KIBI ** 2), steps: byteSteps(), atLeast: 1 },
   seconds: {
     text: secondsText,
     steps: [
