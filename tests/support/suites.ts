@@ -40,7 +40,7 @@ export const suites: Suite[] = [
   {
     name: "unit",
     what: "each room on its own",
-    paths: ["./shared", "./sdk", "./agent", "./server", "./cmd", "./tests/support"],
+    paths: ["./shared", "./sdk", "./agent", "./server", "./cmd", "./portal", "./tests/support"],
     quick: true,
     usualSeconds: 100,
     timeoutMs: 300_000,
