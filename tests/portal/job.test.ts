@@ -52,6 +52,7 @@ test("a failed job says how it ended and what to do, and a retry is its second a
   await window.shows("out of rows");
   await window.press("Retry");
   await window.page.locator(".job-strip", { hasText: "Attempt2" }).waitFor();
+  await window.page.locator(".log-row", { hasText: "out of rows" }).nth(1).waitFor();
   await window.page.getByRole("link", { name: "Details" }).click();
   const rows = window.page.getByRole("table", { name: "Attempts" }).locator("tbody tr");
   await rows.nth(1).waitFor();

@@ -7,7 +7,7 @@ import { When } from "../../ui/time.tsx";
 import { Attempts } from "./attempts.tsx";
 import { OtherJobs } from "./other-jobs.tsx";
 import { Usage } from "./usage.tsx";
-import { costText } from "./words.ts";
+import { costText, counted } from "./words.ts";
 
 /** The most attempts of a job that are shown. */
 const MAX_EXECUTIONS = 100;
@@ -109,7 +109,7 @@ function Asks({ job }: { job: Job }) {
           ) : undefined,
         ],
         ["Selector", selector && <code>{selector}</code>],
-        ["CPU", resources.cpu > 0 ? `${resources.cpu} cores` : undefined],
+        ["CPU", resources.cpu > 0 ? counted(resources.cpu, "core") : undefined],
         ["Memory", resources.memoryMb > 0 ? `${resources.memoryMb} MiB` : undefined],
         ["GPUs", resources.gpuCount > 0 ? resources.gpuCount : undefined],
         ["Priority", job.priority === 0 ? undefined : job.priority],

@@ -42,17 +42,20 @@ export function LogPart({ job, refresh }: { job: Job; refresh(): void }) {
 }
 
 /** Reads the log once, for the viewer, the tree of steps, and the places of steps. */
-function useReading({ jobId, status }: Job, refresh: () => void) {
-  const isOver = isFinal(status);
-  const rounds = useRef({ count: 0, wasOver: isOver });
-  // A job that was over runs again: its log goes on.
-  if (rounds.current.wasOver && !isOver) rounds.current.count++;
-  rounds.current.wasOver = isOver;
+function useReading({ jobId, attempt }: Job, refresh: () => void) {
+  /** The attempt after which the log ended; undefined while it is read. */
+  const ended = useRef<number | undefined>(undefined);
+  const round = useRef(0);
+  if (ended.current !== undefined && attempt > ended.current) {
+    // The job runs again, and so its log goes on.
+    ended.current = undefined;
+    round.current++;
+  }
   const placed = useSignal(0);
   const isRead = useSignal(false);
   const reading = useMemo(() => {
-    const ended = new AbortController();
-    const { signal } = ended;
+    const closed = new AbortController();
+    const { signal } = closed;
     const live = new LiveRun();
     const places = new StepPlaces();
     const watched = async function* (): AsyncGenerator<LogSourceEvent, void, void> {
@@ -60,6 +63,7 @@ function useReading({ jobId, status }: Job, refresh: () => void) {
         live.take(event);
         if (places.take(event)) placed.value++;
         if (event.event === "end") {
+          ended.current = event.data.attempt;
           isRead.value = true;
           refresh();
         }
@@ -68,9 +72,9 @@ function useReading({ jobId, status }: Job, refresh: () => void) {
     };
     const reopen = (after: string | undefined) =>
       openJobLog(compute, jobId, { signal, follow: false, after });
-    return { ended, source: watched(), reopen, live, places };
-  }, [jobId, rounds.current.count]);
-  useEffect(() => () => reading.ended.abort(), [reading]);
+    return { closed, source: watched(), reopen, live, places };
+  }, [jobId, round.current]);
+  useEffect(() => () => reading.closed.abort(), [reading]);
   return { ...reading, placed, isRead };
 }
 

@@ -47,9 +47,9 @@ function Curves({ job: { resources }, execution }: { job: Job; execution: Execut
   if (!value && error !== undefined) return <Trouble error={error} onRetry={refresh} />;
   const { cpu = [], cpuPeak, memoryMb = [] } = value?.columns ?? {};
   const times = (value?.at ?? []).map((seconds) => seconds * 1_000);
-  const empty = isLive
-    ? "The first values appear here after some seconds."
-    : "It was over before anything was measured.";
+  const isEmpty = ![...cpu, ...memoryMb].some((one) => one !== null);
+  if (isEmpty && !isLive && value) return <p class="quiet">It was over before anything was measured.</p>;
+  const empty = "The first values appear here after some seconds.";
   const bytes = memoryMb.map((mib) => (mib === null ? null : mib * MIB));
   return (
     <div class="columns">
