@@ -19,7 +19,13 @@ export interface Check {
 /** Typing pauses at least this long before the server is asked. */
 const PAUSE_MS = 350;
 const AWAY_MS = 24 * 3_600_000;
-const NOTHING: Check = { report: undefined, problems: [], error: undefined, isChecking: false, isAway: false };
+const NOTHING: Check = {
+  report: undefined,
+  problems: [],
+  error: undefined,
+  isChecking: false,
+  isAway: false,
+};
 
 /**
  * What the server says about a job before it is submitted: what is wrong with it, where it could run, and what it costs. A

@@ -13,10 +13,11 @@ export function CommandField({ form, isOptional }: { form: Form; isOptional: boo
   const isList = Array.isArray(value) || (value === undefined && chosen === true);
   const choose = (list: boolean) => {
     setChosen(list);
-    if (value !== undefined && list !== isList) form.set(PATH, list ? wordsOf(String(value)) : lineOf(value as unknown[]));
+    if (value !== undefined && list !== isList)
+      form.set(PATH, list ? wordsOf(String(value)) : lineOf(value as unknown[]));
   };
   return (
-    <div class="field">
+    <div class="field command">
       <fieldset class="row wrap switch">
         <legend class="spoken">How the command is given</legend>
         <label class="choice">
@@ -62,5 +63,7 @@ function lineOf(words: readonly unknown[]): string {
   const texts = words.map(String);
   const [shell, option, script] = texts;
   if (texts.length === 3 && shell === "sh" && option === "-c" && script !== undefined) return script;
-  return texts.map((word) => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
+  return texts
+    .map((word) => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(" ");
 }

@@ -51,9 +51,12 @@ export function withoutSecrets(text: string): Draft {
   // Nobody knows what is where in a text that cannot be read.
   if (fields === undefined) return { text: SECRET_LINE.test(text) ? "" : text, left: [] };
   if (typeof env !== "object" || env === null) return { text, left: [] };
-  const left = Object.entries(env).flatMap(([name, value]) => (looksSecret(name) && value !== "" ? [name] : []));
+  const left = Object.entries(env).flatMap(([name, value]) =>
+    looksSecret(name) && value !== "" ? [name] : [],
+  );
   const bare = left.reduce((so, name) => changeDocument(so, ["env", name], null), text);
   return { text: bare, left };
 }
 
-const SECRET_LINE = /(pass(word|wd|phrase)?|secret|token|credential|api_?key|private_?key|access_?key)s?["']?\s*:\s*\S/i;
+const SECRET_LINE =
+  /(pass(word|wd|phrase)?|secret|token|credential|api_?key|private_?key|access_?key)s?["']?\s*:\s*\S/i;

@@ -1,9 +1,16 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { bytesText } from "../../charts/units.ts";
 import { Button } from "../../ui/button.tsx";
 import { Icon } from "../../ui/icon.tsx";
-import { bytesText } from "../../ui/size.ts";
 import { sayInToast } from "../../ui/toast.tsx";
-import { filesOfDrop, filesOfList, type GivenFile, sharedFolder, withFiles, withoutFolder } from "./dropped-files.ts";
+import {
+  filesOfDrop,
+  filesOfList,
+  type GivenFile,
+  sharedFolder,
+  withFiles,
+  withoutFolder,
+} from "./dropped-files.ts";
 
 const SHOWN = 50;
 
@@ -18,7 +25,6 @@ interface FileDropProps {
 
 /** Where files and folders are dropped or chosen; they are sent when the job is submitted. */
 export function FileDrop({ files, isBusy, isSource, onChange }: FileDropProps) {
-  const [isOver, setIsOver] = useState(false);
   const [isReading, setIsReading] = useState(false);
   const add = async (read: () => Promise<GivenFile[]> | GivenFile[]) => {
     setIsReading(true);
@@ -30,37 +36,63 @@ export function FileDrop({ files, isBusy, isSource, onChange }: FileDropProps) {
       setIsReading(false);
     }
   };
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setIsOver(false);
-    const { dataTransfer } = event;
-    if (dataTransfer && !isBusy) void add(() => filesOfDrop(dataTransfer));
-  };
+  const isOver = useDrop((transfer) => {
+    if (!isBusy) void add(() => filesOfDrop(transfer));
+  });
   return (
     <section class="card" aria-label="Files">
-      <div
-        class={`drop ${isOver ? "over" : ""}`}
-        onDragOver={(event) => {
-          event.preventDefault();
-          setIsOver(true);
-        }}
-        onDragLeave={() => setIsOver(false)}
-        onDrop={drop}
-      >
+      <div class={`drop ${isOver ? "over" : ""}`}>
         <Icon name="upload" />
         <p>
-          <strong>{isSource ? "Drop the folder of the repository here" : "Drop files or a folder here"}</strong>
+          <strong>
+            {isSource ? "Drop the folder of the repository here" : "Drop files or a folder here"}
+          </strong>
           <span class="quiet"> The job finds them in {isSource ? "its repository" : "its directory"}.</span>
         </p>
         <div class="row wrap">
           <Pick text="Choose files" isBusy={isBusy} onPick={(list) => add(() => filesOfList(list))} />
-          <Pick text="Choose a folder" isFolder isBusy={isBusy} onPick={(list) => add(() => filesOfList(list))} />
+          <Pick
+            text="Choose a folder"
+            isFolder
+            isBusy={isBusy}
+            onPick={(list) => add(() => filesOfList(list))}
+          />
         </div>
         {isReading && <p role="status">Reading the folder…</p>}
       </div>
       {files.length > 0 && <GivenFiles files={files} isBusy={isBusy} onChange={onChange} />}
     </section>
   );
+}
+
+/** Files may be dropped anywhere on the page. Returns whether some are held over it. */
+function useDrop(onDrop: (transfer: DataTransfer) => void): boolean {
+  const [isOver, setIsOver] = useState(false);
+  const latest = useRef(onDrop);
+  latest.current = onDrop;
+  useEffect(() => {
+    const ending = new AbortController();
+    const { signal } = ending;
+    const hasFiles = ({ dataTransfer }: DragEvent) => dataTransfer?.types.includes("Files") ?? false;
+    const over = (event: DragEvent) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setIsOver(true);
+    };
+    // Out of the window, and not only from one element to another.
+    const leave = (event: DragEvent) => event.relatedTarget === null && setIsOver(false);
+    const drop = (event: DragEvent) => {
+      setIsOver(false);
+      if (!hasFiles(event) || !event.dataTransfer) return;
+      event.preventDefault();
+      latest.current(event.dataTransfer);
+    };
+    addEventListener("dragover", over, { signal });
+    addEventListener("drop", drop, { signal });
+    addEventListener("dragleave", leave, { signal });
+    return () => ending.abort();
+  }, []);
+  return isOver;
 }
 
 function Pick(props: { text: string; isFolder?: boolean; isBusy: boolean; onPick(list: FileList): void }) {
@@ -129,9 +161,7 @@ function GivenFiles({ files, isBusy, onChange }: Omit<FileDropProps, "isSource">
           </li>
         ))}
       </ul>
-      {files.length > SHOWN && (
-        <p class="quiet">and {(files.length - SHOWN).toLocaleString("en")} more</p>
-      )}
+      {files.length > SHOWN && <p class="quiet">and {(files.length - SHOWN).toLocaleString("en")} more</p>}
     </div>
   );
 }

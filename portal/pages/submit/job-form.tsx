@@ -66,7 +66,12 @@ function WhatRuns({ form, type }: { form: Form; type: JobType }) {
             isCode
           />
           <div class="pair">
-            <TextField form={form} path={["workflow", "clone", "ref"]} label="Branch or tag" placeholder="main" />
+            <TextField
+              form={form}
+              path={["workflow", "clone", "ref"]}
+              label="Branch or tag"
+              placeholder="main"
+            />
             <TextField form={form} path={["workflow", "event"]} label="Event" placeholder="push" />
           </div>
         </>
@@ -95,7 +100,10 @@ function Environment({ form, known }: PartProps) {
         path={["env"]}
         label="Variables"
         add="Add a variable"
-        columns={[{ name: "Name", placeholder: "NAME" }, { name: "Value", placeholder: "value" }]}
+        columns={[
+          { name: "Name", placeholder: "NAME" },
+          { name: "Value", placeholder: "value" },
+        ]}
         hint={
           secret &&
           `${secret.slice(0, 60)} looks like a secret. Everybody who may read this job can read its value; keep it as a secret instead. The draft does not keep it.`
@@ -136,19 +144,16 @@ function Environment({ form, known }: PartProps) {
 }
 
 function missingSecret({ fields }: Form, { secrets }: Known): string | undefined {
-  const wanted = Object.values((valueAt(fields, ["secretEnv"]) ?? {}) as object).filter((name) => name !== "");
+  const wanted = Object.values((valueAt(fields, ["secretEnv"]) ?? {}) as object).filter(
+    (name) => name !== "",
+  );
   if (secrets.length === 0 && wanted.length === 0) return undefined;
   return wanted.map(String).find((name) => !secrets.includes(name));
 }
 
 function Machine({ form, known }: PartProps) {
   return (
-    <Part
-      title="Machine"
-      form={form}
-      fields={["resources", "pool", "labels", "selector"]}
-      isOpen
-    >
+    <Part title="Machine" form={form} fields={["resources", "pool", "labels", "selector"]} isOpen>
       <div class="triple">
         <NumberField form={form} path={["resources", "cpu"]} label="CPU cores" placeholder="Any" />
         <NumberField form={form} path={["resources", "memoryMb"]} label="Memory, MB" placeholder="Any" />
@@ -181,7 +186,11 @@ function Machine({ form, known }: PartProps) {
 
 function Times({ form }: { form: Form }) {
   return (
-    <Part title="Time limit, retries and priority" form={form} fields={["timeoutSeconds", "maxRetries", "priority"]}>
+    <Part
+      title="Time limit, retries and priority"
+      form={form}
+      fields={["timeoutSeconds", "maxRetries", "priority"]}
+    >
       <div class="triple">
         <SecondsField
           form={form}
@@ -191,7 +200,13 @@ function Times({ form }: { form: Form }) {
           hint="90s, 30m and 2h work too."
         />
         <NumberField form={form} path={["maxRetries"]} label="Retries" placeholder="0" />
-        <NumberField form={form} path={["priority"]} label="Priority" placeholder="0" hint="Higher runs first." />
+        <NumberField
+          form={form}
+          path={["priority"]}
+          label="Priority"
+          placeholder="0"
+          hint="Higher runs first."
+        />
       </div>
     </Part>
   );
@@ -205,7 +220,11 @@ const ENDS = [
 
 function Order({ form }: { form: Form }) {
   return (
-    <Part title="When and how often it runs" form={form} fields={["array", "after", "notBefore", "queueTtlSeconds"]}>
+    <Part
+      title="When and how often it runs"
+      form={form}
+      fields={["array", "after", "notBefore", "queueTtlSeconds"]}
+    >
       <TextField
         form={form}
         path={["array"]}
@@ -219,7 +238,10 @@ function Order({ form }: { form: Form }) {
         path={["after"]}
         label="After other jobs"
         add="Add a job"
-        columns={[{ name: "Job", placeholder: "job_…" }, { name: "Once it", choices: ENDS }]}
+        columns={[
+          { name: "Job", placeholder: "job_…" },
+          { name: "Once it", choices: ENDS },
+        ]}
         {...records("jobId", "on")}
       />
       <div class="pair">
