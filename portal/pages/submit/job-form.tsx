@@ -1,11 +1,11 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { looksSecret } from "../../manifest/draft.ts";
 import { NumberField, SecondsField, TextField } from "../../manifest/fields.tsx";
 import { type Form, valueAt } from "../../manifest/form.ts";
 import { pairs, RowsField, records, texts } from "../../manifest/rows.tsx";
 import { Icon } from "../../ui/icon.tsx";
 import { CommandField } from "./command-field.tsx";
-import { looksSecret } from "./draft.ts";
 import { type JobType, TypeChoice, typeOf } from "./type-choice.tsx";
 
 /** What can be chosen on this server. */

@@ -29,19 +29,6 @@ export async function sendFiles(
   return `artifact:${artifact.artifactId}`;
 }
 
-/** One key for one job: pressing twice, or again after an answer was lost, submits it once. */
-export class OneKey {
-  private of = "";
-  private key = "";
-
-  for(manifest: unknown): string {
-    const text = JSON.stringify(manifest);
-    if (this.of !== text) this.key = crypto.randomUUID();
-    this.of = text;
-    return this.key;
-  }
-}
-
 export function submit(fields: Fields, idempotencyKey: string, signal: AbortSignal): Promise<Job> {
   return compute.jobs.submit(fields as JobManifestInput, { idempotencyKey, signal });
 }

@@ -3,11 +3,12 @@ import { useLocation } from "preact-iso";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
 import { writeDocument } from "../../manifest/document.ts";
+import { type Draft, forgetDraft, loadDraft, saveDraft } from "../../manifest/draft.ts";
 import { manifestOfJob } from "../../manifest/of-job.ts";
 import { PageHead, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { confirm } from "../../ui/dialog.tsx";
-import { type Draft, forgetDraft, loadDraft, saveDraft } from "./draft.ts";
+import { FromTemplate } from "./from-template.tsx";
 import { Workbench } from "./workbench.tsx";
 
 /** A new job: from nothing, like another job (`?job=ID`), or from a template (`?template=ID`). */
@@ -36,13 +37,15 @@ export default function SubmitPage() {
           </>
         }
       />
-      <Beginning key={`${start} ${round}`} start={start} jobId={query.job} />
+      <Beginning key={`${start} ${round}`} start={start} jobId={query.job} template={query.template} />
     </>
   );
 }
 
-function Beginning({ start, jobId }: { start: string; jobId: string | undefined }) {
+function Beginning(props: { start: string; jobId: string | undefined; template: string | undefined }) {
+  const { start, jobId, template } = props;
   const [draft] = useState(() => loadDraft(start));
+  if (!jobId && template) return <FromTemplate start={start} id={template} />;
   if (draft) return <FromText start={start} text={draft.text} draft={draft} />;
   if (jobId) return <FromJob start={start} jobId={jobId} />;
   return <FromText start={start} text="" />;

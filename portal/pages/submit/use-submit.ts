@@ -3,11 +3,12 @@ import { useLocation } from "preact-iso";
 import type { Job, JobManifestInput } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import type { Fields, Problem } from "../../manifest/document.ts";
+import { forgetDraft } from "../../manifest/draft.ts";
+import { OneKey } from "../../manifest/one-key.ts";
 import { problemsOf } from "../../manifest/use-check.ts";
 import { sayInToast } from "../../ui/toast.tsx";
-import { forgetDraft } from "./draft.ts";
 import type { GivenFile } from "./dropped-files.ts";
-import { OneKey, type Sending, sendFiles, submit, withInput } from "./send.ts";
+import { type Sending, sendFiles, submit, withInput } from "./send.ts";
 
 interface SubmitParts {
   /** Undefined while the text cannot be read. */

@@ -1,14 +1,15 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import type { Job } from "../../../sdk/index.ts";
 import { bytesText } from "../../charts/units.ts";
+import { CheckPanel } from "../../manifest/check-panel.tsx";
 import { changeDocument, type Fields, type Problem, readDocument } from "../../manifest/document.ts";
 import { Editor } from "../../manifest/editor.tsx";
 import type { Form } from "../../manifest/form.ts";
 import { type Check, type Report, useCheck } from "../../manifest/use-check.ts";
+import { useSubmitKey } from "../../manifest/use-submit-key.ts";
 import { Button } from "../../ui/button.tsx";
 import { Icon } from "../../ui/icon.tsx";
-import { CheckPanel } from "./check-panel.tsx";
 import type { GivenFile } from "./dropped-files.ts";
 import { FileDrop } from "./file-drop.tsx";
 import { JobForm } from "./job-form.tsx";
@@ -163,21 +164,6 @@ function Views({ view, onView }: { view: View; onView(view: View): void }) {
 function marksOf(reading: ReturnType<typeof readDocument>, problems: readonly Problem[]) {
   if (reading.syntax.length > 0) return reading.syntax;
   return problems.map(({ path = "", message }) => ({ ...reading.placeOf(path), message }));
-}
-
-/** Ctrl-Enter or Cmd-Enter anywhere on the page; in the editor it is a key of the editor. */
-function useSubmitKey(submit: () => unknown): void {
-  const latest = useRef(submit);
-  latest.current = submit;
-  useEffect(() => {
-    const press = (event: KeyboardEvent) => {
-      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.defaultPrevented) return;
-      event.preventDefault();
-      void latest.current();
-    };
-    addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
-  }, []);
 }
 
 interface SubmitBarProps {

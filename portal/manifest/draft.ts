@@ -1,4 +1,4 @@
-import { changeDocument, readDocument } from "../../manifest/document.ts";
+import { changeDocument, readDocument } from "./document.ts";
 
 /** What a tab keeps of a job that is not submitted yet. */
 export interface Draft {
@@ -8,6 +8,7 @@ export interface Draft {
 }
 
 const PREFIX = "tanvrit.draft.";
+const VALUES = "tanvrit.values.";
 const MAX_CHARS = 500_000;
 const SECRET = /(pass(word|wd|phrase)?|secret|token|credential|api_?key|private_?key|access_?key)s?$/i;
 
@@ -40,6 +41,7 @@ export function saveDraft(start: string, text: string): void {
 export function forgetDraft(start: string): void {
   try {
     sessionStorage.removeItem(PREFIX + start);
+    sessionStorage.removeItem(VALUES + start);
   } catch {
     // Nothing is kept.
   }
@@ -60,3 +62,21 @@ export function withoutSecrets(text: string): Draft {
 
 const SECRET_LINE =
   /(pass(word|wd|phrase)?|secret|token|credential|api_?key|private_?key|access_?key)s?["']?\s*:\s*\S/i;
+
+/** What was entered for the parameters of a template; values that look like secrets are left out. */
+export function saveValues(start: string, values: Readonly<Record<string, string>>): void {
+  const kept = Object.fromEntries(Object.entries(values).filter(([name]) => !looksSecret(name)));
+  try {
+    sessionStorage.setItem(VALUES + start, JSON.stringify(kept));
+  } catch {
+    // They last as long as the page then.
+  }
+}
+
+export function loadValues(start: string): Record<string, string> {
+  try {
+    return JSON.parse(sessionStorage.getItem(VALUES + start) ?? "{}") as Record<string, string>;
+  } catch {
+    return {};
+  }
+}

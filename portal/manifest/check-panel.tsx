@@ -1,8 +1,8 @@
-import type { Problem, Reading } from "../../manifest/document.ts";
-import { sentence } from "../../manifest/form.ts";
-import type { Check, Report } from "../../manifest/use-check.ts";
-import { Trouble } from "../../ui/blocks.tsx";
-import { Icon } from "../../ui/icon.tsx";
+import { Trouble } from "../ui/blocks.tsx";
+import { Icon } from "../ui/icon.tsx";
+import type { Problem, Reading } from "./document.ts";
+import { sentence } from "./form.ts";
+import type { Check, Report } from "./use-check.ts";
 
 interface CheckPanelProps {
   check: Check;

@@ -1,0 +1,18 @@
+import { compute } from "../api/session.ts";
+import { useData } from "../api/use-data.ts";
+
+const MOST = 1_000;
+const NONE: readonly string[] = [];
+
+/** The names of the secrets that jobs may get; none while the server has not said. */
+export function useSecretNames(): readonly string[] {
+  const { value } = useData(
+    "names of secrets",
+    async (signal) => {
+      const secrets = await Array.fromAsync(compute.secrets.list({ limit: MOST, signal }));
+      return secrets.map(({ name }) => name);
+    },
+    { topics: ["secrets"] },
+  );
+  return value ?? NONE;
+}
