@@ -25,7 +25,7 @@ function assignScalar(node: Scalar, value: unknown): Scalar {
   if (node.type === Scalar.PLAIN && node.source === value) return node;
   const isBlock = node.type === Scalar.BLOCK_LITERAL || node.type === Scalar.BLOCK_FOLDED;
   if (isLong(value)) node.type = Scalar.BLOCK_LITERAL;
-  else if (isBlock || typeof value !== "string") node.type = Scalar.PLAIN;
+  else if (isBlock || node.value === "" || typeof value !== "string") node.type = Scalar.PLAIN;
   node.value = value;
   delete node.source;
   return node;
@@ -54,7 +54,7 @@ function assignMap(document: Document, map: YAMLMap, value: Record<string, unkno
   return map;
 }
 
-/** What is the same at the beginning and at the end stays; what is between is changed in place, or made anew. */
+/** What is the same at the beginning and at the end stays; what is between is changed in place, or made again. */
 function assignList(document: Document, list: YAMLSeq, value: readonly unknown[]): YAMLSeq {
   const before = list.items;
   const held: unknown[] = before.map((node) => textOf(document, node));

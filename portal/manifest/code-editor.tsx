@@ -45,6 +45,7 @@ export default function CodeEditor({
           basicSetup,
           keymap.of([indentWithTab]),
           yaml(),
+          TYPING_OVER,
           lintGutter(),
           THEME,
           syntaxHighlighting(COLOURS),
@@ -92,6 +93,29 @@ export default function CodeEditor({
 
   return <div ref={place} class="code-editor" />;
 }
+
+/**
+ * Typing over a selection. The browser would write the colours of the old text into the page as a style, which the policy
+ * refuses; so the editor makes the change itself.
+ */
+const TYPING_OVER = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { main, ranges } = view.state.selection;
+    const { data, inputType } = event;
+    if (inputType !== "insertText" || !data || main.empty || ranges.length > 1 || view.composing)
+      return false;
+    const { from, to } = main;
+    const text = data.replaceAll("\r\n", "\n");
+    const insert = () =>
+      view.state.update({ ...view.state.replaceSelection(view.state.toText(text)), userEvent: "input.type" });
+    const isHandled = view.state
+      .facet(EditorView.inputHandler)
+      .some((handle) => handle(view, from, to, text, insert));
+    if (!isHandled) view.dispatch(insert());
+    event.preventDefault();
+    return true;
+  },
+});
 
 /** Changes only what differs, so that the cursor and what can be undone stay. */
 function replace(view: EditorView, text: string): void {

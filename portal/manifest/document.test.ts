@@ -50,6 +50,8 @@ test("a new field goes to its place in the order, into an empty document too", (
   expect(changeDocument("command: make\nenv: {A: b}\n", ["name"], "x")).toBe(
     "name: x\ncommand: make\nenv: {A: b}\n",
   );
+  expect(changeDocument("# A.\ncommand: make\n", ["name"], "x")).toBe("# A.\ncommand: make\nname: x\n");
+  expect(changeDocument('command: a\nenv: {A: ""}\n', ["env", "A"], "b")).toContain("env: {A: b}");
   expect(changeDocument("", ["command"], "make")).toBe("command: make\n");
   expect(changeDocument("# A job.\n", ["resources", "cpu"], 1)).toBe("# A job.\n\nresources:\n  cpu: 1\n");
   expect(changeDocument("env:\ncommand: a\n", ["env", "A"], "b")).toContain("env:\n  A: b\n");

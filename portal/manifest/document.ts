@@ -239,7 +239,10 @@ function remove(document: Document, path: Path): void {
 function insert(document: Document, root: YAMLMap, field: string, value: unknown): void {
   const pair = new Pair(document.createNode(field), newNode(document, value));
   const rank = rankOf(field);
-  const at = root.items.findIndex((item) => rankOf(String(item.key)) > rank);
+  // A comment at the top stays at the top, with the field that it may be about.
+  const first = root.items[0]?.key;
+  const isHeaded = isScalar(first) && Boolean(first.commentBefore);
+  const at = root.items.findIndex(({ key }, i) => rankOf(String(key)) > rank && !(i === 0 && isHeaded));
   root.items.splice(at === -1 ? root.items.length : at, 0, pair);
 }
 

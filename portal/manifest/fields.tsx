@@ -72,27 +72,6 @@ export function Suggestions({ id, of }: { id: string; of: readonly string[] }) {
   );
 }
 
-interface ChoiceProps extends FieldOf {
-  choices: readonly (readonly [value: string, text: string])[];
-}
-
-export function SelectField({ form, path, label, hint, choices }: ChoiceProps) {
-  const value = textOf(valueAt(form.fields, path));
-  return (
-    <Field label={label} hint={hint} problem={problemAt(form, path)}>
-      {(tied) => (
-        <select {...tied} value={value} onChange={(event) => form.set(path, event.currentTarget.value)}>
-          {choices.map(([one, text]) => (
-            <option key={one} value={one}>
-              {text}
-            </option>
-          ))}
-        </select>
-      )}
-    </Field>
-  );
-}
-
 function textOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   return typeof value === "object" ? JSON.stringify(value) : String(value);

@@ -48,7 +48,12 @@ export function usePreview(
           onAway: () => merge({ isAway: true }),
           onBack: () => merge({ isAway: false }),
         });
-        merge({ manifest: manifestOfJob(manifest), problems: [], error: undefined, isAway: false });
+        merge({
+          manifest: withScript(manifestOfJob(manifest)),
+          problems: [],
+          error: undefined,
+          isAway: false,
+        });
       } catch (error) {
         const problems = problemsOf(error);
         merge(problems ? { problems, error: undefined, isAway: false } : { error, isAway: false });
@@ -62,4 +67,11 @@ export function usePreview(
     };
   }, [key]);
   return preview;
+}
+
+/** A script with values in it comes as the arguments of its shell; people read the script. */
+function withScript(manifest: Fields): Fields {
+  const { command } = manifest;
+  const [shell, option, script] = Array.isArray(command) && command.length === 3 ? command : [];
+  return shell === "sh" && option === "-c" ? { ...manifest, command: script } : manifest;
 }

@@ -20,22 +20,39 @@ export function withInput(fields: Fields, from = TO_COME): Fields {
   return { ...fields, inputs: [...inputs, { from, to: fields.type === "GITHUB_ACTION" ? SOURCE : "." }] };
 }
 
-/** Sends the files as one artifact, and returns what an input calls it. */
+/** Sends the files as one artifact, and returns what an input calls it. Throws FileError, and what the server says. */
 export async function sendFiles(
   files: readonly GivenFile[],
   options: { signal: AbortSignal; onProgress(sending: Sending): void },
 ): Promise<string> {
-  const artifact = await (compute.artifacts as unknown as Uploads).uploadFiles([...files], options);
-  return `artifact:${artifact.artifactId}`;
+  const { signal, onProgress } = options;
+  const toSend = [];
+  for (const file of files) {
+    signal.throwIfAborted();
+    toSend.push((await isProgram(file.blob)) ? { ...file, mode: 0o755 } : file);
+  }
+  const { artifactId } = await compute.artifacts.uploadFiles(toSend, {
+    signal,
+    kind: "input",
+    onProgress: ({ bytes, bytesSent, bytesSkipped }) =>
+      onProgress({ bytes, sentBytes: bytesSent + bytesSkipped }),
+  });
+  return `artifact:${artifactId}`;
+}
+
+const ELF = "\x7fELF";
+
+/** Browsers do not say which files can be run: scripts with a `#!` line and programs of Linux can. */
+async function isProgram(blob: Blob): Promise<boolean> {
+  try {
+    const start = await blob.slice(0, ELF.length).text();
+    return start.startsWith("#!") || start === ELF;
+  } catch {
+    // The upload says which file cannot be read, and why.
+    return false;
+  }
 }
 
 export function submit(fields: Fields, idempotencyKey: string, signal: AbortSignal): Promise<Job> {
   return compute.jobs.submit(fields as JobManifestInput, { idempotencyKey, signal });
-}
-
-interface Uploads {
-  uploadFiles(
-    files: GivenFile[],
-    options: { signal: AbortSignal; onProgress(sending: Sending): void },
-  ): Promise<{ artifactId: string }>;
 }

@@ -26,7 +26,7 @@ export function RunTemplate({ template, version }: { template: Template; version
   const secrets = useSecretNames();
   const { manifest, problems, error, isAway } = usePreview(template.templateId, version, values);
   const check = useCheck(problems.length === 0 ? manifest : undefined);
-  const text = useMemo(() => (manifest ? writeDocument(manifest) : ""), [manifest]);
+  const text = useMemo(() => writeDocument(manifest ?? template.job), [manifest]);
   const reading = useMemo(() => readDocument(text), [text]);
   // Nobody has filled in a form that was only just opened.
   const shown = isPressed ? problems : problems.filter(({ path }) => isEntered(path, values));

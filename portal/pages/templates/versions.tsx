@@ -1,4 +1,4 @@
-import { diffLines } from "diff";
+import { structuredPatch } from "diff";
 import { useLocation } from "preact-iso";
 import type { Template } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
@@ -9,6 +9,8 @@ import { Ago } from "../../ui/time.tsx";
 
 /** The server keeps this many. */
 const MOST = 200;
+/** Shown before and after what changed. */
+const CONTEXT_LINES = 3;
 
 /** The versions of a template, and what one changed against the one before it. */
 export function Versions({ template }: { template: Template }) {
@@ -65,16 +67,17 @@ function Difference({ templateId, version, before }: DifferenceProps) {
       const textOf = async (of: number) =>
         textOfTemplate(await compute.templates.retrieve(templateId, { version: of, signal }));
       const [text, old] = await Promise.all([textOf(version), before === undefined ? "" : textOf(before)]);
-      return diffLines(old, text).flatMap(({ value: lines, added, removed }) =>
-        lines
-          .replace(/\n$/, "")
-          .split("\n")
-          .map((line) => ({ line, sign: added ? "+" : removed ? "-" : " " })),
-      );
+      const { hunks } = structuredPatch("", "", old, text, undefined, undefined, { context: CONTEXT_LINES });
+      return hunks.map(({ newStart, lines }) => ({
+        line: newStart,
+        changes: lines
+          .filter((one) => !one.startsWith("\\"))
+          .map((one) => ({ sign: one.charAt(0), text: one.slice(1) })),
+      }));
     },
   );
   const title = before === undefined ? `Version ${version}` : `Version ${version} against version ${before}`;
-  const isSame = value?.every(({ sign }) => sign === " ");
+  const isSame = value?.length === 0;
   return (
     <Card
       title={title}
@@ -87,15 +90,19 @@ function Difference({ templateId, version, before }: DifferenceProps) {
     >
       {!value && (error === undefined ? <Waiting /> : <Trouble error={error} onRetry={refresh} />)}
       {isSame && <p class="body quiet">Only the name changed.</p>}
-      {value && (
+      {value && value.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
         <pre class="difference" tabIndex={0}>
-          {value.map(({ line, sign }, i) => (
-            <span key={`${i} ${sign}`} class={SHADES[sign]}>
-              {sign} {line}
-              {"\n"}
-            </span>
-          ))}
+          {value.map(({ line, changes }) => [
+            <span key={line} class="quiet">
+              {`… line ${line}\n`}
+            </span>,
+            ...changes.map(({ sign, text }, i) => (
+              <span key={`${line} ${i}`} class={SHADES[sign]}>
+                {`${sign} ${text}\n`}
+              </span>
+            )),
+          ])}
         </pre>
       )}
     </Card>

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { manifestOfJob } from "../../portal/manifest/of-job.ts";
 import { jobManifest } from "../../shared/manifest.ts";
-import { manifestOfJob } from "./of-job.ts";
 
 const JOBS: Record<string, unknown>[] = [
   { command: "make test" },
