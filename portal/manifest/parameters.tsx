@@ -14,7 +14,7 @@ interface ParametersProps {
   values: Values;
   problems: readonly Problem[];
   /** The names of secrets, offered where a parameter names one. */
-  secrets: readonly string[];
+  secrets: readonly string[] | undefined;
   onChange(values: Values): void;
 }
 
@@ -39,7 +39,7 @@ export function Parameters({ template, values, problems, secrets, onChange }: Pa
                 parameter={parameter}
                 tied={tied}
                 value={values[name] ?? ""}
-                suggestions={secretOnes.has(name) ? secrets : []}
+                suggestions={secretOnes.has(name) ? (secrets ?? []) : []}
                 onChange={(value) => onChange({ ...values, [name]: value })}
               />
             )}

@@ -2,10 +2,9 @@ import { compute } from "../api/session.ts";
 import { useData } from "../api/use-data.ts";
 
 const MOST = 1_000;
-const NONE: readonly string[] = [];
 
-/** The names of the secrets that jobs may get; none while the server has not said. */
-export function useSecretNames(): readonly string[] {
+/** The names of the secrets that jobs may get; undefined while the server has not said, or if the person may not know. */
+export function useSecretNames(): readonly string[] | undefined {
   const { value } = useData(
     "names of secrets",
     async (signal) => {
@@ -14,5 +13,5 @@ export function useSecretNames(): readonly string[] {
     },
     { topics: ["secrets"] },
   );
-  return value ?? NONE;
+  return value;
 }

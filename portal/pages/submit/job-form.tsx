@@ -12,7 +12,8 @@ import { type JobType, TypeChoice, typeOf } from "./type-choice.tsx";
 export interface Known {
   pools: readonly string[];
   labels: readonly string[];
-  secrets: readonly string[];
+  /** Undefined: nobody has said. */
+  secrets: readonly string[] | undefined;
 }
 
 interface PartProps {
@@ -117,7 +118,7 @@ function Environment({ form, known }: PartProps) {
         add="Add a secret"
         columns={[
           { name: "Variable", placeholder: "VARIABLE" },
-          { name: "Name of the secret", placeholder: "name of the secret", suggestions: known.secrets },
+          { name: "Name of the secret", placeholder: "name of the secret", suggestions: known.secrets ?? [] },
         ]}
         hint={
           missing === undefined ? (
@@ -144,11 +145,8 @@ function Environment({ form, known }: PartProps) {
 }
 
 function missingSecret({ fields }: Form, { secrets }: Known): string | undefined {
-  const wanted = Object.values((valueAt(fields, ["secretEnv"]) ?? {}) as object).filter(
-    (name) => name !== "",
-  );
-  if (secrets.length === 0 && wanted.length === 0) return undefined;
-  return wanted.map(String).find((name) => !secrets.includes(name));
+  const wanted = Object.values((valueAt(fields, ["secretEnv"]) ?? {}) as object).map(String);
+  return secrets && wanted.find((name) => name !== "" && !secrets.includes(name));
 }
 
 function Machine({ form, known }: PartProps) {

@@ -62,7 +62,7 @@ function FromJob({ start, jobId }: { start: string; jobId: string }) {
 function FromText({ start, text: first, draft }: { start: string; text: string; draft?: Draft }) {
   const [text, setText] = useState(first);
   useEffect(() => {
-    if (text !== first) saveDraft(start, text);
+    if (text !== first || draft) saveDraft(start, text);
   }, [text]);
   return (
     <Workbench start={start} text={text} onText={setText}>

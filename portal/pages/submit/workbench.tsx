@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Job } from "../../../sdk/index.ts";
 import { bytesText } from "../../charts/units.ts";
 import { CheckPanel } from "../../manifest/check-panel.tsx";
@@ -139,10 +139,21 @@ function useJob({ start, text, onText, run }: WorkbenchProps, onRefused: () => v
     return sending.start();
   };
   useSubmitKey(begin);
+  useUnloadQuestion(files.length > 0);
   const set: Form["set"] = (path, value) => change(changeDocument(current.current, path, value));
   const form: Form = { fields: good.current, problems: check.problems, set };
   const marks = useMemo(() => marksOf(reading, check.problems), [reading, check.problems]);
   return { reading, form, check, marks, files, setFiles, change, begin, progress, cancel };
+}
+
+/** The browser asks before it leaves the page: a draft is kept, but the files of a person are not. */
+function useUnloadQuestion(isOn: boolean): void {
+  useEffect(() => {
+    if (!isOn) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener("beforeunload", ask);
+    return () => removeEventListener("beforeunload", ask);
+  }, [isOn]);
 }
 
 type View = "form" | "yaml";

@@ -80,7 +80,7 @@ function Shown({ template, version, tab, onChanged }: ShownProps) {
         title={name}
         actions={mayWork() && <Actions template={template} onFork={() => setIsForking(true)} />}
       >
-        <p>{template.description}</p>
+        <p class="description">{template.description}</p>
         <About template={template} version={version} />
       </PageHead>
       <Tabs
