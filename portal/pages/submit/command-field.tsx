@@ -1,7 +1,7 @@
 import { useId, useState } from "preact/hooks";
-import { TextField } from "../../manifest/fields.tsx";
-import { type Form, valueAt } from "../../manifest/form.ts";
-import { RowsField } from "../../manifest/rows.tsx";
+import { TextField } from "../../editing/fields.tsx";
+import { type Form, valueAt } from "../../editing/form.ts";
+import { RowsField } from "../../editing/rows.tsx";
 
 const PATH = ["command"];
 

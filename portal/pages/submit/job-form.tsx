@@ -1,9 +1,9 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { looksSecret } from "../../manifest/draft.ts";
-import { NumberField, SecondsField, TextField } from "../../manifest/fields.tsx";
-import { type Form, valueAt } from "../../manifest/form.ts";
-import { pairs, RowsField, records, texts } from "../../manifest/rows.tsx";
+import { looksSecret } from "../../editing/draft.ts";
+import { NumberField, SecondsField, TextField } from "../../editing/fields.tsx";
+import { type Form, valueAt } from "../../editing/form.ts";
+import { pairs, RowsField, records, texts } from "../../editing/rows.tsx";
 import { Icon } from "../../ui/icon.tsx";
 import { CommandField } from "./command-field.tsx";
 import { type JobType, TypeChoice, typeOf } from "./type-choice.tsx";

@@ -1,6 +1,6 @@
 import type { Job, JobManifestInput } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
-import type { Fields } from "../../manifest/document.ts";
+import type { Fields } from "../../editing/document.ts";
 import type { GivenFile } from "./dropped-files.ts";
 
 /** Where the repository of a workflow is in a job's directory. */

@@ -1,10 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
+import type { Job } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
-import { writeDocument } from "../../manifest/document.ts";
-import { type Draft, forgetDraft, loadDraft, saveDraft } from "../../manifest/draft.ts";
-import { manifestOfJob } from "../../manifest/of-job.ts";
+import { type Fields, writeDocument } from "../../editing/document.ts";
+import { type Draft, forgetDraft, loadDraft, saveDraft } from "../../editing/draft.ts";
+import { manifestOf } from "../../manifest/manifest-of.ts";
 import { PageHead, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { confirm } from "../../ui/dialog.tsx";
@@ -55,8 +56,14 @@ function FromJob({ start, jobId }: { start: string; jobId: string }) {
   const { value, error, refresh } = useData(`job ${jobId}`, (signal) =>
     compute.jobs.retrieve(jobId, { signal }),
   );
-  if (value) return <FromText start={start} text={writeDocument(manifestOfJob(value))} />;
+  if (value) return <FromText start={start} text={writeDocument(cloneOf(value))} />;
   return error === undefined ? <Waiting /> : <Trouble error={error} onRetry={refresh} />;
+}
+
+/** The manifest for another run; what the job waited for was meant for once. */
+function cloneOf(job: Job): Fields {
+  const { after: _after, notBefore: _notBefore, ...again } = manifestOf(job);
+  return again;
 }
 
 function FromText({ start, text: first, draft }: { start: string; text: string; draft?: Draft }) {

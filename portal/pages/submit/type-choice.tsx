@@ -1,6 +1,6 @@
 import { useId, useRef } from "preact/hooks";
-import type { Fields } from "../../manifest/document.ts";
-import { type Form, problemAt } from "../../manifest/form.ts";
+import type { Fields } from "../../editing/document.ts";
+import { type Form, problemAt } from "../../editing/form.ts";
 import { Icon, type IconName } from "../../ui/icon.tsx";
 
 const TYPES = [

@@ -1,6 +1,6 @@
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
-import { useSecretNames } from "../../manifest/use-secret-names.ts";
+import { useSecretNames } from "../../editing/use-secret-names.ts";
 import type { Known } from "./job-form.tsx";
 
 const MOST = 200;

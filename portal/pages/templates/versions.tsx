@@ -3,7 +3,7 @@ import { useLocation } from "preact-iso";
 import type { Template } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
-import { textOfTemplate } from "../../manifest/template-text.ts";
+import { textOfTemplate } from "../../editing/template-text.ts";
 import { Card, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Ago } from "../../ui/time.tsx";
 

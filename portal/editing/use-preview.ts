@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { Job } from "../../sdk/index.ts";
 import { compute } from "../api/session.ts";
+import { manifestOf } from "../manifest/manifest-of.ts";
 import type { Fields, Problem } from "./document.ts";
-import { manifestOfJob } from "./of-job.ts";
 import { givenValues, type Values } from "./parameters.tsx";
 import { problemsOf } from "./use-check.ts";
 
@@ -49,7 +50,7 @@ export function usePreview(
           onBack: () => merge({ isAway: false }),
         });
         merge({
-          manifest: withScript(manifestOfJob(manifest)),
+          manifest: withScript(manifestOf({ ...manifest, attempt: 0 } as Job) as Fields),
           problems: [],
           error: undefined,
           isAway: false,
