@@ -71,6 +71,21 @@ export class Templates {
     });
   }
 
+  /** The job that the template makes with these parameter values, without submitting it. */
+  preview(
+    template: string,
+    params: Readonly<Record<string, ParameterValue>> = {},
+    options: Patience & { version?: number } = {},
+  ): Promise<EndpointOutput<"templates.preview">> {
+    const { version } = options;
+    return callPatiently(
+      this.client,
+      "templates.preview",
+      { template, params: { ...params }, version },
+      options,
+    );
+  }
+
   /** Submits the template's job with these parameter values. Once this resolves, the job is on the server's disk. */
   run(
     template: string,

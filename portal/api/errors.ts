@@ -15,6 +15,9 @@ export class NotDone extends Error {
   override name = "NotDone";
 }
 
+/** Their messages name the file and say what to do. */
+const FILE_ERRORS: ReadonlySet<string> = new Set(["FileError", "TooManyFilesError"]);
+
 export function sayError(error: unknown): Said {
   if (error instanceof UnreachableError)
     return {
@@ -32,6 +35,8 @@ export function sayError(error: unknown): Said {
     return { title: "This was not done", detail: error.message, mayRepeat: false };
   if (error instanceof SignInError)
     return { title: "You could not be signed in", detail: error.message, mayRepeat: true };
+  if (error instanceof Error && FILE_ERRORS.has(error.name))
+    return { title: "The files cannot be sent", detail: error.message, mayRepeat: true };
   const text = error instanceof Error ? error.message : String(error);
   return {
     title: "Something in this page failed",

@@ -130,6 +130,7 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "templates.versions": "nothing",
   "templates.create": { event: "template created", output: ["templateId", "name", "version"] },
   "templates.edit": { event: "template changed", output: ["templateId"] },
+  "templates.preview": "nothing",
   "templates.fork": { event: "template forked", output: ["templateId", "name", "version"] },
   "templates.save-job": { event: "template made from a job", output: ["templateId", "name", "version"] },
   "templates.delete": { event: "template deleted", input: ["template"] },

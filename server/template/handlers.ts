@@ -76,6 +76,10 @@ export function templateHandlers(
       });
       return { versions, nextCursor };
     },
+    "templates.preview": async ({ template, version, params }, context) => {
+      const { manifest } = await templates.render(businessOf(context), template, params, version);
+      return { manifest };
+    },
     "templates.run": async ({ params, ...wanted }, context) =>
       viewOfJob(await templates.run(userOf(context), wanted, params, context.idempotencyKey)),
     "templates.save-job": async ({ jobId, name, description }, context) =>

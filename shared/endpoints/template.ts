@@ -2,6 +2,7 @@ import { z } from "zod";
 import { jobId } from "../ids.ts";
 import { job } from "../job.ts";
 import { recordOf } from "../labels.ts";
+import { jobManifest } from "../manifest.ts";
 import { parameterValue } from "../template/parameter.ts";
 import {
   template,
@@ -72,6 +73,16 @@ export const templateEndpoints = defineEndpoints(templateWire, {
     summary: "The kept versions of a template, newest first.",
     input: z.strictObject({ template: templateRef, ...pageInput }),
     output: z.object({ versions: z.array(templateVersion), ...pageOutput }),
+  },
+  "templates.preview": {
+    right: "templates.read",
+    summary: "The job that the template makes with these parameter values. Nothing is submitted.",
+    input: z.strictObject({
+      template: templateRef,
+      version: version.optional(),
+      params: recordOf(z.string(), parameterValue).default({}),
+    }),
+    output: z.object({ manifest: z.object(jobManifest.shape) }),
   },
   "templates.run": {
     right: "jobs.run",

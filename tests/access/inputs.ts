@@ -148,6 +148,7 @@ export const inputs: Partial<Record<EndpointId, Input>> = {
   ...one("templates.fork", async (stage) => ({ ...(await aTemplate(stage)), name: name() })),
   ...one("templates.delete", aTemplate),
   ...one("templates.versions", aTemplate),
+  ...one("templates.preview", aTemplate),
   ...one("templates.run", aTemplate),
   ...one("templates.save-job", async (stage) => ({ jobId: await job(stage), name: name() })),
 

@@ -119,6 +119,19 @@ export const templateScenarios = {
     );
   },
 
+  "templates.preview": async (stage) => {
+    const { api, user } = stage;
+    const { name: template } = await make(stage);
+    const params = { input: "a 'b' $c", width: 640 };
+    const { manifest } = await api.call("templates.preview", { template, params }, user);
+    expect(manifest).toMatchObject({ name: template, command: ["scale", "a 'b' $c", "640"] });
+    const wrong = { template, params: { ...params, width: "wide" } };
+    const { errors } = await api.refused("templates.preview", wrong, user);
+    expect(errors).toEqual([{ path: "params.width", message: expect.stringContaining("must be a number") }]);
+    const { jobs } = await api.call("jobs.list", { name: template }, user);
+    expect(jobs).toEqual([]);
+  },
+
   "templates.run": async (stage) => {
     const { api, user } = stage;
     const { templateId, name } = await make(stage);

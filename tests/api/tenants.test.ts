@@ -54,6 +54,7 @@ test("an id of another business is answered like an id that does not exist", asy
     ["templates.fork", { template }],
     ["templates.delete", { template }],
     ["templates.versions", { template }],
+    ["templates.preview", { template }],
     ["templates.run", { template }],
     ["templates.save-job", { jobId, name: "stolen" }],
     ["schedules.create", { cron: "0 0 * * *", template }],

@@ -56,7 +56,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
   portal: [
     ["api", "manifest"],
     ["ui"],
-    ["charts", "log"],
+    ["charts", "log", "editing"],
     [
       "pages/credits",
       "pages/job",

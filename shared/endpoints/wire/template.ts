@@ -50,6 +50,13 @@ export const templateWire = defineWire({
     errors: ["not_found"],
     repeatable: true,
   },
+  "templates.preview": {
+    method: "POST",
+    path: "/api/compute/templates/preview",
+    callers: ["user"],
+    errors: ["not_found"],
+    repeatable: true,
+  },
   "templates.run": {
     method: "POST",
     path: "/api/compute/templates/run",
