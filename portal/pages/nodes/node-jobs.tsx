@@ -1,0 +1,126 @@
+import type { Execution } from "../../../sdk/index.ts";
+import { compute } from "../../api/session.ts";
+import { usePages } from "../../api/use-pages.ts";
+import { Card } from "../../ui/blocks.tsx";
+import { PagedTable } from "../../ui/list.tsx";
+import { Status } from "../../ui/status.tsx";
+import type { Column } from "../../ui/table.tsx";
+import { Ago, Took } from "../../ui/time.tsx";
+import { coresInWords, memoryInWords } from "./node-parts.tsx";
+
+const PAGE_SIZE = 10;
+const LIVE = ["ASSIGNED", "RUNNING"] as const;
+const OVER = ["SUCCEEDED", "FAILED", "CANCELLED"] as const;
+
+/** What runs on the node now, and what ran there before. */
+export function NodeJobs({ nodeId }: { nodeId: string }) {
+  return (
+    <>
+      <Attempts
+        title="Running now"
+        nodeId={nodeId}
+        status={LIVE}
+        none="Nothing runs here now."
+        columns={[job, state, asked, started, took]}
+      />
+      <Attempts
+        title="Recent"
+        nodeId={nodeId}
+        status={OVER}
+        none="Nothing has run here yet."
+        columns={[job, state, ended, took, used]}
+      />
+    </>
+  );
+}
+
+interface AttemptsProps {
+  title: string;
+  nodeId: string;
+  status: readonly Execution["status"][];
+  none: string;
+  columns: readonly Column<Execution>[];
+}
+
+function Attempts({ title, nodeId, status, none, columns }: AttemptsProps) {
+  const list = usePages<Execution>(
+    `attempts ${nodeId} ${status.join()}`,
+    async (cursor, signal) => {
+      const input = { nodeId, status: [...status], limit: PAGE_SIZE, cursor };
+      const { executions, nextCursor } = await compute.client.call("executions.list", input, { signal });
+      return { rows: executions, nextCursor };
+    },
+    { topics: ["jobs"], keyOf: (one) => one.executionId },
+  );
+  return (
+    <Card title={title} isFlush>
+      <PagedTable
+        label={title}
+        pages={list}
+        columns={columns}
+        keyOf={(one) => one.executionId}
+        empty={<p class="body quiet">{none}</p>}
+      />
+    </Card>
+  );
+}
+
+const job: Column<Execution> = {
+  name: "Job",
+  cell: (one) => (
+    <span>
+      <a class="mono" href={`/jobs/${one.jobId}`}>
+        {one.jobId}
+      </a>
+      {one.attempt > 1 && <span class="quiet"> attempt {one.attempt}</span>}
+    </span>
+  ),
+};
+
+const state: Column<Execution> = { name: "State", cell: (one) => <Status of={one.status} /> };
+
+const asked: Column<Execution> = {
+  name: "Asked for",
+  cell: ({ resources: { cpu, memoryMb }, gpuIndexes }) => {
+    const parts = [
+      ...(cpu > 0 ? [coresInWords(cpu)] : []),
+      ...(memoryMb > 0 ? [memoryInWords(memoryMb)] : []),
+      ...(gpuIndexes.length > 0 ? [`GPU ${gpuIndexes.join(", ")}`] : []),
+    ];
+    return <span class="number">{parts.join(" · ") || "nothing"}</span>;
+  },
+};
+
+const started: Column<Execution> = {
+  name: "Started",
+  cell: (one) => <Ago at={one.startedAt ?? one.assignedAt} />,
+};
+
+const ended: Column<Execution> = {
+  name: "Ended",
+  cell: (one) => <Ago at={one.finishedAt ?? one.assignedAt} />,
+};
+
+const took: Column<Execution> = {
+  name: "Took",
+  atEnd: true,
+  cell: (one) =>
+    one.startedAt === undefined ? (
+      <span class="quiet">did not start</span>
+    ) : (
+      <Took since={one.startedAt} until={one.finishedAt} />
+    ),
+};
+
+const used: Column<Execution> = {
+  name: "Used",
+  atEnd: true,
+  cell: ({ cpuSeconds, peakMemoryMb }) => (
+    <span class="number">
+      {[
+        ...(cpuSeconds === undefined ? [] : [`${cpuSeconds.toFixed(1)} s CPU`]),
+        ...(peakMemoryMb === undefined ? [] : [memoryInWords(Math.round(peakMemoryMb))]),
+      ].join(" · ") || "–"}
+    </span>
+  ),
+};
