@@ -44,10 +44,8 @@ export default function CreditsPage() {
         {pools?.length === 0 && <NothingHosted />}
         {balance.value && <Balance balance={balance.value} isUsed={pools?.length !== 0} />}
         {prices.error !== undefined && <Trouble error={prices.error} onRetry={prices.refresh} />}
-        <div class="columns">
-          {pools && pools.length > 0 && <Prices pools={pools} />}
-          {pools && pools.length > 0 && balance.value && <WhenItRunsOut balance={balance.value} />}
-        </div>
+        {pools && pools.length > 0 && <Prices pools={pools} />}
+        {pools && pools.length > 0 && balance.value && <WhenItRunsOut balance={balance.value} />}
         <Ledger />
       </div>
       {isGranting && <Grant onClose={() => setIsGranting(false)} />}

@@ -1,5 +1,6 @@
 import { type CreditEntry, formatUsd } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
+import { useData } from "../../api/use-data.ts";
 import { usePages } from "../../api/use-pages.ts";
 import { Card } from "../../ui/blocks.tsx";
 import { Icon, type IconName } from "../../ui/icon.tsx";
@@ -8,6 +9,7 @@ import type { Column } from "../../ui/table.tsx";
 import { When } from "../../ui/time.tsx";
 
 const PAGE_SIZE = 25;
+const MAX_MEMBERS = 500;
 
 /** Every change of the person's credit, newest first. */
 export function Ledger() {
@@ -23,12 +25,16 @@ export function Ledger() {
     },
     { topics: ["credits"], keyOf: (entry) => entry.entryId },
   );
+  const people = useData("people of the ledger", (signal) =>
+    compute.client.call("members.list", { limit: MAX_MEMBERS }, { signal }),
+  );
+  const nameOf = (id: string) => people.value?.members.find(({ userId }) => userId === id)?.userName ?? id;
   return (
     <Card title="Ledger" isFlush>
       <PagedTable
         label="Changes of your credit"
         pages={list}
-        columns={columns}
+        columns={columnsOf(nameOf)}
         keyOf={(entry) => entry.entryId}
         empty={<p class="body quiet">Nothing has changed your credit yet.</p>}
       />
@@ -45,24 +51,23 @@ const KINDS: Readonly<Record<CreditEntry["kind"], { icon: IconName; text: string
   RELEASE: { icon: "retry", text: "Came back" },
 };
 
-const columns: Column<CreditEntry>[] = [
+const columnsOf = (nameOf: (userId: string) => string): Column<CreditEntry>[] => [
   {
     name: "What",
     cell: ({ kind }) => (
-      <span class="row">
+      <span class="row kind">
         <Icon name={KINDS[kind].icon} />
         {KINDS[kind].text}
       </span>
     ),
   },
-  { name: "For", cell: (entry) => <For entry={entry} /> },
+  { name: "For", cell: (entry) => <For entry={entry} nameOf={nameOf} /> },
   { name: "When", cell: ({ createdAt }) => <When at={createdAt} /> },
   {
     name: "Cost",
     atEnd: true,
-    cell: ({ costMicroUsd }) => (
-      <span class="number">{costMicroUsd === undefined ? "" : formatUsd(costMicroUsd)}</span>
-    ),
+    cell: ({ costMicroUsd }) =>
+      costMicroUsd === undefined ? null : <span class="number">{formatUsd(costMicroUsd)}</span>,
   },
   { name: "Change", atEnd: true, cell: ({ amountMicroUsd }) => <Change of={amountMicroUsd} /> },
   {
@@ -72,7 +77,9 @@ const columns: Column<CreditEntry>[] = [
   },
 ];
 
-function For({ entry: { jobId, reason, grantedBy } }: { entry: CreditEntry }) {
+function For({ entry, nameOf }: { entry: CreditEntry; nameOf(userId: string): string }) {
+  const { jobId, reason, grantedBy } = entry;
+  if (jobId === undefined && reason === undefined && grantedBy === undefined) return null;
   return (
     <div>
       {jobId !== undefined && (
@@ -85,7 +92,7 @@ function For({ entry: { jobId, reason, grantedBy } }: { entry: CreditEntry }) {
           {reason}
         </div>
       )}
-      {grantedBy !== undefined && <div class="quiet">by {grantedBy}</div>}
+      {grantedBy !== undefined && <div class="quiet">by {nameOf(grantedBy)}</div>}
     </div>
   );
 }

@@ -48,6 +48,7 @@ function Attempts({ title, nodeId, status, none, columns }: AttemptsProps) {
     async (cursor, signal) => {
       const input = { nodeId, status: [...status], limit: PAGE_SIZE, cursor };
       const { executions, nextCursor } = await compute.client.call("executions.list", input, { signal });
+      await learnNames(executions, signal);
       return { rows: executions, nextCursor };
     },
     { topics: ["jobs"], keyOf: (one) => one.executionId },
@@ -65,13 +66,29 @@ function Attempts({ title, nodeId, status, none, columns }: AttemptsProps) {
   );
 }
 
+/** By job; they never change. */
+const names = new Map<string, string | undefined>();
+const MAX_NAMES = 1_000;
+
+/** The names of their jobs, as far as they are not known yet. A job that was deleted meanwhile has none. */
+async function learnNames(executions: readonly Execution[], signal: AbortSignal | undefined): Promise<void> {
+  if (names.size > MAX_NAMES) names.clear();
+  const unknown = new Set(executions.map(({ jobId }) => jobId).filter((jobId) => !names.has(jobId)));
+  await Promise.all(
+    [...unknown].map(async (jobId) => {
+      const { name } = await compute.client
+        .call("jobs.retrieve", { jobId }, { signal })
+        .catch(() => ({ name: undefined }));
+      names.set(jobId, name);
+    }),
+  );
+}
+
 const job: Column<Execution> = {
   name: "Job",
   cell: (one) => (
-    <span>
-      <a class="mono" href={`/jobs/${one.jobId}`}>
-        {one.jobId}
-      </a>
+    <span class="cut job-name" title={names.get(one.jobId) ?? one.jobId}>
+      <a href={`/jobs/${one.jobId}`}>{names.get(one.jobId) ?? <code>{one.jobId}</code>}</a>
       {one.attempt > 1 && <span class="quiet"> attempt {one.attempt}</span>}
     </span>
   ),

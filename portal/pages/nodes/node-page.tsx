@@ -13,6 +13,7 @@ import { toast } from "../../ui/toast.tsx";
 import { drain, undrain } from "./drain-bar.tsx";
 import { Allowed, Limits, MachineFacts, NodeLabels } from "./node-facts.tsx";
 import { NodeJobs } from "./node-jobs.tsx";
+import { NodeLoad } from "./node-load.tsx";
 import { mayChange, NodeState } from "./node-parts.tsx";
 
 const COUNTS_EVERY_MS = 5_000;
@@ -59,6 +60,7 @@ function NodeDetails({ node }: { node: Node }) {
         </p>
       )}
       {node.waitsForGrant && <WaitsForGrant node={node} />}
+      <NodeLoad node={node} />
       <NodeJobs nodeId={node.nodeId} />
       <div class="columns">
         <MachineFacts node={node} />

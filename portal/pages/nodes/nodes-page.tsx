@@ -106,11 +106,9 @@ function columnsOf(
             <div class="cut" title={node.name}>
               <a href={`/nodes/${node.nodeId}`}>{node.name}</a>
             </div>
-            {node.host !== undefined && node.host !== node.name && (
-              <div class="cut quiet" title={node.host}>
-                {node.host}
-              </div>
-            )}
+            <div class="cut quiet" title={placeOf(node)}>
+              {placeOf(node)}
+            </div>
           </div>
         </div>
       ),
@@ -128,15 +126,12 @@ function columnsOf(
         </div>
       ),
     },
-    {
-      name: "Owner",
-      cell: (node) => (
-        <div class="cut owner" title={node.owner}>
-          {node.owner ?? "–"}
-        </div>
-      ),
-    },
   ];
+}
+
+/** `rack-4.example.org · anna`: its host if that is not its name, and its owner. */
+function placeOf({ name, host, owner }: Node): string {
+  return [host === name ? undefined : host, owner].filter((part) => part !== undefined).join(" · ");
 }
 
 function NoNodes({ children }: { children: ComponentChildren }) {

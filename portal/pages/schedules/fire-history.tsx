@@ -54,7 +54,7 @@ const columns: Column<ScheduleFire>[] = [
     cell: (fire) => {
       const why = reasonOf(fire);
       const word = reasonWord(fire);
-      if (why === undefined) return <span class="quiet">–</span>;
+      if (why === undefined) return null;
       return (
         <span class="why-skipped">
           {word !== undefined && <strong>{word}: </strong>}
