@@ -1,8 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { Button, type ButtonLook } from "./button.tsx";
-import { Icon, type IconName } from "./icon.tsx";
-import { sayInToast } from "./toast.tsx";
+import type { IconName } from "./icon.tsx";
 
 interface MenuProps {
   /** Read aloud, and shown if there is no text. */
@@ -45,22 +44,5 @@ export function Menu({ label, icon = "ellipsis", look, text, children }: MenuPro
         {children}
       </div>
     </span>
-  );
-}
-
-/** One of the actions of a menu. If it fails, a message says why. */
-export function MenuButton(props: { icon: IconName; children: ComponentChildren; onClick(): unknown }) {
-  const press = async () => {
-    try {
-      await props.onClick();
-    } catch (error) {
-      sayInToast(error);
-    }
-  };
-  return (
-    <button type="button" onClick={press}>
-      <Icon name={props.icon} />
-      {props.children}
-    </button>
   );
 }
