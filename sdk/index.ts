@@ -32,6 +32,7 @@ export type { LogEvent, LogLine } from "../shared/log.ts";
 export { shownText } from "../shared/log-text.ts";
 export type { JobManifestInput } from "../shared/manifest.ts";
 export type { Invitation, Member } from "../shared/member.ts";
+export { formatUsd, parseUsd } from "../shared/money.ts";
 export type { Node } from "../shared/node.ts";
 export type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/schedule.ts";
 export type { SecretFacts } from "../shared/secret.ts";

@@ -24,7 +24,7 @@ export const limits = {
   /** The most rows on one page. */
   maxPageSize: 500,
   /** The most upcoming fires in one list. */
-  maxUpcomingFires: 100,
+  maxUpcomingFires: 500,
   /** The most jobs one request submits, cancels or retries. */
   maxBatchJobs: 1_000,
   maxCommandArguments: 4_096,

@@ -137,7 +137,7 @@ export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unk
   },
   "enrolments.create": {
     body: { ttlSeconds: 3_600, uses: 5, pool: "farm", labels: { rack: "4" } },
-    answer: { ...enrolment, token: "tnve_…" },
+    answer: { ...enrolment, token: "tnve_…", serverUrl: "https://compute.example.org" },
   },
   "enrolments.list": { answer: { enrolments: [enrolment] } },
   "members.invite": {

@@ -91,10 +91,18 @@ export function Waiting({ lines = 4, label = "Loading" }: { lines?: number; labe
   );
 }
 
+interface CodeProps {
+  text: string;
+  /** What the button that copies it says. */
+  label?: string;
+  /** Long lines are broken, so that all of it is in sight. */
+  wraps?: boolean;
+}
+
 /** A command or a text to paste, with a button that copies it. */
-export function Code({ text, label = "Copy" }: { text: string; label?: string }) {
+export function Code({ text, label = "Copy", wraps = false }: CodeProps) {
   return (
-    <div class="code">
+    <div class={wraps ? "code wraps" : "code"}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
       <pre tabIndex={0}>
         <code>{text}</code>

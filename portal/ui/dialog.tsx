@@ -8,12 +8,14 @@ interface DialogProps {
   children: ComponentChildren;
   /** As wide as the page allows. */
   isWide?: boolean;
+  /** A press beside it does not close it: it shows something that is shown only once. */
+  isKept?: boolean;
   /** Called when it is closed: by Escape, a press beside it, or the page. */
   onClose(): void;
 }
 
 /** The browser's own modal dialog: it keeps the focus, and Escape closes it. It is shown while it is rendered. */
-export function Dialog({ title, children, isWide = false, onClose }: DialogProps) {
+export function Dialog({ title, children, isWide = false, isKept = false, onClose }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => dialog.current?.showModal(), []);
@@ -24,7 +26,7 @@ export function Dialog({ title, children, isWide = false, onClose }: DialogProps
       class={isWide ? "wide" : ""}
       aria-labelledby={id}
       onClose={onClose}
-      onClick={(event) => event.target === event.currentTarget && event.currentTarget.close()}
+      onClick={(event) => !isKept && event.target === event.currentTarget && event.currentTarget.close()}
     >
       <h2 id={id}>{title}</h2>
       {children}

@@ -55,6 +55,14 @@ export function durationText(givenMs: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** A setting, as people write it: `1 day`, `90 minutes`, `45 seconds`. */
+export function spanText(seconds: number): string {
+  const units = UNITS.map(([name, unitMs]) => [name, unitMs / 1_000] as const);
+  const [name, size] = units.find(([, unit]) => seconds >= unit && seconds % unit === 0) ?? ["second", 1];
+  const count = seconds / size;
+  return `${count.toLocaleString("en")} ${name}${count === 1 ? "" : "s"}`;
+}
+
 function agoText(distanceMs: number, ms: number): string {
   if (Math.abs(distanceMs) > MONTH_MS) return DAY.format(ms);
   if (Math.abs(distanceMs) < 1_000) return "now";

@@ -5,6 +5,7 @@ import type { NodeKeys } from "../auth/node-keys.ts";
 import type { EnrolmentService } from "../enrolment/enrolment-service.ts";
 import { enrolmentHandlers } from "../enrolment/handlers.ts";
 import type { Handlers } from "../http/handler.ts";
+import type { OwnUrls } from "../http/own-urls.ts";
 import { nodeHandlers } from "../node/handlers.ts";
 import { NodeService } from "../node/node-service.ts";
 import type { LogLimits } from "../retention/settings.ts";
@@ -16,6 +17,7 @@ import type { composeExecutions } from "./jobs.ts";
 export interface NodeComposition {
   keys: NodeKeys;
   enrolments: EnrolmentService;
+  urls: OwnUrls;
   keyMaxAgeMs: number;
   executions: ReturnType<typeof composeExecutions>;
   secrets: SecretService;
@@ -54,6 +56,7 @@ export function composeNodes(
       ...enrolmentHandlers({
         service: enrolments,
         sessions,
+        urls: parts.urls,
         endAccess: (enrolmentId) => service.endAccess(enrolmentId),
       }),
       ...nodeHandlers({ ownership, nodes, executions, sessions, service }),

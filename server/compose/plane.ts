@@ -180,6 +180,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   const nodes = composeNodes(base, {
     keys: identity.keys,
     enrolments: identity.enrolments,
+    urls,
     keyMaxAgeMs: parts.nodeKeyMaxAgeMs ?? Number.POSITIVE_INFINITY,
     executions,
     secrets: secrets.service,

@@ -36,7 +36,7 @@ export function composeSchedules(
   return {
     runner: runnerOf(scheduleTask(scheduler)),
     scheduler,
-    handlers: scheduleHandlers(service, { ownership, bin, now }),
+    handlers: scheduleHandlers(service, { ownership, bin, jobs: stores.jobs, now }),
     close: () => scheduler.close(),
   };
 }

@@ -1,8 +1,11 @@
+import { X509Certificate } from "node:crypto";
 import { type Enrolment, enrolmentId } from "../../shared/enrolment.ts";
+import type { ServerPin } from "../../shared/server-pin.ts";
 import type { SessionStore } from "../auth/session-store.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { isoTime } from "../http/iso-time.ts";
+import type { OwnUrls } from "../http/own-urls.ts";
 import { readPage } from "../http/page.ts";
 import type { EnrolmentService } from "./enrolment-service.ts";
 import type { EnrolmentRecord } from "./enrolment-store.ts";
@@ -12,6 +15,7 @@ type EnrolmentHandlers = Pick<Handlers, "enrolments.create" | "enrolments.list" 
 export interface EnrolmentHandlerParts {
   service: EnrolmentService;
   sessions: Pick<SessionStore, "findMember">;
+  urls: Pick<OwnUrls, "forOthers" | "pin">;
   /** Ends the access of the nodes that registered with an enrolment; resolves with their ids. */
   endAccess(enrolmentId: string): Promise<string[]>;
 }
@@ -19,6 +23,7 @@ export interface EnrolmentHandlerParts {
 export function enrolmentHandlers({
   service,
   sessions,
+  urls,
   endAccess,
 }: EnrolmentHandlerParts): EnrolmentHandlers {
   const view = async (record: EnrolmentRecord): Promise<Enrolment> => {
@@ -39,7 +44,9 @@ export function enrolmentHandlers({
   return {
     "enrolments.create": async (input, context) => {
       const { enrolment, token } = await service.create(userOf(context), input);
-      return { ...(await view(enrolment)), token };
+      const { forOthers: serverUrl, pin } = urls;
+      const fingerprint = pin && isSelfSigned(pin) ? pin.fingerprint : undefined;
+      return { ...(await view(enrolment)), token, serverUrl, fingerprint };
     },
     "enrolments.list": async (page, context) => {
       const { businessId } = userOf(context);
@@ -56,4 +63,10 @@ export function enrolmentHandlers({
       return { ...(await view(enrolment)), endedNodes: nodes ? await endAccess(enrolmentId) : [] };
     },
   };
+}
+
+/** Whether no authority signed the certificate, so that clients know the server by its key alone. */
+function isSelfSigned({ certificate }: ServerPin): boolean {
+  const { subject, issuer } = new X509Certificate(Buffer.from(certificate, "base64"));
+  return subject === issuer;
 }

@@ -41,12 +41,13 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
     });
   };
   return {
-    "nodes.list": async ({ status, ...page }, context) => {
+    "nodes.list": async ({ status, name, pool, labels, ...page }, context) => {
       const businessId = businessOf(context);
       const { rows, nextCursor } = await readPage(
         page,
         nodeId,
-        (beforeNodeId, limit) => parts.nodes.list({ businessId, status, beforeNodeId, limit }),
+        (beforeNodeId, limit) =>
+          parts.nodes.list({ businessId, status, name, pool, labels, beforeNodeId, limit }),
         (node) => node.nodeId,
       );
       return { nodes: await viewNodes(parts, rows), nextCursor };

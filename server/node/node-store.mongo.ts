@@ -1,5 +1,6 @@
 import type { Collection, Filter } from "mongodb";
 import type { NodeCondition, NodeStatus } from "../../shared/node.ts";
+import { pcreOfGlob, plainName } from "../job/glob.ts";
 import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import { isDuplicateKey, type MongoStore, outlastOthers, setAndUnset } from "../store/mongo.ts";
@@ -131,6 +132,15 @@ export class MongoNodeStore implements NodeStore {
       if (wanted.length === 0) return [];
       filter.$or = wanted;
     }
+    if (query.name !== undefined)
+      filter["description.name"] = plainName(query.name) ?? { $regex: pcreOfGlob(query.name) };
+    if (query.pool !== undefined) filter["description.pool"] = query.pool;
+    // The keys of labels may have dots, which a path cannot have.
+    const labels = Object.entries(query.labels ?? {}).map(([key, value]) => {
+      const field = { $getField: { field: { $literal: key }, input: "$description.labels" } };
+      return { $expr: { $eq: [field, { $literal: value }] } };
+    });
+    if (labels.length > 0) filter.$and = labels;
     return this.store.attempt(async () => {
       const found = await this.nodes.find(filter).sort({ node_id: -1 }).limit(query.limit).toArray();
       return found.map(nodeFromDocument);

@@ -1,6 +1,7 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import type { NodeGrants } from "../../shared/grants.ts";
 import type { AgentRun, NodeCondition, NodeDescription } from "../../shared/node.ts";
+import { plainName, sqliteGlob } from "../job/glob.ts";
 import { ParsedJson } from "../runtime/parsed-json.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
@@ -195,6 +196,20 @@ export class SqliteNodeStore implements NodeStore {
     if (query.status) {
       where.push(`${STATUS_SQL} IN (SELECT value FROM json_each($status))`);
       bindings.status = JSON.stringify(query.status);
+    }
+    if (query.name !== undefined) {
+      const plain = plainName(query.name);
+      where.push(`json_extract(description, '$.name') ${plain === undefined ? "GLOB" : "="} $name`);
+      bindings.name = plain ?? sqliteGlob(query.name);
+    }
+    if (query.pool !== undefined) {
+      where.push("json_extract(description, '$.pool') = $pool");
+      bindings.pool = query.pool;
+    }
+    for (const [i, [key, value]] of Object.entries(query.labels ?? {}).entries()) {
+      where.push(`json_extract(description, $labelPath${i}) = $label${i}`);
+      bindings[`labelPath${i}`] = `$.labels."${key}"`;
+      bindings[`label${i}`] = value;
     }
     if (query.beforeNodeId !== undefined) {
       where.push("node_id < $before");

@@ -86,6 +86,11 @@ export function isSameCondition(one: NodeCondition, other: NodeCondition): boole
 export interface NodeListQuery {
   businessId: string;
   status: readonly NodeStatus[] | undefined;
+  /** A glob; see `server/job/glob.ts`. */
+  name?: string | undefined;
+  pool?: string | undefined;
+  /** All of them, with these values. */
+  labels?: Readonly<Record<string, string>> | undefined;
   beforeNodeId: string | undefined;
   limit: number;
 }

@@ -8,6 +8,7 @@ import { midnightGaps } from "./midnight-gaps.ts";
 /** A rule with more fires per hour fires more than once in 10 s on average. */
 const OFTEN_PER_HOUR = 360;
 const OFTEN_PER_DAY = 1_000;
+const SOON_MS = 5 * 366 * 24 * 3_600_000;
 
 /**
  * When a rule fires: five fields, or six with the seconds first, in local time of a zone.
@@ -58,6 +59,20 @@ export class CronRule {
     const dueMs: number[] = [];
     for (let at = this.nextAfter(afterMs); at !== undefined; at = this.nextAfter(at)) {
       if (dueMs.push(at) === count) break;
+    }
+    return dueMs;
+  }
+
+  /**
+   * The same for people, who do not ask what happens in a century: the first due time after `afterMs`, and at most
+   * `count` with it, up to five years later than it. The farther ahead croner looks, the longer it takes.
+   */
+  soon(count: number, afterMs: number, untilMs = Number.POSITIVE_INFINITY): number[] {
+    const dueMs: number[] = [];
+    let lastMs = untilMs;
+    for (let at = this.nextAfter(afterMs); at !== undefined && at <= lastMs; at = this.nextAfter(at)) {
+      if (dueMs.push(at) === count) break;
+      if (dueMs.length === 1) lastMs = Math.min(untilMs, at + SOON_MS);
     }
     return dueMs;
   }

@@ -144,12 +144,17 @@ export class ScheduleService {
   }
 
   /** The next due times, and when they fire. */
-  async upcoming(businessId: string, scheduleId: string, count: number) {
+  /** The next fires: at most `count`, due after `afterMs` and up to `untilMs` if these are given. */
+  async upcoming(
+    businessId: string,
+    scheduleId: string,
+    { count, afterMs, untilMs }: { count: number; afterMs?: number; untilMs?: number },
+  ) {
     const schedule = await this.retrieve(businessId, scheduleId);
     const first = schedule.nextDueAtMs;
     if (first === undefined) return { schedule, fires: [] };
     const rule = CronRule.parse(schedule.cron, schedule.timeZone);
-    const dues = [first, ...rule.next(count - 1, first)].slice(0, count);
+    const dues = rule.soon(count, Math.max(first - 1, afterMs ?? 0), untilMs);
     const fires = dues.map((dueAtMs) => ({ dueAtMs, fireAtMs: dueAtMs + jitterMs(schedule, dueAtMs) }));
     return { schedule, fires };
   }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { enrolment, enrolmentId, MAX_ENROLMENT_SECONDS, MAX_ENROLMENT_USES } from "../enrolment.ts";
 import { labels } from "../labels.ts";
 import { pool } from "../manifest.ts";
+import { fingerprint } from "../server-pin.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 import { enrolmentWire } from "./wire/enrolment.ts";
@@ -21,6 +22,10 @@ export const enrolmentEndpoints = defineEndpoints(enrolmentWire, {
     output: enrolment.extend({
       /** Shown only once. */
       token: z.string(),
+      /** Where machines find the server, as far as it knows. */
+      serverUrl: z.string(),
+      /** What machines need to know the server by, if no authority signed its certificate. */
+      fingerprint: fingerprint.optional(),
     }),
   },
   "enrolments.list": {

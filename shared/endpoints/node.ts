@@ -1,8 +1,11 @@
 import { z } from "zod";
 import { ungranted } from "../grants.ts";
 import { executionId, nodeId } from "../ids.ts";
+import { jobFilter } from "../job-filter.ts";
+import { labels } from "../labels.ts";
 import { limits } from "../limits.ts";
 import { logBatch } from "../log.ts";
+import { pool } from "../manifest.ts";
 import {
   agentRun,
   assignment,
@@ -144,8 +147,16 @@ export const nodeEndpoints = defineEndpoints(nodeWire, {
   },
   "nodes.list": {
     right: "nodes.read",
-    summary: "Nodes, newest first.",
-    input: z.strictObject({ ...pageInput, status: z.array(nodeStatus).min(1).optional() }),
+    summary: "Nodes, newest first; optionally those in some states, with a name, in a pool or with labels.",
+    input: z.strictObject({
+      ...pageInput,
+      status: z.array(nodeStatus).min(1).optional(),
+      /** A name; `*` matches any characters, `?` one character, and `\` makes the next character literal. */
+      name: jobFilter.name,
+      pool: pool.unwrap().optional(),
+      /** Nodes with all these labels. */
+      labels: labels.optional(),
+    }),
     output: z.object({ nodes: z.array(node), ...pageOutput }),
   },
   "nodes.retrieve": {

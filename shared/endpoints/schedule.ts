@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { timestamp } from "../execution.ts";
 import { scheduleId } from "../ids.ts";
 import { limits } from "../limits.ts";
 import {
@@ -35,8 +36,16 @@ export const scheduleEndpoints = defineEndpoints(scheduleWire, {
   "schedules.list": {
     right: "schedules.read",
     summary: "Schedules, newest first.",
-    input: z.strictObject({ ...pageInput, status: z.array(scheduleStatus).min(1).optional() }),
-    output: z.object({ schedules: z.array(schedule), ...pageOutput }),
+    input: z.strictObject({
+      ...pageInput,
+      status: z.array(scheduleStatus).min(1).optional(),
+      /** Also the last fire of each. */
+      lastFires: z.boolean().default(false),
+    }),
+    output: z.object({
+      schedules: z.array(schedule.extend({ lastFire: scheduleFire.optional() })),
+      ...pageOutput,
+    }),
   },
   "schedules.pause": {
     right: "schedules.write",
@@ -76,8 +85,15 @@ export const scheduleEndpoints = defineEndpoints(scheduleWire, {
   },
   "schedules.upcoming": {
     right: "schedules.read",
-    summary: "The next fires of a schedule; none while it is paused.",
-    input: z.strictObject({ scheduleId, count }),
+    summary: "The next fires of a schedule, at most five years ahead of the first; none while it is paused.",
+    input: z.strictObject({
+      scheduleId,
+      count,
+      /** Only fires that are due later than this. */
+      after: timestamp.optional(),
+      /** Only fires that are due at this time or earlier. */
+      until: timestamp.optional(),
+    }),
     output: z.object({ fires: z.array(upcomingFire) }),
   },
   "schedules.preview": {

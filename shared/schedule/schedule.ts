@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { timestamp } from "../execution.ts";
 import { fireId, jobId, scheduleId } from "../ids.ts";
+import { jobStatus } from "../job-status.ts";
 import { recordOf } from "../labels.ts";
 import { jobManifest } from "../manifest.ts";
 import { parameterValue } from "../template/parameter.ts";
@@ -118,6 +119,8 @@ export const scheduleFire = z.object({
   reason: skipReason.optional(),
   message: z.string().optional(),
   jobId: jobId.optional(),
+  /** Only in lists: the status of its job, if that still exists. */
+  jobStatus: jobStatus.optional(),
 });
 export type ScheduleFire = z.infer<typeof scheduleFire>;
 

@@ -6,9 +6,12 @@ import type { Scenarios } from "./stage.ts";
 export const enrolmentScenarios = {
   "enrolments.create": async ({ api, user }) => {
     const given = { uses: 2, pool: "farm", labels: { disk: "ssd" } };
-    const { token, ...made } = await api.call("enrolments.create", given, user);
+    const { token, serverUrl, ...made } = await api.call("enrolments.create", given, user);
     expect(made).toMatchObject({ ...given, used: 0 });
     expect(token).toStartWith("tnve_");
+    // This server speaks plain HTTP, and only on its own machine.
+    expect(serverUrl).toMatch(/^http:/);
+    expect(made).not.toHaveProperty("fingerprint");
     const machine = { nodeKey: token };
     const announced = describeNode({ name: "machine", labels: { os: "linux", trusted: "yes" } });
     const once = { "idempotency-key": crypto.randomUUID() };
@@ -35,7 +38,7 @@ export const enrolmentScenarios = {
   },
 
   "enrolments.list": async ({ api, user }) => {
-    const { token, ...made } = await api.call("enrolments.create", { ttlSeconds: 60 }, user);
+    const { token, serverUrl: _, ...made } = await api.call("enrolments.create", { ttlSeconds: 60 }, user);
     const { enrolments } = await api.call("enrolments.list", { limit: 1 }, user);
     expect(enrolments).toEqual([made]);
     expect(JSON.stringify(enrolments)).not.toContain(token);

@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import type { EndpointInput } from "../../shared/endpoints/index.ts";
 import { describeNode, PlayedNode } from "../support/played-node.ts";
 import { runningJob } from "./job-endpoints.ts";
 import type { Scenarios } from "./stage.ts";
@@ -131,6 +132,12 @@ export const nodeScenarios = {
     const { nodes } = await api.call("nodes.list", { limit: 1 }, user);
     expect(nodes.map((node) => node.nodeId)).toEqual([nodeId]);
     expect((await api.call("nodes.list", { status: ["SUSPENDED"] }, user)).nodes).toEqual([]);
+    const labels = { only: crypto.randomUUID() };
+    const two = await PlayedNode.register(api, user, { name: "rack-2", pool: "listed", labels });
+    const found = async (filter: EndpointInput<"nodes.list">) =>
+      (await api.call("nodes.list", filter, user)).nodes.map((node) => node.nodeId);
+    expect(await found({ name: "rack-?", pool: "listed", labels })).toEqual([two.nodeId]);
+    expect(await found({ labels: { only: "other" } })).toEqual([]);
   },
 
   "nodes.retrieve": async ({ api, user }) => {

@@ -85,9 +85,12 @@ export const scheduleScenarios = {
     const fires = [];
     for (let i = 0; i < 3; i++) fires.unshift(await api.call("schedules.run", { scheduleId }, user));
     const page = await api.call("schedules.fires", { scheduleId, limit: 2 }, user);
-    expect(page.fires).toEqual(fires.slice(0, 2));
+    const listed = fires.map((fire) => ({ ...fire, jobStatus: "QUEUED" as const }));
+    expect(page.fires).toEqual(listed.slice(0, 2));
     const rest = await api.call("schedules.fires", { scheduleId, cursor: page.nextCursor }, user);
-    expect(rest.fires).toEqual(fires.slice(2));
+    expect(rest.fires).toEqual(listed.slice(2));
+    const { schedules } = await api.call("schedules.list", { limit: 1, lastFires: true }, user);
+    expect(schedules[0]?.lastFire).toEqual(listed[0]);
     expect((await api.call("schedules.retrieve", { scheduleId }, user)).fireCount).toBe(3);
   },
 
@@ -102,8 +105,17 @@ export const scheduleScenarios = {
       const lateMs = Date.parse(fire.fireAt) - Date.parse(fire.dueAt);
       expect(lateMs >= 0 && lateMs < 600_000).toBe(true);
     }
+    const [, second, third] = fires;
+    const between = { scheduleId, count: 9, after: fires[0]?.dueAt, until: third?.dueAt };
+    expect((await api.call("schedules.upcoming", between, user)).fires).toEqual(
+      [second, third].filter((fire) => fire !== undefined),
+    );
     await api.call("schedules.pause", { scheduleId }, user);
     expect((await api.call("schedules.upcoming", { scheduleId }, user)).fires).toEqual([]);
+    // A rare rule is not followed for centuries.
+    const rare = await make(api, user, { cron: "0 0 1 1 *" });
+    const yearly = await api.call("schedules.upcoming", { scheduleId: rare.scheduleId, count: 500 }, user);
+    expect(yearly.fires).toHaveLength(6);
   },
 
   "schedules.preview": async ({ api, user }) => {

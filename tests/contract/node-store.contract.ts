@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { applyReport, giveUp } from "../../server/execution/rules.ts";
 import { retried } from "../../server/job/job-rules.ts";
-import { nodeStatusOf, type Speaker } from "../../server/node/node-store.ts";
+import { type NodeListQuery, nodeStatusOf, type Speaker } from "../../server/node/node-store.ts";
 import { newId } from "../../shared/ids.ts";
 import type { AgentRun, Capacity, NodeCondition } from "../../shared/node.ts";
 import { waitFor } from "../support/wait.ts";
@@ -60,6 +60,25 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
         expect(heard?.condition).toEqual(condition);
         expect((await stores.nodes.find(businessId, nodeId))?.condition).toEqual(condition);
       }
+    });
+
+    test("a list has the nodes whose name, pool and labels are the wanted ones", async () => {
+      const add = async (name: string, pool: string, labels: Record<string, string>) => {
+        const node = nodeOf(businessId, {});
+        await stores.nodes.insert({ ...node, description: { ...node.description, name, pool, labels } });
+      };
+      await add("rack-1", "farm", { "gpu.vendor": "nvidia", disk: "ssd" });
+      await add("rack-10", "farm", { "gpu.vendor": "amd" });
+      await add("laptop", "default", { disk: "ssd" });
+      const list = async (filter: Pick<NodeListQuery, "name" | "pool" | "labels">) => {
+        const query = { businessId, status: undefined, beforeNodeId: undefined, limit: 10, ...filter };
+        return (await stores.nodes.list(query)).map((node) => node.description.name).sort();
+      };
+      expect(await list({ name: "rack-1" })).toEqual(["rack-1"]);
+      expect(await list({ name: "rack-*" })).toEqual(["rack-1", "rack-10"]);
+      expect(await list({ pool: "farm", labels: { "gpu.vendor": "amd" } })).toEqual(["rack-10"]);
+      expect(await list({ labels: { "gpu.vendor": "nvidia", disk: "ssd" } })).toEqual(["rack-1"]);
+      expect(await list({ labels: { disk: "$description" } })).toEqual([]);
     });
 
     test("offline overrides draining, and draining overrides suspended, also in lists", async () => {

@@ -38,6 +38,12 @@ test("a server for other machines speaks TLS, and its own account signs in as be
   await person[Symbol.asyncDispose]();
 });
 
+test("a new enrolment token comes with where the server is, and what to know it by", async () => {
+  const made = JSON.parse(await owner.get(["node", "enroll", "--json"]));
+  expect(made.serverUrl).toMatch(new RegExp(`^https://.+:${server.port}$`));
+  expect(made.fingerprint).toBe(await fingerprintOf(server));
+});
+
 test.if(address !== undefined)(
   "without the fingerprint, with a wrong one, and over plain HTTP, no command sends anything",
   async () => {

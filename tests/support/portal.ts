@@ -11,10 +11,13 @@ export class PortalWorld implements AsyncDisposable {
     private readonly stack: AsyncDisposableStack,
   ) {}
 
-  /** @param agent the options of an agent; absent: there is none. */
-  static async start(agent?: string[]): Promise<PortalWorld> {
+  /**
+   * @param agent the options of an agent; absent: there is none.
+   * @param config the contents of the server's config file.
+   */
+  static async start(agent?: string[], config?: object): Promise<PortalWorld> {
     await using opening = new AsyncDisposableStack();
-    const person = opening.use(await Person.withServer(agent ? { agent } : {}));
+    const person = opening.use(await Person.withServer({ agent, config }));
     const chromium = opening.use(await Chromium.start());
     return new PortalWorld(person, chromium, opening.move());
   }
