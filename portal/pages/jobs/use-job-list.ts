@@ -74,6 +74,7 @@ export function useJobList(query: JobQuery): JobList {
     more: () =>
       new Promise((answered) => {
         list.rows += MORE_ROWS;
+        list.before = value;
         list.answered = answered;
         refresh();
       }),
@@ -83,12 +84,14 @@ export function useJobList(query: JobQuery): JobList {
 interface Wanted {
   key: string;
   rows: number;
+  /** What was there when more was wanted: only the rest is fetched. */
+  before: Loaded | undefined;
   newestShown: string | undefined;
   answered(): void;
 }
 
 function nothingYet(key: string): Wanted {
-  return { key, rows: FIRST_ROWS, newestShown: undefined, answered: () => undefined };
+  return { key, rows: FIRST_ROWS, before: undefined, newestShown: undefined, answered: () => undefined };
 }
 
 function isShown({ jobId }: Job, { newestShown = "" }: Wanted): boolean {
@@ -98,8 +101,9 @@ function isShown({ jobId }: Job, { newestShown = "" }: Wanted): boolean {
 /** As many rows as are wanted, besides those that are not shown yet. */
 async function load(query: JobQuery, wanted: Wanted, signal: AbortSignal): Promise<Loaded> {
   const filter = filterOf(query, me.value?.userId ?? "", Date.now());
-  const rows: Job[] = [];
-  let nextCursor: string | undefined;
+  const rows: Job[] = [...(wanted.before?.rows ?? [])];
+  let nextCursor = wanted.before?.nextCursor;
+  wanted.before = undefined;
   for (let i = 0; i < MAX_REQUESTS; i++) {
     const missing = wanted.rows - rows.filter((job) => isShown(job, wanted) || !wanted.newestShown).length;
     const limit = Math.min(PAGE_ROWS, Math.max(missing, 1));
