@@ -45,7 +45,8 @@ export function useJobList(query: JobQuery): JobList {
     async (signal) => {
       const { current } = wanted;
       try {
-        return await load(query, current, signal);
+        const loaded = await load(query, current, signal);
+        return { ...loaded, rows: steady(loaded.rows, current) };
       } finally {
         current.answered();
       }
@@ -81,8 +82,28 @@ export function useJobList(query: JobQuery): JobList {
   };
 }
 
+/** A job that has not changed stays the same object, so that its row need not be made again. */
+function steady(rows: readonly Job[], wanted: Wanted): readonly Job[] {
+  const known = new Map<string, KnownJob>();
+  const kept = rows.map((job) => {
+    const before = wanted.known.get(job.jobId);
+    const text = before?.job === job ? before.text : JSON.stringify(job);
+    const now = before?.text === text ? before : { job, text };
+    known.set(job.jobId, now);
+    return now.job;
+  });
+  wanted.known = known;
+  return kept;
+}
+
+interface KnownJob {
+  job: Job;
+  text: string;
+}
+
 interface Wanted {
   key: string;
+  known: ReadonlyMap<string, KnownJob>;
   rows: number;
   /** What was there when more was wanted: only the rest is fetched. */
   before: Loaded | undefined;
@@ -91,7 +112,14 @@ interface Wanted {
 }
 
 function nothingYet(key: string): Wanted {
-  return { key, rows: FIRST_ROWS, before: undefined, newestShown: undefined, answered: () => undefined };
+  return {
+    key,
+    known: new Map(),
+    rows: FIRST_ROWS,
+    before: undefined,
+    newestShown: undefined,
+    answered: () => undefined,
+  };
 }
 
 function isShown({ jobId }: Job, { newestShown = "" }: Wanted): boolean {
