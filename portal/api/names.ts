@@ -1,3 +1,4 @@
+import { useMemo } from "preact/hooks";
 import { compute } from "./session.ts";
 import { useData } from "./use-data.ts";
 import { me } from "./whoami.ts";
@@ -9,6 +10,7 @@ export interface Named {
 
 /** The most names that a page knows or offers; of what is beyond, it shows the id. */
 const MAX_NAMES = 500;
+const NONE: readonly Named[] = [];
 
 /** The nodes of the business. */
 export function useNodeNames(): readonly Named[] {
@@ -20,7 +22,7 @@ export function useNodeNames(): readonly Named[] {
     },
     { topics: ["nodes"] },
   );
-  return value ?? [];
+  return value ?? NONE;
 }
 
 /** The people of the business; the one who is signed in comes first. */
@@ -33,9 +35,12 @@ export function usePeopleNames(): readonly Named[] {
     },
     { topics: ["members"] },
   );
-  const own = me.value && { id: me.value.userId, name: me.value.userName };
-  const others = (value ?? []).filter(({ id }) => id !== own?.id);
-  return own ? [own, ...others] : others;
+  const person = me.value;
+  return useMemo(() => {
+    const own = person && { id: person.userId, name: person.userName };
+    const others = (value ?? NONE).filter(({ id }) => id !== own?.id);
+    return own ? [own, ...others] : others;
+  }, [value, person]);
 }
 
 export function nameIn(names: readonly Named[], id: string): string | undefined {

@@ -3,6 +3,8 @@ import { onChange, type Topic } from "./live.ts";
 
 /** Changes that arrive faster than this are fetched together. */
 const GATHER_MS = 500;
+/** What takes long to answer is asked less often: a part of the time at most. */
+const PAUSE_PER_MS = 3;
 
 export interface Data<T> {
   /** The last answer; it stays while a newer one is fetched, and after an error. */
@@ -89,7 +91,9 @@ class Refetcher {
   private readonly ended = new AbortController();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private isBusy = false;
-  private isWanted = false;
+  /** What was asked for while it was busy. */
+  private wanted: "now" | "soon" | undefined;
+  private tookMs = 0;
 
   constructor(private readonly fetch: (signal: AbortSignal) => Promise<void>) {}
 
@@ -98,20 +102,23 @@ class Refetcher {
     this.timer = undefined;
     if (this.ended.signal.aborted) return;
     if (this.isBusy) {
-      this.isWanted = true;
+      this.wanted = "now";
       return;
     }
     this.isBusy = true;
+    const beganMs = performance.now();
     void this.fetch(this.ended.signal).finally(() => {
       this.isBusy = false;
-      if (!this.isWanted) return;
-      this.isWanted = false;
-      this.soon();
+      this.tookMs = performance.now() - beganMs;
+      const { wanted } = this;
+      this.wanted = undefined;
+      if (wanted !== undefined) this[wanted]();
     });
   }
 
   soon(): void {
-    this.timer ??= setTimeout(() => this.now(), GATHER_MS);
+    if (this.isBusy) this.wanted ??= "soon";
+    else this.timer ??= setTimeout(() => this.now(), Math.max(GATHER_MS, PAUSE_PER_MS * this.tookMs));
   }
 
   end(): void {

@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { signal, useComputed, useSignal } from "@preact/signals";
 
 /** Epoch milliseconds; moves on once a second while the tab is shown, so that ages count up. */
 export const nowMs = signal(Date.now());
@@ -19,10 +19,12 @@ const MONTH_MS = 30 * 86_400_000;
 
 /** A moment: how long ago, or how soon; the whole date on hover. `at` is an ISO time. */
 export function Ago({ at }: { at: string }) {
-  const ms = Date.parse(at);
+  const ms = useLatest(Date.parse(at));
+  // A list has many of them: each second, only those whose words change are touched.
+  const text = useComputed(() => agoText(ms.value - nowMs.value, ms.value));
   return (
-    <time dateTime={at} title={WHOLE.format(ms)} class="number">
-      {agoText(ms - nowMs.value, ms)}
+    <time dateTime={at} title={WHOLE.format(ms.value)} class="number">
+      {text}
     </time>
   );
 }
@@ -38,8 +40,17 @@ export function When({ at }: { at: string }) {
 
 /** How long something took, or has been taking. ISO times; without `until` it goes on. */
 export function Took({ since, until }: { since: string; until?: string | undefined }) {
-  const ms = (until === undefined ? nowMs.value : Date.parse(until)) - Date.parse(since);
-  return <span class="number">{durationText(ms)}</span>;
+  const sinceMs = useLatest(Date.parse(since));
+  const untilMs = useLatest(until === undefined ? undefined : Date.parse(until));
+  const text = useComputed(() => durationText((untilMs.value ?? nowMs.value) - sinceMs.value));
+  return <span class="number">{text}</span>;
+}
+
+/** A value of the last rendering, for what is computed from it. */
+function useLatest<T>(value: T): { readonly value: T } {
+  const latest = useSignal(value);
+  latest.value = value;
+  return latest;
 }
 
 /** `850 ms`, `12.4 s`, `3 min 12 s`, `2 h 5 min`, `4 d 3 h`. */

@@ -9,13 +9,19 @@ interface Selection {
   bindings: Record<string, SQLQueryBindings>;
 }
 
-/** Whether a query has no index to use, so that every job of the business may have to be looked at. */
-export function looksAtEach(query: JobListQuery): boolean {
-  const { name, search, labels, arrayId, idPrefix, userId, nodeId, templateId, scheduleId } = query;
-  if (arrayId !== undefined || idPrefix !== undefined) return false;
-  if (templateId !== undefined || scheduleId !== undefined) return false;
-  if (userId !== undefined || nodeId !== undefined || search !== undefined) return true;
-  return Object.keys(labels ?? {}).length > 0 || (name !== undefined && plainName(name) === undefined);
+/**
+ * How a query finds its jobs: in an `index`; by passing over many `keys` of one, which is quick; or by looking at the `rows` of
+ * many jobs of the business.
+ */
+export function effortOf(query: JobListQuery): "index" | "keys" | "rows" {
+  const { status, name, search, labels, arrayId, idPrefix, userId } = query;
+  const { nodeId, templateId, scheduleId } = query;
+  if (arrayId !== undefined || idPrefix !== undefined) return "index";
+  if (nodeId !== undefined || templateId !== undefined || scheduleId !== undefined) return "index";
+  const hasPattern = name !== undefined && plainName(name) === undefined;
+  if (Object.keys(labels ?? {}).length > 0) return "rows";
+  if (!hasPattern && search === undefined && userId === undefined) return "index";
+  return status === undefined && query.sinceMs === undefined && query.untilMs === undefined ? "keys" : "rows";
 }
 
 /** Selects the id that is `jobs` jobs further on in the order of the query. No row if there are fewer jobs. */

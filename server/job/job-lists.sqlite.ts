@@ -1,13 +1,13 @@
 import { Turns } from "../../shared/turns.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
-import { idOrder, looksAtEach, selectEdge, selectJobIds } from "./job-filter.sqlite.ts";
+import { effortOf, idOrder, selectEdge, selectJobIds } from "./job-filter.sqlite.ts";
 import type { JobRecord } from "./job-record.ts";
 import { type JobRow, jobFromRow } from "./job-rows.sqlite.ts";
 import type { JobSlice } from "./job-slices.ts";
 import type { JobListQuery } from "./job-store.ts";
 
-/** How many jobs are looked at in one go when no index helps. A manifest can be long. */
-const LOOKED_AT_ONCE = 100;
+/** How many jobs are looked at in one go when no index has just those that are wanted. A manifest can be long. */
+const LOOKED_AT_ONCE = { rows: 100, keys: 5_000 };
 /** A count ends here: it would take seconds. */
 const MOST_LOOKED_AT = 200_000;
 
@@ -16,12 +16,13 @@ export class JobLists {
   constructor(private readonly store: SqliteStore) {}
 
   async some(query: JobListQuery, maxBytes: number): Promise<JobSlice> {
-    if (!looksAtEach(query)) return this.read(query, maxBytes);
+    const effort = effortOf(query);
+    if (effort === "index") return this.read(query, maxBytes);
     const turns = new Turns();
     const found: JobSlice = { jobs: [], bytes: 0, isCut: false };
     let rest = query;
     while (found.jobs.length < query.limit && !found.isCut) {
-      const { sql, bindings } = selectEdge(rest, LOOKED_AT_ONCE);
+      const { sql, bindings } = selectEdge(rest, LOOKED_AT_ONCE[effort]);
       const edge = this.store.get<{ job_id: string }>(sql, bindings)?.job_id;
       const room = maxBytes - found.bytes;
       if (room <= 0) return { ...found, isCut: true };
@@ -37,12 +38,13 @@ export class JobLists {
   }
 
   async count(query: JobListQuery): Promise<{ count: number; isCut: boolean }> {
-    if (!looksAtEach(query)) return { count: this.countTo(query), isCut: false };
+    const effort = effortOf(query);
+    if (effort === "index") return { count: this.countTo(query), isCut: false };
     const turns = new Turns();
     let rest = query;
     let count = 0;
-    for (let looked = 0; looked < MOST_LOOKED_AT; looked += LOOKED_AT_ONCE) {
-      const { sql, bindings } = selectEdge(rest, LOOKED_AT_ONCE);
+    for (let looked = 0; looked < MOST_LOOKED_AT; looked += LOOKED_AT_ONCE[effort]) {
+      const { sql, bindings } = selectEdge(rest, LOOKED_AT_ONCE[effort]);
       const edge = this.store.get<{ job_id: string }>(sql, bindings)?.job_id;
       count += this.countTo({ ...rest, limit: query.limit - count }, edge);
       if (edge === undefined || count >= query.limit) return { count, isCut: false };

@@ -104,6 +104,11 @@ export const jobSteps = [
   { id: "job-9", apply: markFailed },
   collectionStep("job-10", "compute_jobs", [
     {
+      key: { business_id: 1, node_id: 1, job_id: 1 },
+      partialFilterExpression: { node_id: { $exists: true } },
+    },
+    { key: { business_id: 1, user_id: 1, job_id: 1 } },
+    {
       key: { business_id: 1, template_id: 1, job_id: 1 },
       partialFilterExpression: { template_id: { $exists: true } },
     },

@@ -110,12 +110,13 @@ export const jobMigrations: Migration[] = [
   },
   {
     id: "job-9",
-    // A list without the jobs of arrays passes over them without reading their rows.
+    // What lists pass over most is passed over without reading its rows: the jobs of arrays, of other people, and with other names.
     sql: `
       DROP INDEX compute_jobs_by_age;
       DROP INDEX compute_jobs_by_status;
-      CREATE INDEX compute_jobs_by_age ON compute_jobs (business_id, job_id, array_id);
+      CREATE INDEX compute_jobs_by_age ON compute_jobs (business_id, job_id, array_id, user_id, name);
       CREATE INDEX compute_jobs_by_status ON compute_jobs (business_id, status, job_id, array_id);
+      CREATE INDEX compute_jobs_of_node ON compute_jobs (business_id, node_id, job_id) WHERE node_id IS NOT NULL;
       CREATE INDEX compute_jobs_made_by_template ON compute_jobs (business_id, template_id, job_id)
         WHERE template_id IS NOT NULL;
       CREATE INDEX compute_jobs_made_by_schedule ON compute_jobs (business_id, schedule_id, job_id)

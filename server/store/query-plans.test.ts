@@ -66,7 +66,7 @@ test("the numbers of a business are counted in indexes", async () => {
   expect(plan).not.toContain("SCAN compute_");
 });
 
-test("a list without the jobs of arrays passes over them in an index", async () => {
+test("a list passes over the jobs of arrays, of other people and with other names in an index", async () => {
   const page = { businessId: "biz", status: undefined, name: undefined, labels: undefined, limit: 50 };
   const listed = { ...page, beforeJobId: undefined };
   expect(await planOf(() => jobs.list({ ...listed, topLevel: true }))).toContain(
@@ -74,6 +74,11 @@ test("a list without the jobs of arrays passes over them in an index", async () 
   );
   const failed = await planOf(() => jobs.list({ ...listed, topLevel: true, status: ["FAILED"] }));
   expect(failed).toContain("COVERING INDEX compute_jobs_by_status (business_id=? AND status=?)");
+  for (const where of [{ search: "x" }, { userId: "u" }, { name: "a*b" }])
+    expect(await planOf(() => jobs.list({ ...listed, ...where, topLevel: true }))).not.toMatch(
+      /INDEX compute_jobs_by_name|(?<!COVERING )INDEX compute_jobs_by_age/,
+    );
+  expect(await planOf(() => jobs.list({ ...listed, nodeId: "n" }))).toContain("compute_jobs_of_node");
   const made = await planOf(() => jobs.list({ ...listed, templateId: "t", topLevel: true }));
   expect(made).toContain("compute_jobs_made_by_template (business_id=? AND template_id=?)");
   const fired = await planOf(() => jobs.list({ ...listed, scheduleId: "s", status: ["FAILED"] }));

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import type { Job } from "../../../sdk/index.ts";
 import { Icon } from "../../ui/icon.tsx";
 import { titleOf } from "../../ui/job-words.ts";
@@ -20,11 +20,23 @@ const COLUMNS = ["Status", "Node", "Waited", "Ran", "Submitted", "Attempts"];
 /** The list of jobs; on a phone each is a small card. */
 export function JobsTable({ rows, names, selection, onSelect }: JobsTableProps) {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
-  const fold = (jobId: string) => {
-    const next = new Set(open);
-    if (!next.delete(jobId)) next.add(jobId);
-    setOpen(next);
-  };
+  const latest = useRef({ rows, selection, onSelect });
+  latest.current = { rows, selection, onSelect };
+  const actions = useMemo<RowActions>(
+    () => ({
+      toggle(jobId, isRange) {
+        const { rows, selection, onSelect } = latest.current;
+        if (selection) onSelect(toggle(selection, rows, jobId, isRange));
+      },
+      fold: (jobId) =>
+        setOpen((before) => {
+          const next = new Set(before);
+          if (!next.delete(jobId)) next.add(jobId);
+          return next;
+        }),
+    }),
+    [],
+  );
   return (
     <div class="table-frame">
       <table class="folds jobs-table" aria-label="Jobs">
@@ -45,14 +57,13 @@ export function JobsTable({ rows, names, selection, onSelect }: JobsTableProps) 
         </thead>
         <tbody>
           {rows.map((job) => (
-            <JobRow
+            <SteadyRow
               key={job.jobId}
               job={job}
               names={names}
               isSelected={selection && (selection.all || selection.ids.has(job.jobId))}
-              onToggle={(isRange) => selection && onSelect(toggle(selection, rows, job.jobId, isRange))}
               isOpen={open.has(job.jobId)}
-              onFold={() => fold(job.jobId)}
+              actions={actions}
             />
           ))}
         </tbody>
@@ -78,17 +89,28 @@ function AllBox({
   );
 }
 
+interface RowActions {
+  toggle(jobId: string, isRange: boolean): void;
+  /** Opens the row of an array, or closes it. */
+  fold(jobId: string): void;
+}
+
 interface JobRowProps {
   job: Job;
   names: Names;
   /** Undefined: it cannot be selected. */
   isSelected: boolean | undefined;
-  onToggle(isRange: boolean): void;
   isOpen: boolean;
-  onFold(): void;
+  actions: RowActions;
 }
 
-function JobRow({ job, names, isSelected, onToggle, isOpen, onFold }: JobRowProps) {
+/** Hundreds of rows are shown, of which few change at a time: only those are made again. */
+function SteadyRow(props: JobRowProps) {
+  const { job, names, isSelected, isOpen } = props;
+  return useMemo(() => <JobRow {...props} />, [job, names.nodes, names.people, isSelected, isOpen]);
+}
+
+function JobRow({ job, names, isSelected, isOpen, actions }: JobRowProps) {
   const title = titleOf(job).slice(0, 100);
   return (
     <>
@@ -100,7 +122,7 @@ function JobRow({ job, names, isSelected, onToggle, isOpen, onFold }: JobRowProp
                 type="checkbox"
                 aria-label={`Select ${title}`}
                 checked={isSelected}
-                onClick={(event) => onToggle(event.shiftKey)}
+                onClick={(event) => actions.toggle(job.jobId, event.shiftKey)}
               />
             )}
             {job.array !== undefined && (
@@ -109,7 +131,7 @@ function JobRow({ job, names, isSelected, onToggle, isOpen, onFold }: JobRowProp
                 class="button plain icon-only fold"
                 aria-expanded={isOpen}
                 aria-label={`Jobs of the array ${title}`}
-                onClick={onFold}
+                onClick={() => actions.fold(job.jobId)}
               >
                 <Icon name={isOpen ? "chevronDown" : "chevronRight"} />
               </button>

@@ -45,7 +45,8 @@ export function useJobList(query: JobQuery): JobList {
     async (signal) => {
       const { current } = wanted;
       try {
-        return await load(query, current, signal);
+        const loaded = await load(query, current, signal);
+        return { ...loaded, rows: steady(loaded.rows, current) };
       } finally {
         current.answered();
       }
@@ -74,21 +75,51 @@ export function useJobList(query: JobQuery): JobList {
     more: () =>
       new Promise((answered) => {
         list.rows += MORE_ROWS;
+        list.before = value;
         list.answered = answered;
         refresh();
       }),
   };
 }
 
+/** A job that has not changed stays the same object, so that its row need not be made again. */
+function steady(rows: readonly Job[], wanted: Wanted): readonly Job[] {
+  const known = new Map<string, KnownJob>();
+  const kept = rows.map((job) => {
+    const before = wanted.known.get(job.jobId);
+    const text = before?.job === job ? before.text : JSON.stringify(job);
+    const now = before?.text === text ? before : { job, text };
+    known.set(job.jobId, now);
+    return now.job;
+  });
+  wanted.known = known;
+  return kept;
+}
+
+interface KnownJob {
+  job: Job;
+  text: string;
+}
+
 interface Wanted {
   key: string;
+  known: ReadonlyMap<string, KnownJob>;
   rows: number;
+  /** What was there when more was wanted: only the rest is fetched. */
+  before: Loaded | undefined;
   newestShown: string | undefined;
   answered(): void;
 }
 
 function nothingYet(key: string): Wanted {
-  return { key, rows: FIRST_ROWS, newestShown: undefined, answered: () => undefined };
+  return {
+    key,
+    known: new Map(),
+    rows: FIRST_ROWS,
+    before: undefined,
+    newestShown: undefined,
+    answered: () => undefined,
+  };
 }
 
 function isShown({ jobId }: Job, { newestShown = "" }: Wanted): boolean {
@@ -98,8 +129,9 @@ function isShown({ jobId }: Job, { newestShown = "" }: Wanted): boolean {
 /** As many rows as are wanted, besides those that are not shown yet. */
 async function load(query: JobQuery, wanted: Wanted, signal: AbortSignal): Promise<Loaded> {
   const filter = filterOf(query, me.value?.userId ?? "", Date.now());
-  const rows: Job[] = [];
-  let nextCursor: string | undefined;
+  const rows: Job[] = [...(wanted.before?.rows ?? [])];
+  let nextCursor = wanted.before?.nextCursor;
+  wanted.before = undefined;
   for (let i = 0; i < MAX_REQUESTS; i++) {
     const missing = wanted.rows - rows.filter((job) => isShown(job, wanted) || !wanted.newestShown).length;
     const limit = Math.min(PAGE_ROWS, Math.max(missing, 1));
