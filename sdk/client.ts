@@ -1,10 +1,9 @@
-import type { z } from "zod";
 import type {
   CallId,
+  EndpointEvents,
   EndpointId,
   EndpointInput,
   EndpointOutput,
-  Endpoints,
   ReceiveId,
   SendId,
   StreamId,
@@ -58,11 +57,10 @@ export interface StreamOptions {
 }
 
 /** One event of a stream: its name, and the data that name carries. */
-export type StreamEventOf<Id extends StreamId> = EventOf<Endpoints[Id]["events"]>;
+export type StreamEventOf<Id extends StreamId> = EventOf<EndpointEvents<Id>>;
 type EventOf<Events> = {
-  [Name in keyof Events & string]: { event: Name; id?: string; data: DataOf<Events[Name]> };
+  [Name in keyof Events & string]: { event: Name; id?: string; data: Events[Name] };
 }[keyof Events & string];
-type DataOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : never;
 
 const CALL_LIMIT_MS = 15_000;
 /** A stream sends something at least this often, if only a comment. If it does not, the connection is dead. */

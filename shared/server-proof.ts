@@ -7,11 +7,3 @@ export const serverKey = z.string().regex(/^[A-Za-z0-9_-]{43}$/, { error: "must 
 export const proofNonce = z
   .string()
   .regex(/^[A-Za-z0-9_-]{22,86}$/, { error: "must be 16 to 64 bytes as base64url" });
-
-/**
- * The text a server signs to prove that it holds the private key of `serverKey` and that the client's URL is its own. A
- * program that relays the request from another address proves nothing.
- */
-export function proofText(nonce: string, url: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(`tanvrit-compute server identity 1\n${nonce}\n${url}\n`);
-}

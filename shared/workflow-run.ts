@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { secretName } from "./job-files.ts";
+import type { JsonValue } from "./json-value.ts";
 import { noNul, recordOf, scalar } from "./labels.ts";
 
 /** The rules and words are GitHub's: https://docs.github.com/actions/reference/workflows-and-actions. */
@@ -17,8 +18,8 @@ const texts = recordOf(name, scalar("the value")).refine((map) => Object.keys(ma
   error: `at most ${MAX_NAMES} names`,
 });
 
-/** Any value of JSON. `z.json()` refers to itself, which the documents that are made of these schemas cannot. */
-const json: z.ZodType<z.core.util.JSONType> = z.unknown() as z.ZodType<z.core.util.JSONType>;
+/** `z.json()` refers to itself, which the documents that are made of these schemas cannot. */
+const json: z.ZodType<JsonValue> = z.unknown() as z.ZodType<JsonValue>;
 
 const requestFields = z.strictObject({
   /** The workflow file, from the top of the repository: `.github/workflows/ci.yml`. */

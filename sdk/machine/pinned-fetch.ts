@@ -2,6 +2,7 @@ import type { ServerPin } from "../../shared/server-pin.ts";
 import { certificateTrouble } from "../certificate-trouble.ts";
 import { OtherServerError } from "../errors.ts";
 import { seeCertificate } from "./see-certificate.ts";
+import { fetchTrusting, type TlsTrust } from "./tls-fetch.ts";
 
 /** Several servers behind one URL may have a certificate each, all with the same key. */
 const MAX_CERTIFICATES = 16;
@@ -46,7 +47,7 @@ export class PinnedFetch {
     for (;;) {
       const { pins } = this;
       try {
-        return await fetch(url, { ...init(), tls: tlsOf(pins) } as RequestInit);
+        return await fetchTrusting(trustOf(pins), url, init());
       } catch (error) {
         if (certificateTrouble(error) === undefined) throw error;
         // Another request may have seen the new certificate meanwhile.
@@ -85,14 +86,9 @@ export class PinnedFetch {
   }
 }
 
-function tlsOf(pins: readonly ServerPin[]): object {
-  return {
-    ca: pins.map(({ certificate }) => pem(certificate)),
-    // The certificate itself is trusted; nobody needs to have signed it.
-    allowPartialTrustChain: true,
-    // The name that is checked: the key says which server it is, not the URL.
-    serverName: pins[0]?.name,
-  };
+function trustOf(pins: readonly ServerPin[]): TlsTrust {
+  // The key says which server it is, so the name that is checked is that of the certificate, not of the URL.
+  return { certificates: pins.map(({ certificate }) => pem(certificate)), name: pins[0]?.name ?? "" };
 }
 
 function pem(certificate: string): string {

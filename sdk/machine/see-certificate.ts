@@ -1,3 +1,4 @@
+import type { TLSSocket } from "node:tls";
 import type { ServerPin } from "../../shared/server-pin.ts";
 import { unreachable } from "../request.ts";
 
@@ -24,32 +25,33 @@ export async function seeCertificate(url: string): Promise<SeenCertificate> {
   const { hostname, port } = new URL(url);
   const host = hostname.replace(/^\[(.*)\]$/, "$1");
   const isAddress = isIP(host) !== 0;
-  const seen = Promise.withResolvers<SeenCertificate>();
-  const socket = connect(
-    {
+  let socket: TLSSocket | undefined;
+  const seen = new Promise<SeenCertificate>((resolve, reject) => {
+    const options = {
       host,
       port: Number(port || 443),
       rejectUnauthorized: false,
       ...(isAddress ? {} : { servername: host }),
-    },
-    () => {
-      const certificate = socket.getPeerX509Certificate();
-      if (!certificate) return seen.reject(new Error("it showed no certificate"));
+    };
+    const connected = connect(options, () => {
+      const certificate = connected.getPeerX509Certificate();
+      if (!certificate) return reject(new Error("it showed no certificate"));
       const isForName = isAddress ? certificate.checkIP(host) : certificate.checkHost(host);
-      const isSigned = socket.authorized && isForName !== undefined;
-      seen.resolve({ pin: pinOfCertificate(certificate), isSigned });
-    },
-  );
-  socket.setTimeout(HANDSHAKE_LIMIT_MS, () =>
-    seen.reject(new Error(`it did not answer within ${HANDSHAKE_LIMIT_MS / 1_000} s`)),
-  );
-  socket.on("error", (error) => seen.reject(error));
-  socket.on("close", () => seen.reject(new Error("the connection was closed early")));
+      const isSigned = connected.authorized && isForName !== undefined;
+      resolve({ pin: pinOfCertificate(certificate), isSigned });
+    });
+    socket = connected;
+    connected.setTimeout(HANDSHAKE_LIMIT_MS, () =>
+      reject(new Error(`it did not answer within ${HANDSHAKE_LIMIT_MS / 1_000} s`)),
+    );
+    connected.on("error", reject);
+    connected.on("close", () => reject(new Error("the connection was closed early")));
+  });
   try {
-    return await seen.promise;
+    return await seen;
   } catch (error) {
     throw unreachable(url, error);
   } finally {
-    socket.destroy();
+    socket?.destroy();
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { generateKeyPairSync, sign } from "node:crypto";
-import { proofText } from "../../shared/server-proof.ts";
+import { proofText } from "../../shared/proof-text.ts";
 import { playedServers } from "../../tests/support/played-server.ts";
 import { ComputeClient } from "../client.ts";
 import { OtherServerError } from "../errors.ts";

@@ -1,7 +1,7 @@
 import type { EndpointOutput } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { proofText } from "../../shared/proof-text.ts";
 import type { ServerPin } from "../../shared/server-pin.ts";
-import { proofText } from "../../shared/server-proof.ts";
 import { isTemporary, OtherServerError } from "../errors.ts";
 import type { AskIdentity, EndRequest, Proof } from "../proof.ts";
 import { type KnownPin, PinnedFetch } from "./pinned-fetch.ts";

@@ -1,4 +1,4 @@
-import { proofText } from "../../shared/server-proof.ts";
+import { proofText } from "../../shared/proof-text.ts";
 import type { ServerKey } from "../auth/server-key.ts";
 import type { Handlers } from "../http/handler.ts";
 import type { OwnUrls } from "../http/own-urls.ts";

@@ -17,7 +17,7 @@ import { serverEndpoints } from "./server.ts";
 import { statsEndpoints } from "./stats.ts";
 import { templateEndpoints } from "./template.ts";
 import { trashEndpoints } from "./trash.ts";
-import type { EndpointId } from "./wire/index.ts";
+import type { EndpointId, StreamId } from "./wire/index.ts";
 
 export type { CallId, EndpointId, ReceiveId, SendId, StreamId } from "./wire/index.ts";
 
@@ -44,8 +44,13 @@ export const endpoints = {
 } as const;
 
 export type Endpoints = typeof endpoints;
+
 /** The input as a caller writes it: fields with defaults are optional. */
 export type EndpointInput<Id extends EndpointId> = z.input<Endpoints[Id]["input"]>;
 /** The input as a handler gets it: defaults are filled in. */
 export type ParsedInput<Id extends EndpointId> = z.output<Endpoints[Id]["input"]>;
 export type EndpointOutput<Id extends EndpointId> = z.output<Endpoints[Id]["output"]>;
+/** The data of each event of a stream, by the event's name. */
+export type EndpointEvents<Id extends StreamId> = {
+  [Name in keyof Endpoints[Id]["events"] & string]: z.output<Endpoints[Id]["events"][Name]>;
+};

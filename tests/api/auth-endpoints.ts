@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import { createPublicKey, randomBytes, verify } from "node:crypto";
-import { proofText } from "../../shared/server-proof.ts";
+import { proofText } from "../../shared/proof-text.ts";
 import type { Scenarios } from "./stage.ts";
 
 /** A scenario for each sign-in endpoint. */

@@ -16,7 +16,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["endpoints/wire"],
     ["endpoints"],
   ],
-  sdk: [["files"], [""], ["machine/files"], ["machine"]],
+  sdk: [["files"], [""], ["machine/files"], ["machine"], ["build"]],
   agent: [
     ["masking", "process"],
     ["keeper", "limits", "state"],

@@ -54,6 +54,16 @@ export const suites: Suite[] = [
     timeoutMs: 180_000,
   },
   {
+    name: "sdk",
+    what: "the SDK as a package, in Node, Deno, Bun and a real browser",
+    paths: ["./tests/sdk"],
+    quick: true,
+    onBinary: true,
+    usualSeconds: 35,
+    timeoutMs: 600_000,
+    missing: missingChromium,
+  },
+  {
     name: "docker",
     what: "jobs in containers, on a real engine",
     paths: ["./tests/docker"],
