@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Artifact, TreeEntry } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
+import { bytesText } from "../../charts/units.ts";
 import { Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { copyText } from "../../ui/copy.tsx";
@@ -11,7 +12,7 @@ import { toast } from "../../ui/toast.tsx";
 import { downloadFile, downloadZip } from "./download.ts";
 import { previewOf, rowsOf, type TreeRow } from "./file-tree.ts";
 import { Preview } from "./preview.tsx";
-import { counted, sizeText } from "./words.ts";
+import { counted } from "./words.ts";
 
 /** So many entries are read at first, and with each press on "Show more". */
 const PAGE_ENTRIES = 500;
@@ -154,7 +155,7 @@ function Directory(props: { row: TreeRow; isOpen: boolean; toggle(path: string):
         </span>
       </button>
       <span class="quiet number">
-        {counted(row.files, "file")} · {sizeText(row.bytes)}
+        {counted(row.files, "file")} · {bytesText(row.bytes)}
       </span>
     </>
   );
@@ -201,7 +202,7 @@ function FileRow(props: { row: TreeRow; jobId: string; artifactId: string; look(
       >
         {sha256.slice(0, SHORT_DIGEST)}
       </button>
-      <span class="quiet number">{sizeText(size)}</span>
+      <span class="quiet number">{bytesText(size)}</span>
       <Button
         look="plain"
         icon="download"

@@ -5,8 +5,9 @@ import { Card, Code, Empty, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { ArtifactTree } from "./artifact-tree.tsx";
 import "./files.css";
+import { bytesText } from "../../charts/units.ts";
 import { Callout } from "./reason.tsx";
-import { counted, sizeText } from "./words.ts";
+import { counted } from "./words.ts";
 
 /** The most artifacts of one job that are shown. */
 const MAX_ARTIFACTS = 100;
@@ -65,7 +66,7 @@ function ArtifactCard({ job, artifact }: { job: Job; artifact: Artifact }) {
       artifact={artifact}
       title={job.attempt > 1 && attempt !== undefined ? `${name} of attempt ${attempt}` : name}
     >
-      {counted(files, "file")} · {sizeText(bytes)} · <Ago at={createdAt} />
+      {counted(files, "file")} · {bytesText(bytes)} · <Ago at={createdAt} />
       {expiresAt !== undefined && (
         <>
           {" "}
@@ -86,7 +87,7 @@ function InputCard({ job, from, to }: { job: Job; from: string; to: string | und
   if (artifact)
     return (
       <ArtifactTree jobId={job.jobId} artifact={artifact} title={`Input ${place}`}>
-        {artifact.name} · {counted(artifact.files, "file")} · {sizeText(artifact.bytes)}
+        {artifact.name} · {counted(artifact.files, "file")} · {bytesText(artifact.bytes)}
       </ArtifactTree>
     );
   const [, other, glob = "**"] = /^job:([^/]+)(?:\/(.*))?$/.exec(from) ?? [];

@@ -5,9 +5,9 @@ import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
 import { Empty, PageHead } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
+import { titleOf } from "../../ui/job-words.ts";
 import { Ago } from "../../ui/time.tsx";
 import { toast } from "../../ui/toast.tsx";
-import { titleOf } from "./words.ts";
 
 /** The most deletions that are searched for the job. */
 const MAX_DELETIONS = 1_000;

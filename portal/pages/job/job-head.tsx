@@ -1,13 +1,15 @@
 import type { ComponentChildren } from "preact";
 import { isFinal, type Job } from "../../../sdk/index.ts";
+import { nameIn, usePeopleNames } from "../../api/names.ts";
 import { Chip, PageHead } from "../../ui/blocks.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
 import { Icon } from "../../ui/icon.tsx";
+import { titleOf } from "../../ui/job-words.ts";
 import { Status } from "../../ui/status.tsx";
 import { Ago, durationText, nowMs } from "../../ui/time.tsx";
 import { JobActions } from "./job-actions.tsx";
-import { useNode, useOrigin, usePerson } from "./related.ts";
-import { costText, counted, endOf, indexOf, nodeText, titleOf } from "./words.ts";
+import { useNode, useOrigin } from "./related.ts";
+import { costText, counted, endOf, indexOf, nodeText } from "./words.ts";
 
 /** Labels beyond these are on the manifest. */
 const MAX_CHIPS = 8;
@@ -114,13 +116,13 @@ function Origin({ job }: { job: Job }) {
 /** The facts that people look for first. */
 function Strip({ job }: { job: Job }) {
   const { createdAt, userId, costMicroUsd, array } = job;
-  const person = usePerson(userId);
+  const person = nameIn(usePeopleNames(), userId) ?? userId;
   const end = endOf(job);
   const retries =
     job.maxRetries > 0 && `${job.retryCount} of ${counted(job.maxRetries, "retry", "retries")} used`;
   return (
     <dl class="job-strip card">
-      <Fact name="Submitted" more={person && `by ${person}`}>
+      <Fact name="Submitted" more={`by ${person}`}>
         <Ago at={createdAt} />
       </Fact>
       {array === undefined && <Waited job={job} />}

@@ -1,8 +1,9 @@
-import { useRoute } from "preact-iso";
+import { useLocation, useRoute } from "preact-iso";
 import { ComputeError, isFinal, type Job } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
 import { PageHead, Trouble, Waiting } from "../../ui/blocks.tsx";
+import { useKeys } from "../../ui/keys.tsx";
 import { Tabs } from "../../ui/tabs.tsx";
 import { ArrayPart } from "./array-part.tsx";
 import { DetailsPart } from "./details-part.tsx";
@@ -62,6 +63,7 @@ function partsOf({ array, type }: Job): { part: string; text: string }[] {
 
 function JobView({ job, part, refresh }: { job: Job; part: string | undefined; refresh(): void }) {
   const { jobId } = job;
+  const { route } = useLocation();
   // The array's own hints come only when it begins and ends.
   const isLive = job.array !== undefined && !isFinal(job.status);
   useData(`array ${jobId} ${isLive}`, async () => isLive && refresh(), isLive ? { everyMs: ARRAY_MS } : {});
@@ -73,6 +75,15 @@ function JobView({ job, part, refresh }: { job: Job; part: string | undefined; r
     text,
     isCurrent: name === current,
   }));
+  const at = tabs.findIndex(({ isCurrent }) => isCurrent);
+  const go = (by: number) => {
+    const next = tabs[at + by];
+    if (next) route(next.href);
+  };
+  useKeys("A job", [
+    { keys: "]", does: "Next part of this job", act: () => go(1) },
+    { keys: "[", does: "Part before", act: () => go(-1) },
+  ]);
   return (
     <div class="job">
       <JobHead job={job} refresh={refresh} />

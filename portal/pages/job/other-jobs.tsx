@@ -2,9 +2,9 @@ import { useState } from "preact/hooks";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
 import { Button } from "../../ui/button.tsx";
+import { titleOf } from "../../ui/job-words.ts";
 import { Status } from "../../ui/status.tsx";
 import { Ago } from "../../ui/time.tsx";
-import { titleOf } from "./words.ts";
 
 /** Each of them is a request. */
 const FEW = 10;

@@ -2,26 +2,12 @@ import { ComputeError, type Job, type Node } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
 
-/** The most people whose names are looked up. */
-const MAX_MEMBERS = 1_000;
-
 /** What is around a job, as far as it still exists. */
 export function useNode(nodeId: string | undefined): Node | undefined {
   return useData(`node ${nodeId}`, async (signal) => {
     if (nodeId === undefined) return undefined;
     return orGone(compute.nodes.retrieve(nodeId, { signal }));
   }).value;
-}
-
-/** The name of the person; their id if they have left; undefined until it is known. */
-export function usePerson(userId: string): string | undefined {
-  const { value, error } = useData("members", async (signal) => {
-    const names = new Map<string, string>();
-    for await (const { userId: id, userName } of compute.members.list({ limit: MAX_MEMBERS, signal }))
-      names.set(id, userName);
-    return names;
-  });
-  return value || error ? (value?.get(userId) ?? userId) : undefined;
 }
 
 /** Names of the template, schedule and key that made the job; their ids if they are gone. */

@@ -9,7 +9,6 @@ import { Choice } from "../../ui/choice.tsx";
 /** While the attempt runs, its curves are read again this often. */
 const LIVE_MS = 5_000;
 const MAX_POINTS = 300;
-const MIB = 1024 ** 2;
 /** So many of the last attempts can be chosen. */
 const MAX_CHOICES = 6;
 
@@ -50,7 +49,6 @@ function Curves({ job: { resources }, execution }: { job: Job; execution: Execut
   const isEmpty = ![...cpu, ...memoryMb].some((one) => one !== null);
   if (isEmpty && !isLive && value) return <p class="quiet">It was over before anything was measured.</p>;
   const empty = "The first values appear here after some seconds.";
-  const bytes = memoryMb.map((mib) => (mib === null ? null : mib * MIB));
   return (
     <div class="columns">
       <Chart
@@ -66,10 +64,10 @@ function Curves({ job: { resources }, execution }: { job: Job; execution: Execut
       />
       <Chart
         label="Memory in use"
-        unit="bytes"
+        unit="mib"
         times={times}
-        series={[{ name: "Memory", values: bytes }]}
-        max={resources.memoryMb > 0 ? resources.memoryMb * MIB : undefined}
+        series={[{ name: "Memory", values: memoryMb }]}
+        max={resources.memoryMb || undefined}
         empty={empty}
       />
     </div>

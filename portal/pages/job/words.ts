@@ -1,19 +1,5 @@
 import type { Execution, Job, Node } from "../../../sdk/index.ts";
 
-/** What a job is called: its name, or what it runs. One line. */
-export function titleOf({ name, command, workflow, image, jobId }: Job): string {
-  if (name !== undefined) return name;
-  if (command !== undefined) return oneLine(typeof command === "string" ? command : command.join(" "));
-  return workflow?.path ?? image ?? jobId;
-}
-
-const MAX_TITLE = 160;
-
-function oneLine(text: string): string {
-  const [line = ""] = text.trim().split("\n");
-  return line.length < text.trim().length || line.length > MAX_TITLE ? `${line.slice(0, MAX_TITLE)} …` : line;
-}
-
 /** The index of a job in its array. */
 export function indexOf({ arrayId, env }: Job): string | undefined {
   return arrayId === undefined ? undefined : env.TANVRIT_ARRAY_INDEX;
@@ -117,15 +103,6 @@ export function costText(microUsd: number): string {
   const dollars = microUsd / 1_000_000;
   const digits = dollars !== 0 && dollars < 0.01 ? 6 : dollars < 1 ? 4 : 2;
   return `$${dollars.toFixed(digits)}`;
-}
-
-const SIZES = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-
-/** `512 bytes`, `1.4 MiB`. */
-export function sizeText(bytes: number): string {
-  const power = bytes < 1 ? 0 : Math.min(SIZES.length - 1, Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 2 ** (10 * power);
-  return `${power === 0 ? value : value.toFixed(1)} ${SIZES[power]}`;
 }
 
 /** What a node is called, also after it is gone. */
