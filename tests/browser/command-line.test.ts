@@ -51,9 +51,7 @@ test("auth open opens a browser that is signed in, where a password is set", asy
   const window = await newWindow();
   await window.page.goto(link);
   await window.press("Sign in");
-  await window.page.waitForURL((url) => url.pathname === "/");
-  await window.page.goto(new URL("/account", link).href);
-  expect(await window.shows("Your account")).toContain("shop, as owner");
+  expect(await window.account()).toContain("shop, as owner");
   await window.fill(
     { "Email, with which you sign in": ANNA.email, "New password": ANNA.password },
     "Set a password",
@@ -118,7 +116,7 @@ test("somebody with an invitation joins the business, and lets the command line 
   await window.page.goto(link);
   const fields = { "Your name here": "ben", Email: "ben@example.org", Password: "another long sentence" };
   await window.fill(fields, "Join");
-  expect(await window.shows("Your account")).toContain("shop, as viewer");
+  expect(await window.account()).toContain("shop, as viewer");
   expect(await owner.get(["member", "list"])).toContain("ben");
   await using person = await Person.stranger();
   await using running = login(person, "--browser");

@@ -27,7 +27,7 @@ test.if(address !== undefined)(
     const [setup = ""] = /\/setup\/\S+/.exec(server.stderr) ?? [];
     await window.page.goto(url + setup);
     await window.fill({ ...ANNA, Business: "shop" }, "Create the owner");
-    await window.shows("Your account");
+    await window.account();
 
     const [fingerprint = ""] = /SHA256:\S+/.exec(server.stderr) ?? [];
     await using person = await Person.stranger();

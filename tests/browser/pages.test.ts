@@ -42,7 +42,7 @@ async function signedIn(options?: Parameters<Chromium["window"]>[0]): Promise<Wi
   const window = await newWindow(options);
   await window.page.goto(`${base}/sign-in`);
   await window.fill({ Email: ANNA.email, Password: ANNA.password }, "Sign in");
-  await window.shows("Your account");
+  await window.account();
   return window;
 }
 
@@ -55,7 +55,7 @@ test("the first owner is made by the link that the server prints, which is valid
   await window.fill(fields, "Create the owner");
   await window.shows("at least 10 characters");
   await window.fill({ Password: ANNA.password }, "Create the owner");
-  const account = await window.shows("Your account");
+  const account = await window.account();
   expect(account).toContain(ANNA.email);
   expect(account).toContain("shop, as owner");
   expect((await window.page.goto(base + path))?.status()).toBe(404);
@@ -100,7 +100,7 @@ test("a passkey is added, signs in, and no more after it was removed", async () 
   await window.press("Sign out");
   await page.goto(`${base}/sign-in`);
   await window.press("Use a passkey");
-  const account = await window.shows("Your account");
+  const account = await window.account();
   expect(account).toContain("laptop");
   await window.press("Remove the passkey laptop");
   await window.shows("The passkey is removed.");

@@ -82,6 +82,13 @@ export class Window implements AsyncDisposable {
     return (await this.page.locator("body").textContent()) ?? "";
   }
 
+  /** The text of the person's account, after a sign-in that led to the portal. */
+  async account(): Promise<string> {
+    await this.page.waitForURL(({ pathname }) => pathname === "/");
+    await this.page.goto(new URL("/account", this.page.url()).href);
+    return this.shows("Your account");
+  }
+
   /** Once nothing is loading any more: no request is open except streams, and nothing says that it waits. */
   async settled(): Promise<void> {
     await this.page.waitForFunction(() => document.querySelector(".waiting, [aria-busy=true]") === null);
