@@ -34,6 +34,7 @@ const HEADROOM = 1.08;
 const AXIS_MARGIN_PX = 14;
 const LINE_PX = 1.75;
 const DOT_PX = 5;
+const NEAR_AXIS_PX = 16;
 const BAR_SHARE = 0.72;
 const WIDEST_BAR_PX = 44;
 
@@ -167,7 +168,13 @@ export class Plot {
       values: (self, splits) => {
         const { min = 0, max = 0 } = self.scales.x ?? {};
         return splits.map((at) =>
-          timeText(at, { spanMs: (max ?? 0) - (min ?? 0), stepMs: isBars ? stepMsOf(this.data.times) : 0 }),
+          // There it would be in the way of the values.
+          self.valToPos(at, "x") < NEAR_AXIS_PX
+            ? ""
+            : timeText(at, {
+                spanMs: (max ?? 0) - (min ?? 0),
+                stepMs: isBars ? stepMsOf(this.data.times) : 0,
+              }),
         );
       },
       // Under the bars, not between them.

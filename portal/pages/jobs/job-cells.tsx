@@ -13,14 +13,14 @@ export function JobName({ job }: { job: Job }) {
   const title = titleOf(job);
   const why = whyOf(job);
   return (
-    <div class="job-name">
+    <div class="listed-name">
       <div class="row">
-        <a class="job-link cut" href={`/jobs/${job.jobId}`} title={title}>
+        <a class="listed-link cut" href={`/jobs/${job.jobId}`} title={title}>
           {title}
         </a>
         {job.array !== undefined && <span class="chip number">array {job.array}</span>}
       </div>
-      <div class="cut quiet job-more">
+      <div class="cut quiet listed-more">
         <span class="mono" title={job.jobId}>
           {shortId(job.jobId)}
         </span>
@@ -66,7 +66,7 @@ export function Submitted({
   const way =
     scheduleId !== undefined ? "by a schedule of" : templateId !== undefined ? "from a template by" : "by";
   return (
-    <div class="job-submitted">
+    <div class="listed-by">
       <Ago at={createdAt} />
       <div class="cut quiet" title={name}>
         {way} {name}

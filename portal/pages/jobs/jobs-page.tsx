@@ -152,7 +152,7 @@ function useJobKeys(onToggle: (jobId: Job["jobId"]) => void): void {
 }
 
 function moveFocus(step: 1 | -1): void {
-  const links = [...document.querySelectorAll<HTMLElement>(".jobs-table tr[data-job] .job-link")];
+  const links = [...document.querySelectorAll<HTMLElement>(".jobs-table tr[data-job] .listed-link")];
   const row = document.activeElement?.closest("tr[data-job]");
   const at = links.findIndex((link) => row?.contains(link) === true);
   const next = links[at < 0 ? 0 : at + step];

@@ -22,7 +22,7 @@ export function History({ range }: { range: Range }) {
     <section class="stack" aria-label="History">
       <div class="row wrap apart">
         <h2>History</h2>
-        <nav class="switch" aria-label="How far back">
+        <nav class="range-switch" aria-label="How far back">
           {RANGES.map((one) => (
             <a
               key={one.value}

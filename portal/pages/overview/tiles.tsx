@@ -67,7 +67,9 @@ function Tile({ icon, name, href, count, isBad = false, children }: TileProps) {
     <section class={`card tile ${isBad ? "bad" : ""}`}>
       <h2>
         <Icon name={icon} />
-        <a href={href}>{name}</a>
+        <a class="quiet" href={href}>
+          {name}
+        </a>
       </h2>
       <p class="value">{text(count)}</p>
       <div class="quiet cut">{children}</div>
