@@ -75,6 +75,11 @@ test("an id of another business is answered like an id that does not exist", asy
   // A new endpoint that takes an id must be in this list, or its answer to a stranger must be tested below.
   const tested: EndpointId[] = [
     "jobs.logs",
+    "jobs.list",
+    "jobs.count",
+    "jobs.cancel-matching",
+    "jobs.delete-matching",
+    "jobs.retry-matching",
     "executions.list",
     "nodes.inputs",
     "nodes.workflow-events",
@@ -104,6 +109,11 @@ test("a list contains nothing of another business", async () => {
   const { api } = server;
   expect((await api.call("jobs.list", {}, theirs.user)).jobs).toEqual([]);
   expect((await api.call("jobs.count", {}, theirs.user)).count).toBe(0);
+  const { nodeId } = mine.node;
+  expect((await api.call("jobs.list", { nodeId }, theirs.user)).jobs).toEqual([]);
+  expect((await api.call("jobs.count", { nodeId }, theirs.user)).count).toBe(0);
+  for (const change of ["jobs.cancel-matching", "jobs.delete-matching", "jobs.retry-matching"] as const)
+    expect(await api.call(change, { nodeId }, theirs.user)).toMatchObject({ matched: 0 });
   expect((await api.call("executions.list", {}, theirs.user)).executions).toEqual([]);
   expect((await api.call("executions.list", { jobId: mine.jobId }, theirs.user)).executions).toEqual([]);
   expect((await api.call("templates.list", { builtin: false }, theirs.user)).templates).toEqual([]);
