@@ -21,6 +21,8 @@ test("what a job costs appears in the ledger, with the job, to the millionth of 
   const { availableMicroUsd } = await compute.credits.balance();
   expect(availableMicroUsd).toBeLessThan(30_000_000);
   await window.shows(`$${(availableMicroUsd / 1e6).toFixed(6)}`);
+  const most = window.page.getByRole("table", { name: "Jobs that cost most" });
+  await most.locator(`a[href="/jobs/${jobId}"]`).waitFor();
   expectQuiet(window);
 });
 

@@ -11,6 +11,7 @@ import { Table } from "../../ui/table.tsx";
 import { Ago, When } from "../../ui/time.tsx";
 import { Grant } from "./grant.tsx";
 import { Ledger } from "./ledger.tsx";
+import { SpendCard } from "./spend-card.tsx";
 
 const SECONDS_PER_HOUR = 3_600;
 const MICRO_USD_PER_USD = 1_000_000;
@@ -43,6 +44,7 @@ export default function CreditsPage() {
         {balance.isFirst && <Waiting lines={2} label="Loading your credit" />}
         {pools?.length === 0 && <NothingHosted />}
         {balance.value && <Balance balance={balance.value} isUsed={pools?.length !== 0} />}
+        {pools && pools.length > 0 && <SpendCard />}
         {prices.error !== undefined && <Trouble error={prices.error} onRetry={prices.refresh} />}
         {pools && pools.length > 0 && <Prices pools={pools} />}
         {pools && pools.length > 0 && balance.value && <WhenItRunsOut balance={balance.value} />}

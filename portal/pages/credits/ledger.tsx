@@ -1,6 +1,6 @@
 import { type CreditEntry, formatUsd } from "../../../sdk/index.ts";
+import { nameIn, usePeopleNames } from "../../api/names.ts";
 import { compute } from "../../api/session.ts";
-import { useData } from "../../api/use-data.ts";
 import { usePages } from "../../api/use-pages.ts";
 import { Card } from "../../ui/blocks.tsx";
 import { Icon, type IconName } from "../../ui/icon.tsx";
@@ -9,7 +9,6 @@ import type { Column } from "../../ui/table.tsx";
 import { When } from "../../ui/time.tsx";
 
 const PAGE_SIZE = 25;
-const MAX_MEMBERS = 500;
 
 /** Every change of the person's credit, newest first. */
 export function Ledger() {
@@ -25,10 +24,8 @@ export function Ledger() {
     },
     { topics: ["credits"], keyOf: (entry) => entry.entryId },
   );
-  const people = useData("people of the ledger", (signal) =>
-    compute.client.call("members.list", { limit: MAX_MEMBERS }, { signal }),
-  );
-  const nameOf = (id: string) => people.value?.members.find(({ userId }) => userId === id)?.userName ?? id;
+  const people = usePeopleNames();
+  const nameOf = (id: string) => nameIn(people, id) ?? id;
   return (
     <Card title="Ledger" isFlush>
       <PagedTable

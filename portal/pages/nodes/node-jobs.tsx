@@ -70,13 +70,14 @@ function Attempts({ title, nodeId, status, none, columns }: AttemptsProps) {
 const names = new Map<string, string | undefined>();
 const MAX_NAMES = 1_000;
 
-/** The names of their jobs, as far as they are not known yet. A job that was deleted meanwhile has none. */
+/** The names of their jobs, as far as they are not known yet. */
 async function learnNames(executions: readonly Execution[], signal: AbortSignal | undefined): Promise<void> {
   if (names.size > MAX_NAMES) names.clear();
   const unknown = new Set(executions.map(({ jobId }) => jobId).filter((jobId) => !names.has(jobId)));
   await Promise.all(
     [...unknown].map(async (jobId) => {
       const { name } = await compute.client
+        // A job that was deleted has no name.
         .call("jobs.retrieve", { jobId }, { signal })
         .catch(() => ({ name: undefined }));
       names.set(jobId, name);

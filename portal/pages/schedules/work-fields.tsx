@@ -1,11 +1,13 @@
 import { useEffect } from "preact/hooks";
-import type { EndpointInput, JobManifestInput } from "../../../sdk/index.ts";
+import type { EndpointInput, JobManifestInput, Template } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
+import { firstValues, givenValues, Parameters, type Values } from "../../editing/parameters.tsx";
+import { usePreview } from "../../editing/use-preview.ts";
+import { useSecretNames } from "../../editing/use-secret-names.ts";
 import { manifestOf } from "../../manifest/manifest-of.ts";
 import { Code, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Field } from "../../ui/field.tsx";
-import { ParameterFields, type ParameterValues } from "./parameter-fields.tsx";
 
 interface CommandWork {
   kind: "command";
@@ -18,7 +20,7 @@ interface CommandWork {
 interface TemplateWork {
   kind: "template";
   template: string;
-  parameters: ParameterValues;
+  parameters: Values;
 }
 interface JobWork {
   kind: "job";
@@ -49,7 +51,7 @@ export function workInput(
 ): Pick<EndpointInput<"schedules.create">, "job" | "template" | "parameters"> {
   if (work.kind === "template") {
     if (work.template === "") throw new Error("No template is chosen. Choose one");
-    return { template: work.template, parameters: work.parameters };
+    return { template: work.template, parameters: givenValues(work.parameters) };
   }
   if (work.kind === "job") {
     if (!work.manifest) throw new Error("The job is not there yet. Wait a moment");
@@ -188,15 +190,29 @@ function TemplateFields({ work, onWork }: { work: TemplateWork; onWork(work: Wor
           </select>
         )}
       </Field>
-      {chosen && (
-        <ParameterFields
-          of={chosen.parameters}
-          values={work.parameters}
-          onValues={(parameters) => onWork({ ...work, parameters })}
-        />
-      )}
+      {work.template !== "" && <TemplateParameters key={work.template} work={work} onWork={onWork} />}
     </>
   );
+}
+
+function TemplateParameters({ work, onWork }: { work: TemplateWork; onWork(work: Work): void }) {
+  const { template } = work;
+  const { value, error, refresh } = useData(`template ${template}`, (signal) =>
+    compute.client.call("templates.retrieve", { template }, { signal }),
+  );
+  useEffect(() => {
+    if (value) onWork({ ...work, parameters: firstValues(value, work.parameters) });
+  }, [value?.templateId]);
+  if (error !== undefined) return <Trouble error={error} onRetry={refresh} />;
+  if (!value) return <Waiting lines={2} label="Loading the parameters" />;
+  const change = (parameters: Values) => onWork({ ...work, parameters });
+  return <CheckedParameters template={value} values={work.parameters} onChange={change} />;
+}
+
+function CheckedParameters(props: { template: Template; values: Values; onChange(values: Values): void }) {
+  const { templateId, version } = props.template;
+  const { problems } = usePreview(templateId, version, props.values);
+  return <Parameters {...props} problems={problems} secrets={useSecretNames()} />;
 }
 
 /** The manifest of a job, which the schedule submits again and again. */
