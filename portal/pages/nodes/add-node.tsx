@@ -8,8 +8,8 @@ import { Code } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { Icon } from "../../ui/icon.tsx";
+import { enrolCommand, isLoopback, loginCommands, serverUrl } from "../../ui/node-commands.ts";
 import { EnrolForm } from "./enrol-form.tsx";
-import { enrolCommand, isLoopback, loginCommands, serverUrl } from "./node-commands.ts";
 
 type Made = EndpointOutput<"enrolments.create">;
 

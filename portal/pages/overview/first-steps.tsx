@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { me } from "../../api/whoami.ts";
 import { Card, Code } from "../../ui/blocks.tsx";
 import { Icon } from "../../ui/icon.tsx";
+import { loginCommands } from "../../ui/node-commands.ts";
 
 /** For a business without a node or without a job: what to do, in order, to paste or to press. */
 export function FirstSteps({ hasNodes, hasJobs }: { hasNodes: boolean; hasJobs: boolean }) {
@@ -21,7 +22,7 @@ export function FirstSteps({ hasNodes, hasJobs }: { hasNodes: boolean; hasJobs: 
             Put the <code>tanvrit-compute</code> binary on any computer that should do work, also on this one.
             Sign in there once, and start its agent, which stays connected and needs no open port.
           </p>
-          <Code text={agentCommands(location.origin)} label="Copy the commands" />
+          <Code text={loginCommands(location.origin)} label="Copy the commands" />
           <p class="quiet">
             It appears under <a href="/nodes">Nodes</a> within a second. There you also get a token for
             machines on which nobody signs in.
@@ -54,15 +55,4 @@ function Step({ isDone, title, children }: { isDone: boolean; title: string; chi
       {!isDone && <div class="stack">{children}</div>}
     </li>
   );
-}
-
-/** On the server's own machine nothing but a name is needed; elsewhere the first sign-in asks for the server. */
-function agentCommands(origin: string): string {
-  const isHere = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(origin).hostname);
-  const workspace = isHere ? "local" : "home";
-  const plain = origin.startsWith("http:") && !isHere ? " --insecure-http" : "";
-  return [
-    `tanvrit-compute auth login --workspace ${workspace} --url ${origin}${plain}`,
-    `tanvrit-compute agent run --workspace ${workspace}${plain}`,
-  ].join("\n");
 }

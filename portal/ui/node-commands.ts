@@ -1,4 +1,4 @@
-import type { EndpointOutput } from "../../../sdk/index.ts";
+import type { EndpointOutput } from "../../sdk/index.ts";
 
 /** Where machines find the server: where this browser found it, unless that is an address of its own machine. */
 export function serverUrl(saidByServer?: string): string {
