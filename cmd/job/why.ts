@@ -1,3 +1,5 @@
+import { counted } from "../../shared/counted.ts";
+import type { EndpointOutput } from "../../shared/endpoints/index.ts";
 import { safeLine } from "../../shared/terminal-text.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
@@ -18,8 +20,16 @@ busy: when there is room; unavailable: when the node takes jobs again; never), a
     const jobId = await findJob(compute, positionals[0] ?? "", output);
     const why = await jobs.why(jobId, patience(output));
     const look = output.resultLook;
-    const lines = [paint(safeLine(why.summary), undefined, look), ...fitLines(why, look)];
+    const lines = [why.summary, ...aheadLines(why)].map((line) => paint(safeLine(line), undefined, look));
+    lines.push(...fitLines(why, look));
     await (options.json ? output.json(why) : output.painted(joinPainted(lines, "\n")));
     return 0;
   },
 });
+
+function aheadLines({ ahead }: EndpointOutput<"jobs.why">): string[] {
+  if (!ahead || ahead.count === 0) return [];
+  return [
+    `${ahead.more ? "More than " : ""}${counted(ahead.count, "job")} of its pool came before it in the queue.`,
+  ];
+}

@@ -93,7 +93,9 @@ export function composeJobs(
     handlers: {
       ...jobHandlers(service, reasonsOf, credits.costsOf, stores.runs, ownership),
       ...manyJobsHandlers(new ManyJobs(parts)),
-      ...whyHandlers(service, fitCheck, stores.flow, credits.estimate),
+      ...whyHandlers(service, fitCheck, stores.flow, credits.estimate, (job, maxCount) =>
+        stores.assignments.countAhead(job, maxCount),
+      ),
     },
   };
 }

@@ -86,6 +86,21 @@ export class MongoAssignStore implements AssignStore {
     return queues.map((queue) => queue.requirement);
   }
 
+  countAhead({ businessId, jobId, manifest }: JobRecord, maxCount: number): Promise<number> {
+    const { pool, priority } = manifest;
+    return this.store.attempt(async () => {
+      let ahead = 0;
+      for (const { queue, requirement } of await this.claimable(businessId)) {
+        if (requirement.pool !== pool) continue;
+        for (const comesFirst of [{ priority: { $gt: priority } }, { priority, job_id: { $lt: jobId } }]) {
+          if (ahead >= maxCount) return maxCount;
+          ahead += await this.jobs.countDocuments({ queue, ...comesFirst }, { limit: maxCount - ahead });
+        }
+      }
+      return ahead;
+    });
+  }
+
   /** The queues of the business that have claimable jobs. Jumps from key to key in the index and reads no jobs. */
   private async claimable(businessId: string): Promise<ClaimableQueue[]> {
     const queues = await this.jobs.distinct("queue", { queue: queuesOf(businessId) });

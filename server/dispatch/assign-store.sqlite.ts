@@ -34,6 +34,24 @@ export class SqliteAssignStore implements AssignStore {
     return this.claimable(businessId).map((queue) => queue.requirement);
   }
 
+  async countAhead({ businessId, jobId, manifest }: JobRecord, maxCount: number): Promise<number> {
+    const { pool, priority } = manifest;
+    let ahead = 0;
+    for (const { key, requirement } of this.claimable(businessId)) {
+      if (requirement.pool !== pool) continue;
+      for (const comesFirst of ["priority > $priority", "priority = $priority AND job_id < $jobId"]) {
+        if (ahead >= maxCount) return maxCount;
+        const sql = `SELECT count(*) AS n FROM (
+          SELECT 1 FROM compute_jobs WHERE business_id = $businessId AND queue_key = $key AND ${comesFirst}
+            AND ${CLAIMABLE} LIMIT $limit)`;
+        const bindings = { businessId, key, priority, limit: maxCount - ahead };
+        const named = comesFirst.includes("$jobId") ? { ...bindings, jobId } : bindings;
+        ahead += this.store.get<{ n: number }>(sql, named)?.n ?? 0;
+      }
+    }
+    return ahead;
+  }
+
   /** Runs inside `store.write`. */
   private assignOne(request: AssignRequest): Assigned[] {
     const { nodeId, businessId, by } = request;

@@ -33,4 +33,9 @@ export interface AssignStore {
   releaseOrphans(nowMs: number): Promise<JobRecord[]>;
   /** The requirements of the business's claimable jobs, each different requirement once. */
   claimableRequirements(businessId: string): Promise<Requirement[]>;
+  /**
+   * How many claimable jobs of the same business and pool come before this one by priority and age: at most `maxCount`.
+   * The cost grows with that and with the number of different requirements, not with the length of the queue.
+   */
+  countAhead(job: JobRecord, maxCount: number): Promise<number>;
 }

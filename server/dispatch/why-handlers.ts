@@ -6,6 +6,7 @@ import type { Handlers } from "../http/handler.ts";
 import type { JobFlowStore } from "../job/flow-store.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { JobService } from "../job/job-service.ts";
+import type { AssignStore } from "./assign-store.ts";
 import type { FitCheck } from "./fit.ts";
 import { holdersOf } from "./group-holders.ts";
 import { explainFit, explainJob } from "./why.ts";
@@ -13,7 +14,14 @@ import { explainFit, explainJob } from "./why.ts";
 /** What such a job would cost; undefined if it would cost nothing. */
 export type Estimate = (by: Identity, manifest: JobManifest) => Promise<CostEstimate | undefined>;
 
+/** Counting stops here. */
+const MAX_AHEAD = 1_000;
+
 export const NO_NODES = { nodes: [], moreNodes: false };
+
+function isClaimable({ status, gate, notBeforeMs }: JobRecord): boolean {
+  return status === "QUEUED" && gate === undefined && notBeforeMs === undefined;
+}
 
 export function heldByView({ jobId, status, manifest }: JobRecord) {
   return { jobId, status, name: manifest.name };
@@ -24,6 +32,7 @@ export function whyHandlers(
   fit: FitCheck,
   flow: Pick<JobFlowStore, "groupHolders">,
   estimate: Estimate,
+  countAhead: AssignStore["countAhead"],
 ): Pick<Handlers, "jobs.why" | "jobs.dry-run"> {
   return {
     "jobs.why": async ({ jobId }, context) => {
@@ -32,7 +41,12 @@ export function whyHandlers(
       const report = isQueued ? await fit.check(job) : NO_NODES;
       const holders = await holdersOf(job, flow, fit);
       const heldBy = holders.map((holder) => heldByView(holder.job));
-      return { jobId, status: job.status, ...explainJob(job, report, holders), heldBy, ...report };
+      const ahead = isClaimable(job) ? await countAhead(job, MAX_AHEAD + 1) : undefined;
+      return {
+        ...{ jobId, status: job.status, ...explainJob(job, report, holders), heldBy, ...report },
+        ahead:
+          ahead === undefined ? undefined : { count: Math.min(ahead, MAX_AHEAD), more: ahead > MAX_AHEAD },
+      };
     },
     "jobs.dry-run": async (manifest, context) => {
       const report = await fit.check({ ...userOf(context), manifest });

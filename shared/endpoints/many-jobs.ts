@@ -66,6 +66,11 @@ export const manyJobsEndpoints = defineEndpoints(manyJobsWire, {
       waitsFor,
       /** In a sentence or two. */
       summary: z.string(),
+      /**
+       * Only of a job that a node could have now: how many jobs of its pool come before it by priority and age; with `more`,
+       * more than that. Users take turns, so it may start sooner or later.
+       */
+      ahead: z.object({ count: z.int().min(0), more: z.boolean() }).optional(),
       /** The jobs that occupy the concurrency group it waits for, oldest first; empty if it waits for something else. */
       heldBy: z.array(z.object({ jobId, status: jobStatus, name: z.string().optional() })),
     }),

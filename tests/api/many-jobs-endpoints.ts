@@ -14,6 +14,10 @@ export const manyJobsScenarios = {
     };
     const wrong = await why({ labels: { disk: "ssd" } });
     expect(wrong).toMatchObject({ status: "QUEUED", waitsFor: "node", moreNodes: false });
+    expect(wrong.ahead).toEqual({ count: 0, more: false });
+    expect((await why({ labels: { disk: "ssd" } })).ahead).toEqual({ count: 1, more: false });
+    expect((await why({ labels: { disk: "ssd" }, pool: "other" })).ahead?.count).toBe(0);
+    expect((await why({ after: [{ jobId: wrong.jobId }] })).ahead).toBeUndefined();
     expect(wrong.nodes).toMatchObject([
       { nodeId: node.nodeId, name: "box", verdict: "never", rule: "label" },
     ]);

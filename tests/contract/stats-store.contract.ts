@@ -76,6 +76,28 @@ export function statsStoreContract(name: string, open: () => Promise<StatsStores
       expect(await overview()).toMatchObject({ failed: 0, jobs: { QUEUED: 1, FAILED: 0 } });
     });
 
+    test("the jobs that come before one are counted across requirements, up to a maximum, and only those of its pool", async () => {
+      const manifests = [
+        {},
+        { labels: { os: "linux" } },
+        { priority: 5 },
+        { priority: -1 },
+        {},
+        { pool: "other" },
+      ];
+      const jobs = manifests.map((manifest) => jobOf(businessId, manifest));
+      await insert(...jobs, jobOf("another"));
+      const ahead = (maxCount: number) =>
+        Promise.all(jobs.map((job) => stores.assignments.countAhead(job, maxCount)));
+      expect(await ahead(100)).toEqual([1, 2, 0, 4, 3, 0]);
+      expect(await ahead(2)).toEqual([1, 2, 0, 2, 2, 0]);
+      const node = nodeOf(businessId);
+      await stores.nodes.insert(node);
+      const request = { nodeId: node.nodeId, businessId, limit: 2, nowMs: AT_MS, leaseExpiresAtMs: AT_MS };
+      await stores.assignments.assign([request]);
+      expect((await ahead(100)).slice(3)).toEqual([2, 1, 0]);
+    });
+
     test("nodes are counted by what they are, and only those that take work have slots", async () => {
       const active = nodeOf(businessId);
       const { slots } = active.description.capacity;
