@@ -45,3 +45,19 @@ test("a page of large rows ends early, with a cursor, and little more than the p
 test("a single row always fits, however large it is", async () => {
   expect((await pagesOf(rowsOf(3, 9 * 1024 * 1024), 500)).sizes).toEqual([1, 1, 1]);
 });
+
+test("a list that had no time to look at more rows ends its page there, even without rows, and the next begins behind that", async () => {
+  const looked: (string | undefined)[] = [];
+  const read = async (behind: string | undefined) => {
+    looked.push(behind);
+    if (behind === undefined) return { rows: [], isCut: false, pausedAt: "id_5" };
+    return { rows: [{ id: "id_2" }], isCut: false };
+  };
+  const anyId = { safeParse: () => ({ success: true }) };
+  const page = (cursor?: string) => readPage({ limit: 10, cursor }, anyId, read, ({ id }) => id);
+  const first = await page();
+  expect(first.rows).toEqual([]);
+  const second = await page(first.nextCursor);
+  expect(second).toEqual({ rows: [{ id: "id_2" }], nextCursor: undefined });
+  expect(looked).toEqual([undefined, "id_5"]);
+});

@@ -15,6 +15,8 @@ const FIRST_ROWS = 25;
 interface Cut<Row> {
   rows: Row[];
   isCut: boolean;
+  /** The page ends with these rows. The next one begins behind this id, which may be that of a row that is not listed. */
+  pausedAt?: string | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function readPage<Row>(
   for (;;) {
     const wanted = rowsToRead(rows.length, limit, length);
     const answer = await read(behind, wanted);
-    const found = Array.isArray(answer) ? { rows: answer, isCut: false } : answer;
+    const found: Cut<Row> = Array.isArray(answer) ? { rows: answer, isCut: false } : answer;
     for (const row of found.rows) {
       const rowLength = lengthOf(row);
       const isFull = rows.length === limit || (rows.length > 0 && length + rowLength > MAX_PAGE_LENGTH);
@@ -43,6 +45,7 @@ export async function readPage<Row>(
       length += rowLength;
       behind = idOf(row);
     }
+    if (found.pausedAt !== undefined) return { rows, nextCursor: encodeCursor(found.pausedAt) };
     if (found.rows.length < wanted && !found.isCut) return { rows, nextCursor: undefined };
     await turns.next();
   }

@@ -69,8 +69,8 @@ export function jobHandlers(
         jobId,
         async (last, limit) => {
           const query = { ...jobQuery(businessId, input), ...behind(last, input), limit };
-          const { jobs: rows, isCut } = await jobs.listSome(query);
-          return { rows, isCut };
+          const { jobs: rows, isCut, pausedAt } = await jobs.listSome(query);
+          return { rows, isCut, pausedAt };
         },
         (job) => job.jobId,
       );

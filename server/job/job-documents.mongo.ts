@@ -4,6 +4,7 @@ import type { JobManifest, Resources } from "../../shared/manifest.ts";
 import { setAndUnset } from "../store/mongo.ts";
 import { type ExecutionRecord, isLive, type JobRecord } from "./job-record.ts";
 import { inputIdsOf } from "./job-sources.ts";
+import { labelPairs } from "./label-pairs.ts";
 
 /** A document of `compute_jobs`. */
 export interface JobDocument {
@@ -109,10 +110,6 @@ export function groupOf(businessId: string, group: string): string {
 export function groupKeyOf(group: string): { businessId: string; group: string } {
   const slash = group.indexOf("/");
   return { businessId: group.slice(0, slash), group: group.slice(slash + 1) };
-}
-
-export function labelPairs(labels: Readonly<JobManifest["labels"]>): string[] {
-  return Object.entries(labels).map(([key, value]) => `${key}=${value}`);
 }
 
 export function jobDocument(job: JobRecord): JobDocument {

@@ -1,8 +1,9 @@
 import type { Filter } from "mongodb";
 import { firstIdAt } from "../../shared/ids.ts";
 import { pcreOfGlob, pcreOfPart, plainName } from "./glob.ts";
-import { type JobDocument, labelPairs } from "./job-documents.mongo.ts";
+import type { JobDocument } from "./job-documents.mongo.ts";
 import { BEHIND_DIGITS, CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
+import { labelPairs } from "./label-pairs.ts";
 
 /** A query as a filter, without its limit. */
 export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
@@ -39,6 +40,19 @@ export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
   const labels = labelPairs(query.labels ?? {});
   if (labels.length > 0) filter.labels = { $all: labels };
   return filter;
+}
+
+/** The index for a query that is known to have no better one. It has the names, so jobs are read only if theirs matches. */
+export function listHint(query: JobListQuery): Record<string, 1> | undefined {
+  const { labels, arrayId, templateId, scheduleId, nodeId, userId } = query;
+  const others = [arrayId, templateId, scheduleId, nodeId, userId, ...Object.values(labels ?? {})];
+  if (!looksAtNames(query) || others.some((other) => other !== undefined)) return undefined;
+  return { business_id: 1, job_id: 1, name: 1 };
+}
+
+/** Whether jobs may have to be passed over because of their names, so that it is not known how many must be looked at. */
+export function looksAtNames({ name, search }: JobListQuery): boolean {
+  return search !== undefined || (name !== undefined && plainName(name) === undefined);
 }
 
 /** The order in which a query lists jobs. */

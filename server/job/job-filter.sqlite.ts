@@ -107,16 +107,7 @@ const BY_AGE = "compute_jobs j INDEXED BY compute_jobs_by_age";
 const BY_STATUS = "compute_jobs j INDEXED BY compute_jobs_by_status";
 
 /** The narrowest index. */
-function walkOf({
-  arrayId,
-  labels,
-  nodeId,
-  scheduleId,
-  templateId,
-  userId,
-  submittedBy,
-  name,
-}: JobListQuery): Walk {
+function walkOf({ arrayId, labels, nodeId, scheduleId, templateId, name }: JobListQuery): Walk {
   const along = (index: string, condition: string, answers: Walk["answers"]): Walk => ({
     from: `compute_jobs j INDEXED BY ${index}`,
     id: "j.job_id",
@@ -140,19 +131,15 @@ function walkOf({
     };
   }
   if (scheduleId !== undefined) {
-    return along("compute_jobs_of_schedule", "j.schedule_id = $scheduleId", ["scheduleId"]);
+    return along("compute_jobs_made_by_schedule", "j.schedule_id = $scheduleId", ["scheduleId"]);
   }
   if (templateId !== undefined) {
-    return along("compute_jobs_by_template", "j.template_id = $templateId", ["templateId"]);
+    return along("compute_jobs_made_by_template", "j.template_id = $templateId", ["templateId"]);
   }
   if (name !== undefined && plainName(name) !== undefined) {
     return along("compute_jobs_by_name", "j.name = $name", ["name"]);
   }
-  if (nodeId !== undefined) return along("compute_jobs_by_node", "j.node_id = $nodeId", ["nodeId"]);
-  if (userId !== undefined) return along("compute_jobs_by_user", "j.user_id = $userId", ["userId"]);
-  if (submittedBy !== undefined) {
-    return along("compute_jobs_by_user", "j.user_id = $submittedBy", ["submittedBy"]);
-  }
+  if (nodeId !== undefined) return along("compute_jobs_of_node", "j.node_id = $nodeId", ["nodeId"]);
   return {
     from: BY_AGE,
     id: "j.job_id",
@@ -167,7 +154,6 @@ function conditionsOf(query: JobListQuery, { answers, from }: Walk): string[] {
   const { name, search, sinceMs, untilMs } = query;
   const equal = {
     userId: "j.user_id = $userId",
-    submittedBy: "j.user_id = $submittedBy",
     templateId: "j.template_id = $templateId",
     scheduleId: "j.schedule_id = $scheduleId",
     nodeId: "j.node_id = $nodeId",
@@ -181,6 +167,7 @@ function conditionsOf(query: JobListQuery, { answers, from }: Walk): string[] {
   return [
     ...(from.includes("compute_jobs_arrays") ? ["j.business_id = $businessId"] : []),
     ...named,
+    ...(query.topLevel === true && query.arrayId === undefined ? ["j.array_id IS NULL"] : []),
     ...(name === undefined || answers.includes("name") ? [] : [`j.name ${isPlain ? "=" : "GLOB"} $name`]),
     ...(search === undefined ? [] : ["j.name LIKE $search ESCAPE '\\'"]),
     ...(sinceMs === undefined ? [] : ["j.created_at >= $since"]),
@@ -194,18 +181,11 @@ function conditionsOf(query: JobListQuery, { answers, from }: Walk): string[] {
 
 function bindingsOf(query: JobListQuery): Record<string, SQLQueryBindings> {
   const { businessId, beforeJobId = "", oldestBehind = "", idPrefix = "", sinceMs = 0, untilMs = 0 } = query;
-  const {
-    userId = "",
-    submittedBy = "",
-    templateId = "",
-    scheduleId = "",
-    nodeId = "",
-    arrayId = "",
-  } = query;
+  const { userId = "", templateId = "", scheduleId = "", nodeId = "", arrayId = "" } = query;
   const { name = "", search = "" } = query;
   return {
     ...{ businessId, beforeJobId, oldestBehind, idPrefix, idPrefixEnd: `${idPrefix}${BEHIND_DIGITS}` },
-    ...{ userId, submittedBy, templateId, scheduleId, nodeId, arrayId },
+    ...{ userId, templateId, scheduleId, nodeId, arrayId },
     ...{ since: sinceMs, until: untilMs },
     firstJobId: firstIdAt("job", sinceMs - CLOCK_SLACK_MS),
     lastJobId: firstIdAt("job", untilMs + CLOCK_SLACK_MS),

@@ -1,13 +1,13 @@
 import { Turns } from "../../shared/turns.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
-import { effortOf, idOrder, selectEdge, selectJobIds } from "./job-filter.sqlite.ts";
+import { idOrder, JobSelection } from "./job-filter.sqlite.ts";
 import type { JobRecord } from "./job-record.ts";
 import { type JobRow, jobFromRow } from "./job-rows.sqlite.ts";
 import type { JobSlice } from "./job-slices.ts";
 import type { JobListQuery } from "./job-store.ts";
 
-/** How many jobs are looked at in one go when no index has just those that are wanted. A manifest can be long. */
-const LOOKED_AT_ONCE = { rows: 100, keys: 5_000 };
+/** A list that passes over many jobs pauses after this long. */
+const MAX_LOOK_MS = 80;
 /** A count ends here: it would take seconds. */
 const MOST_LOOKED_AT = 200_000;
 
@@ -16,13 +16,14 @@ export class JobLists {
   constructor(private readonly store: SqliteStore) {}
 
   async some(query: JobListQuery, maxBytes: number): Promise<JobSlice> {
-    const effort = effortOf(query);
-    if (effort === "index") return this.read(query, maxBytes);
+    const { isSparse, stride } = new JobSelection(query);
+    if (!isSparse) return this.read(query, maxBytes);
     const turns = new Turns();
+    const sinceMs = performance.now();
     const found: JobSlice = { jobs: [], bytes: 0, isCut: false };
     let rest = query;
     while (found.jobs.length < query.limit && !found.isCut) {
-      const { sql, bindings } = selectEdge(rest, LOOKED_AT_ONCE[effort]);
+      const { sql, bindings } = new JobSelection(rest).edge(stride);
       const edge = this.store.get<{ job_id: string }>(sql, bindings)?.job_id;
       const room = maxBytes - found.bytes;
       if (room <= 0) return { ...found, isCut: true };
@@ -31,6 +32,8 @@ export class JobLists {
       found.bytes += part.bytes;
       found.isCut = part.isCut;
       if (edge === undefined) break;
+      const isFull = found.jobs.length >= query.limit || found.isCut;
+      if (!isFull && performance.now() - sinceMs > MAX_LOOK_MS) return { ...found, pausedAt: edge };
       rest = { ...rest, [idOrder(query) === "DESC" ? "beforeJobId" : "oldestBehind"]: edge };
       await turns.next();
     }
@@ -38,13 +41,13 @@ export class JobLists {
   }
 
   async count(query: JobListQuery): Promise<{ count: number; isCut: boolean }> {
-    const effort = effortOf(query);
-    if (effort === "index") return { count: this.countTo(query), isCut: false };
+    const { isSparse, stride } = new JobSelection(query);
+    if (!isSparse) return { count: this.countTo(query), isCut: false };
     const turns = new Turns();
     let rest = query;
     let count = 0;
-    for (let looked = 0; looked < MOST_LOOKED_AT; looked += LOOKED_AT_ONCE[effort]) {
-      const { sql, bindings } = selectEdge(rest, LOOKED_AT_ONCE[effort]);
+    for (let looked = 0; looked < MOST_LOOKED_AT; looked += stride) {
+      const { sql, bindings } = new JobSelection(rest).edge(stride);
       const edge = this.store.get<{ job_id: string }>(sql, bindings)?.job_id;
       count += this.countTo({ ...rest, limit: query.limit - count }, edge);
       if (edge === undefined || count >= query.limit) return { count, isCut: false };
@@ -55,13 +58,13 @@ export class JobLists {
   }
 
   private countTo(query: JobListQuery, edge?: string): number {
-    const { sql, bindings } = selectJobIds(query, edge);
+    const { sql, bindings } = new JobSelection(query).ids(edge);
     return this.store.get<{ n: number }>(`SELECT count(*) AS n FROM (${sql})`, bindings)?.n ?? 0;
   }
 
-  /** The ids of the query's jobs. They are read from an index alone. */
+  /** The ids of the query's jobs. They are read from indexes alone, as far as these have what the query asks for. */
   ids(query: JobListQuery, edge?: string): string[] {
-    const { sql, bindings } = selectJobIds(query, edge);
+    const { sql, bindings } = new JobSelection(query).ids(edge);
     return this.store.all<{ job_id: string }>(sql, bindings).map((row) => row.job_id);
   }
 

@@ -117,6 +117,8 @@ export const jobSteps = [
       partialFilterExpression: { schedule_id: { $exists: true } },
     },
   ]),
+  // Passes over jobs with other names without reading them.
+  collectionStep("job-11", "compute_jobs", [{ key: { business_id: 1, job_id: 1, name: 1 } }]),
 ];
 
 async function markFailed(db: Db): Promise<void> {

@@ -123,4 +123,28 @@ export const jobMigrations: Migration[] = [
         WHERE schedule_id IS NOT NULL;
     `,
   },
+  {
+    id: "job-10",
+    // Labels have an index, and lists by several filters read only the jobs they show. The index of queues has the columns of
+    // its own condition, without which SQLite reads each job to count it.
+    sql: `
+      DROP INDEX compute_jobs_by_age;
+      DROP INDEX compute_jobs_by_status;
+      DROP INDEX compute_jobs_queue;
+      CREATE INDEX compute_jobs_by_age ON compute_jobs (business_id, job_id, array_id, created_at, user_id, name);
+      CREATE INDEX compute_jobs_by_status ON compute_jobs
+        (business_id, status, job_id, array_id, created_at, user_id, name);
+      CREATE INDEX compute_jobs_queue ON compute_jobs
+        (business_id, queue_key, priority DESC, job_id, status, not_before, hold) WHERE ${CLAIMABLE};
+      CREATE TABLE compute_job_labels (
+        business_id TEXT NOT NULL,
+        label TEXT NOT NULL,
+        job_id TEXT NOT NULL,
+        PRIMARY KEY (business_id, label, job_id)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX compute_job_labels_by_job ON compute_job_labels (job_id);
+      INSERT INTO compute_job_labels (business_id, label, job_id)
+        SELECT business_id, key || '=' || value, job_id FROM compute_jobs, json_each(manifest, '$.labels');
+    `,
+  },
 ];

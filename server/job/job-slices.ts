@@ -12,6 +12,8 @@ export interface JobSlice {
   jobs: JobRecord[];
   bytes: number;
   isCut: boolean;
+  /** The last job that was looked at, if there was no time to look at more. */
+  pausedAt?: string;
 }
 
 /** A job that is not read yet, and its size. */

@@ -22,9 +22,10 @@ import {
   QUEUE_EXPRESSION,
 } from "./job-documents.mongo.ts";
 import { jobFilterOf, listOrder } from "./job-filter.mongo.ts";
+import { MongoJobLists } from "./job-lists.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
 import { isTooLate, PUT_BACK_MAX_MS } from "./job-rules.ts";
-import { BYTES_AT_ONCE, BYTES_PER_REQUEST, firstOf, type JobSlice, type SizedJob } from "./job-slices.ts";
+import { BYTES_AT_ONCE, BYTES_PER_REQUEST, firstOf, type JobSlice } from "./job-slices.ts";
 import {
   allOrNone,
   type ChangeRequest,
@@ -47,6 +48,7 @@ const INSERTS_PER_BATCH = 1_000;
 export class MongoJobStore implements JobStore {
   private readonly jobs: Collection<JobDocument>;
   private readonly changes: JobChanges;
+  private readonly lists: MongoJobLists;
   private readonly singleInserts = new Batches<NewJob, InsertOutcome>((batch) => this.insertSingles(batch), {
     maxItems: INSERTS_PER_BATCH,
     maxInFlight: 2,
@@ -57,6 +59,7 @@ export class MongoJobStore implements JobStore {
   constructor(private readonly store: MongoStore) {
     this.jobs = store.collection("compute_jobs");
     this.changes = new JobChanges(store);
+    this.lists = new MongoJobLists(store);
     this.limited = new LimitedInserts(store, {
       decide: (session, jobs) => this.outcomesIn(session, jobs),
       write: (session, jobs, outcomes) => this.insertCreated(session, jobs, outcomes),
@@ -102,32 +105,12 @@ export class MongoJobStore implements JobStore {
     });
   }
 
-  async count(query: JobListQuery): Promise<{ count: number; isCut: boolean }> {
-    return this.store.attempt(async () => {
-      const count = await this.jobs.countDocuments(jobFilterOf(query), { limit: query.limit });
-      return { count, isCut: false };
-    });
+  count(query: JobListQuery): Promise<{ count: number; isCut: boolean }> {
+    return this.lists.count(query);
   }
 
   listSome(query: JobListQuery, maxBytes: number): Promise<JobSlice> {
-    return this.store.attempt(async () => {
-      const { ids, bytes, isCut } = firstOf(await this.sizes(query), maxBytes);
-      // Filtered again, because jobs that changed in between may no longer match.
-      const filter = { $and: [{ job_id: { $in: ids } }, jobFilterOf(query)] };
-      const found = ids.length === 0 ? [] : await this.jobs.find(filter).sort(listOrder(query)).toArray();
-      return { jobs: found.map(jobFromDocument), bytes, isCut };
-    });
-  }
-
-  /** Ids and sizes of a query's jobs. Read from a snapshot, so that a job whose status changes meanwhile appears once. */
-  private sizes(query: JobListQuery): Promise<SizedJob[]> {
-    const steps = [
-      { $match: jobFilterOf(query) },
-      { $sort: listOrder(query) },
-      { $limit: query.limit },
-      { $project: { _id: 0, job_id: 1, bytes: { $bsonSize: "$$ROOT" } } },
-    ];
-    return this.jobs.aggregate<SizedJob>(steps, { readConcern: { level: "snapshot" } }).toArray();
+    return this.lists.some(query, maxBytes);
   }
 
   change<Result>(
@@ -143,7 +126,7 @@ export class MongoJobStore implements JobStore {
     decide: ChangeRequest<Result>["decide"],
   ): Promise<MatchingChanges<Result>> {
     const { businessId, limit } = query;
-    const sizes = await this.store.attempt(() => this.sizes(query));
+    const sizes = await this.store.attempt(() => this.lists.sizes(query));
     const results: Result[] = [];
     let bytes = 0;
     while (results.length < sizes.length && bytes < BYTES_PER_REQUEST) {

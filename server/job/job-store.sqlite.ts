@@ -35,6 +35,7 @@ import {
   type WithinLimits,
 } from "./job-store.ts";
 import { SqliteKeyUsage } from "./key-usage.sqlite.ts";
+import { labelPairs } from "./label-pairs.ts";
 import { RETRY_MAX_MS } from "./retry-decision.ts";
 
 const HAS_KEY = "business_id = $businessId AND user_id = $userId AND idempotency_key = $key";
@@ -352,6 +353,13 @@ export class SqliteJobStore implements JobStore {
       this.store.run(
         "INSERT INTO compute_job_after (after_job_id, job_id) VALUES ($after, $jobId) ON CONFLICT DO NOTHING",
         { after: jobId, jobId: job.jobId },
+      );
+    }
+    for (const label of labelPairs(job.manifest.labels)) {
+      const row = { businessId: job.businessId, label, jobId: job.jobId };
+      this.store.run(
+        "INSERT INTO compute_job_labels (business_id, label, job_id) VALUES ($businessId, $label, $jobId)",
+        row,
       );
     }
     for (const inputId of job.manifest.inputs ? inputIdsOf(job.manifest) : []) {

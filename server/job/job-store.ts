@@ -158,7 +158,10 @@ export interface JobStore extends KeepsTimes {
    * there may be more.
    */
   count(query: JobListQuery): Promise<{ count: number; isCut: boolean }>;
-  /** The first jobs of the list, up to the one with which their manifests reach `maxBytes`. */
+  /**
+   * The first jobs of the list, up to the one with which their manifests reach `maxBytes`. If too many must be looked at to
+   * find them, it stops there.
+   */
   listSome(query: JobListQuery, maxBytes: number): Promise<JobSlice>;
   /**
    * Changes jobs and executions. For each request, in order, it reads the records, calls `decide`, and writes the decision

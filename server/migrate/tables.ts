@@ -27,8 +27,11 @@ export interface MovedTable {
 
 const LARGE_ROWS_PER_CHUNK = 32;
 
-/** Tables that are not moved: each store records for itself which steps of the schema were applied. */
-export const notMoved: readonly string[] = ["compute_migrations"];
+/**
+ * Tables that are not moved: each store records for itself which steps of the schema were applied, and documents of jobs
+ * have their labels.
+ */
+export const notMoved: readonly string[] = ["compute_migrations", "compute_job_labels"];
 
 /** In the order in which they are moved. */
 export const movedTables: readonly MovedTable[] = [

@@ -186,6 +186,7 @@ export class SqliteRetentionStore implements RetentionStore {
         bindings,
       );
       this.store.run("DELETE FROM compute_job_inputs WHERE job_id = $jobId", bindings);
+      this.store.run("DELETE FROM compute_job_labels WHERE job_id = $jobId", bindings);
       this.store.run("DELETE FROM compute_jobs WHERE job_id = $jobId", bindings);
     }
   }
