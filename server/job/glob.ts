@@ -37,11 +37,6 @@ export function pcreOfGlob(glob: string): string {
   return `^${first}${middle.join("")}${ANY}*${last}\\z`;
 }
 
-/** As SQLite's `lower` does it: only A to Z change. */
-export function lowerCase(text: string): string {
-  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
-}
-
 /** A PCRE regular expression for texts that contain this one; upper and lower case of A to Z are the same. */
 export function pcreOfPart(text: string): string {
   return [...text]
