@@ -1,4 +1,4 @@
-import { durationText } from "../ui/time.tsx";
+import { durationText } from "../ui/duration.ts";
 
 /** How the values of a chart are written, and where its axis has lines. */
 export interface Unit {

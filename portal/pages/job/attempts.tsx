@@ -1,7 +1,8 @@
 import type { Execution, Job } from "../../../sdk/index.ts";
+import { durationText } from "../../ui/duration.ts";
 import { Status } from "../../ui/status.tsx";
 import { type Column, Table } from "../../ui/table.tsx";
-import { Ago, durationText, nowMs } from "../../ui/time.tsx";
+import { Ago, nowMs } from "../../ui/time.tsx";
 import { useNode } from "./related.ts";
 import { type AttemptSpan, spansOf } from "./spans.ts";
 import { endOf, nodeText } from "./words.ts";

@@ -1,9 +1,10 @@
 import { type EndpointOutput, isFinal, type Job } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
+import { durationText } from "../../ui/duration.ts";
 import { Icon, type IconName } from "../../ui/icon.tsx";
 import { Status } from "../../ui/status.tsx";
-import { durationText, nowMs, When } from "../../ui/time.tsx";
+import { nowMs, When } from "../../ui/time.tsx";
 import { OtherJobs } from "./other-jobs.tsx";
 import { hashOfStep } from "./run-tree.tsx";
 import { counted, failureOf } from "./words.ts";

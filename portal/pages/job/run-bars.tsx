@@ -1,6 +1,7 @@
 import type { WorkflowJob, WorkflowRun } from "../../../sdk/index.ts";
+import { durationText } from "../../ui/duration.ts";
 import { StatusSign } from "../../ui/status.tsx";
-import { durationText, nowMs } from "../../ui/time.tsx";
+import { nowMs } from "../../ui/time.tsx";
 import { statusOf } from "./run-tree.tsx";
 
 /** More jobs than this are too small to see. */

@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
 import type { WorkflowJob, WorkflowRun, WorkflowStep } from "../../../sdk/index.ts";
+import { durationText } from "../../ui/duration.ts";
 import { Icon } from "../../ui/icon.tsx";
 import { StatusSign } from "../../ui/status.tsx";
-import { durationText, nowMs } from "../../ui/time.tsx";
+import { nowMs } from "../../ui/time.tsx";
 
 /** With more jobs than this, only those that failed or run show their steps at first. */
 const MAX_OPEN_JOBS = 6;
