@@ -62,7 +62,7 @@ function Side() {
   const { path } = useLocation();
   const isAt = (place: string) => (place === "/" ? path === "/" : path.startsWith(place));
   return (
-    <div class="side">
+    <header class="side">
       <a class="brand" href="/">
         <img src={mark} alt="" />
         Tanvrit Compute
@@ -86,7 +86,7 @@ function Side() {
       <div class="foot">
         <Who />
       </div>
-    </div>
+    </header>
   );
 }
 

@@ -42,13 +42,18 @@ function NextFires({ schedule: { scheduleId }, nextFireAt }: FireCalendarProps) 
   );
 }
 
+/** Seconds are said only if there are any: "at 02:30 UTC". */
+function shortTime(localTime: string): string {
+  return localTime.replace(/(\d\d:\d\d):00\b/, "$1");
+}
+
 /** Fires with their local times, and how soon they are. */
 export function FireList({ fires }: { fires: readonly UpcomingFire[] }) {
   return (
     <ol class="next-fires">
       {fires.map((fire) => (
         <li key={fire.dueAt}>
-          <span>{fire.localTime}</span>
+          <span>{shortTime(fire.localTime)}</span>
           <span class="quiet">
             <Ago at={fire.fireAt} />
           </span>
@@ -133,7 +138,7 @@ function DayCell(props: {
       style={column === undefined ? {} : { gridColumnStart: column }}
       title={day.fires
         .slice(0, MAX_TIMES_ON_HOVER)
-        .map(({ localTime }) => localTime)
+        .map(({ localTime }) => shortTime(localTime))
         .join("\n")}
       {...(isToday && { "aria-current": "date" })}
     >

@@ -212,7 +212,9 @@ function TemplateParameters({ work, onWork }: { work: TemplateWork; onWork(work:
 function CheckedParameters(props: { template: Template; values: Values; onChange(values: Values): void }) {
   const { templateId, version } = props.template;
   const { problems } = usePreview(templateId, version, props.values);
-  return <Parameters {...props} problems={problems} secrets={useSecretNames()} />;
+  // What is still empty is not wrong yet; the server says so when the form is sent.
+  const ofEntered = problems.filter(({ path }) => props.values[path?.split(".").at(-1) ?? ""] !== "");
+  return <Parameters {...props} problems={ofEntered} secrets={useSecretNames()} />;
 }
 
 /** The manifest of a job, which the schedule submits again and again. */
