@@ -5,6 +5,7 @@ import type { Window } from "../support/chromium.ts";
 import { FilesOfJobs } from "../support/files-of-jobs.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { expectQuiet, PortalWorld } from "../support/portal.ts";
+import { waitFor } from "../support/wait.ts";
 import { workflowJob } from "../support/workflow/workflow-jobs.ts";
 
 const world = forAllTests(await PortalWorld.start(["--name", "alpha", "--slots", "8"]));
@@ -148,6 +149,16 @@ test("a job that waits says for what, and on which nodes it does not fit", async
   await window.page.keyboard.press("]");
   await window.page.waitForURL(`${world.url}/jobs/${after}/details`);
   expectQuiet(window);
+});
+
+test("a job that waits for a node says its place in the queue", async () => {
+  await using other = await PortalWorld.start(["--slots", "1"]);
+  const compute = await other.person.client();
+  const { jobId: first } = await compute.jobs.submit({ command: "sleep 1000" });
+  await waitFor("its start", async () => (await compute.jobs.retrieve(first)).status === "RUNNING");
+  const waiting = await compute.jobs.submitBatch([{ command: "true" }, { command: "true" }]);
+  await using window = await other.window(`/jobs/${waiting[1]?.jobId}`);
+  await window.shows("Place in the queue of its pool: 2");
 });
 
 test("an array shows how many of its jobs are in each state, and each of them", async () => {

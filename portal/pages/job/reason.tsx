@@ -136,6 +136,7 @@ function Queued({ job }: { job: Job }) {
         <p class="quiet">The attempt before: {sentence(job.message)}</p>
       )}
       {why.hint !== undefined && !why.summary.includes(why.hint) && <p>{why.hint}</p>}
+      <Place why={why} />
       <HeldBy why={why} />
       <NodeFits why={why} isOpen={isNever} />
     </Callout>
@@ -153,6 +154,20 @@ function titleOfWhy({ waitsFor, nodes }: Why, isNever: boolean): string {
     node: "It waits for a node",
     turn: "It is next",
   }[waitsFor];
+}
+
+/** Its place in the queue of its pool. */
+function Place({ why: { ahead } }: { why: Why }) {
+  if (!ahead) return null;
+  const { count, more } = ahead;
+  if (count === 0) return <p>It is the first in the queue of its pool.</p>;
+  const place = more ? `after more than ${count.toLocaleString("en")}` : (count + 1).toLocaleString("en");
+  return (
+    <p>
+      Place in the queue of its pool: <strong class="number">{place}</strong>. People take turns, so it may
+      start sooner or later.
+    </p>
+  );
 }
 
 function HeldBy({ why: { heldBy } }: { why: Why }) {
