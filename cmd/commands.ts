@@ -249,6 +249,11 @@ export const commands: readonly CommandEntry[] = [
   },
   { path: "secret delete", summary: "Delete secrets", load: () => import("./secret/delete.ts") },
   {
+    path: "stats",
+    summary: "Show what waits, what runs and what failed",
+    load: () => import("./stats/stats.ts"),
+  },
+  {
     path: "credit balance",
     summary: "Show the credit left for hosted nodes",
     load: () => import("./credit/balance.ts"),

@@ -1,4 +1,4 @@
-import type { CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
+import type { CreditBalance, CreditEntry, CreditSpend, HostedPool } from "../shared/credit.ts";
 import type { EndpointInput } from "../shared/endpoints/index.ts";
 import type { ComputeClient } from "./client.ts";
 import { type ListFilter, walkPages } from "./pages.ts";
@@ -34,6 +34,11 @@ export class Credits {
       const { entries, nextCursor } = await call("credits.ledger", where);
       return { rows: entries, nextCursor };
     });
+  }
+
+  /** What the caller's executions have cost: per day, and by job name and template. Default: in the last 30 days. */
+  spend(filter: EndpointInput<"credits.spend"> = {}, options: Patience = {}): Promise<CreditSpend> {
+    return callPatiently(this.client, "credits.spend", filter, options);
   }
 
   /** The hosted pools with their prices per second; every other pool is free. */

@@ -12,6 +12,7 @@ import { Members } from "./members.ts";
 import { Nodes } from "./nodes.ts";
 import { Schedules } from "./schedules.ts";
 import { Secrets } from "./secrets.ts";
+import { Sessions } from "./sessions.ts";
 import { Stats } from "./stats.ts";
 import { Templates } from "./templates.ts";
 import { TokenCredentials } from "./token-credentials.ts";
@@ -21,7 +22,7 @@ export type { ActivityEvent } from "../shared/activity.ts";
 export type { ApiKey } from "../shared/api-key.ts";
 export type { Artifact } from "../shared/artifact.ts";
 export type { AuditEntry } from "../shared/audit.ts";
-export type { CostEstimate, CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
+export type { CostEstimate, CreditBalance, CreditEntry, CreditSpend, HostedPool } from "../shared/credit.ts";
 export type { EndpointId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 export type { BatchJobInput } from "../shared/endpoints/many-jobs.ts";
 export type { Execution } from "../shared/execution.ts";
@@ -77,6 +78,7 @@ export type { ListOptions } from "./pages.ts";
 export type { Patience } from "./patience.ts";
 export type { Proof } from "./proof.ts";
 export type { ScheduleFilter } from "./schedules.ts";
+export type { Session } from "./sessions.ts";
 export type { SeriesQuery } from "./stats.ts";
 export type { RunTemplateOptions, TemplateFilter } from "./templates.ts";
 
@@ -104,6 +106,7 @@ export interface Compute {
   trash: Trash;
   activity: Activity;
   stats: Stats;
+  sessions: Sessions;
   /** Calls any endpoint by its id, once. */
   client: ComputeClient;
 }
@@ -139,6 +142,7 @@ export function computeOf(client: ComputeClient): Compute {
     trash: new Trash(client),
     activity: new Activity(client),
     stats: new Stats(client),
+    sessions: new Sessions(client),
     client,
   };
 }

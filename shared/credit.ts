@@ -114,3 +114,21 @@ export const poolsSetting = z.record(
   z.strictObject({ hosted: z.boolean().default(false), sku: sku.optional() }),
 );
 export const pricesSetting = z.record(sku, price);
+
+const spent = {
+  costMicroUsd: microUsd,
+  /** How many executions cost that. */
+  executions: z.int().min(0),
+};
+
+/** What executions have cost. */
+export const creditSpend = z.object({
+  ...spent,
+  /** The days, in UTC, on which something was settled; oldest first. */
+  days: z.array(z.object({ day: z.iso.date(), ...spent })),
+  /** Jobs of the same name and template together, the most expensive first: at most 100. Jobs that are deleted have no name. */
+  jobs: z.array(z.object({ name: z.string().optional(), templateId: z.string().optional(), ...spent })),
+  /** Only the newest entries of the ledger were added up, because there are very many. */
+  more: z.boolean(),
+});
+export type CreditSpend = z.infer<typeof creditSpend>;

@@ -109,6 +109,16 @@ const enrolment = {
 
 /** Bodies and answers that show more than the smallest ones. All others are made from the schemas. */
 export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unknown }>> = {
+  "credits.spend": {
+    body: { since: "2026-01-01T00:00:00.000Z" },
+    answer: {
+      costMicroUsd: 41_200,
+      executions: 2,
+      days: [{ day: "2026-01-31", costMicroUsd: 41_200, executions: 2 }],
+      jobs: [{ name: "train", costMicroUsd: 41_200, executions: 2 }],
+      more: false,
+    },
+  },
   "jobs.submit": {
     body: {
       name: "train",

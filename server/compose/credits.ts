@@ -4,17 +4,20 @@ import { CreditMetering, type MeteringParts } from "../credit/credit-metering.ts
 import { CreditService } from "../credit/credit-service.ts";
 import { creditHandlers } from "../credit/handlers.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
+import type { JobFlowStore } from "../job/flow-store.ts";
 import type { PeriodicTask } from "../tasks/periodic.ts";
 
 /** The metering of executions, the credit check of new jobs, and the handlers. */
-export function composeCredits(parts: MeteringParts & { sessions: SessionStore }) {
+export function composeCredits(
+  parts: MeteringParts & { sessions: SessionStore; flow: Pick<JobFlowStore, "findMany"> },
+) {
   const service = new CreditService(parts);
   return {
     metering: new CreditMetering(parts),
     checkSubmit: service.checkSubmit.bind(service),
     estimate: service.estimate.bind(service),
     costsOf: service.costsOf.bind(service),
-    handlers: creditHandlers(service, parts.pricing),
+    handlers: creditHandlers(service, { ...parts, findJobs: parts.flow.findMany.bind(parts.flow) }),
   };
 }
 

@@ -7,6 +7,7 @@ import { OneTimeLinks } from "../pages/links.ts";
 import { isPage, pagesMount } from "../pages/mount.ts";
 import { endingPortalsToo } from "../pages/portal-sessions.ts";
 import { Programs } from "../pages/programs.ts";
+import { sessionHandlers } from "../pages/session-handlers.ts";
 import type { PlaneBase } from "./base.ts";
 import type { composeMembers } from "./members.ts";
 import type { composeOAuth } from "./oauth.ts";
@@ -48,6 +49,7 @@ export async function composePages(base: PlaneBase, parts: PageParts) {
   });
   return {
     mount,
+    handlers: sessionHandlers({ visits, programs, now }),
     isPage,
     /** The URL of the page that makes the first owner; undefined if somebody can sign in from elsewhere already. */
     setupUrl: async () => {

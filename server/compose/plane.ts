@@ -162,9 +162,9 @@ async function composeSignIn(
 }
 
 function creditsOf({ stores, bus, now, onError }: PlaneBase, pricing: Pricing) {
-  const { credits, executions, sessions } = stores;
+  const { credits, executions, sessions, flow } = stores;
   const onChanged = (businessId: string) => bus.publish("activity", { businessId, subject: "credits" });
-  return composeCredits({ credits, executions, sessions, pricing, now, onError, onChanged });
+  return composeCredits({ credits, executions, sessions, flow, pricing, now, onError, onChanged });
 }
 
 /** Every group of features, in the order in which they need each other. */
@@ -280,6 +280,7 @@ function handlersOf(features: Features) {
     ...secrets.handlers,
     ...features.audit.handlers,
     ...features.members.handlers,
+    ...features.pages.handlers,
     ...features.trash.handlers,
   };
 }

@@ -6,13 +6,19 @@ import { readPage } from "../http/page.ts";
 import type { CreditService } from "./credit-service.ts";
 import { type Account, availableOf, type LedgerRecord } from "./credit-store.ts";
 import { hostedPools, type Pricing } from "./pricing.ts";
+import { type SpendParts, spendOf } from "./spend.ts";
 
 type CreditHandlers = Pick<
   Handlers,
-  "credits.balance" | "credits.ledger" | "credits.prices" | "credits.grant"
+  "credits.balance" | "credits.ledger" | "credits.prices" | "credits.grant" | "credits.spend"
 >;
 
-export function creditHandlers(service: CreditService, pricing: Pricing): CreditHandlers {
+const SPEND_MS = 30 * 86_400_000;
+
+export function creditHandlers(
+  service: CreditService,
+  { pricing, findJobs, now }: Pick<SpendParts, "findJobs"> & { pricing: Pricing; now: () => number },
+): CreditHandlers {
   return {
     "credits.balance": async (_, context) => balanceView(await service.balance(userOf(context))),
     "credits.ledger": async ({ since, ...page }, context) => {
@@ -25,6 +31,12 @@ export function creditHandlers(service: CreditService, pricing: Pricing): Credit
         (one) => one.entryId,
       );
       return { entries: rows.map(entryView), nextCursor };
+    },
+    "credits.spend": ({ since }, context) => {
+      const { businessId, userId } = userOf(context);
+      const sinceMs = since === undefined ? now() - SPEND_MS : Date.parse(since);
+      const ledger = service.ledger.bind(service);
+      return spendOf({ ledger, findJobs }, { businessId, userId, sinceMs });
     },
     "credits.prices": () => ({ pools: hostedPools(pricing) }),
     "credits.grant": async (grant, context) =>

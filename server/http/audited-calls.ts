@@ -33,6 +33,8 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "auth.businesses": "nothing",
   // The handler records it as a sign-in to the other business.
   "auth.switch": "nothing",
+  "auth.sessions": "nothing",
+  "auth.end-session": { event: "session ended", input: ["sessionId"] },
   "auth.request-otp": "nothing",
   // The handler records it as a sign-in of the person.
   "auth.verify-otp": "nothing",
@@ -108,6 +110,7 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "credits.balance": "nothing",
   "credits.ledger": "nothing",
   "credits.prices": "nothing",
+  "credits.spend": "nothing",
   "credits.grant": {
     event: "credit granted",
     input: ["user", "amountMicroUsd", "reason"],

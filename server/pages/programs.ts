@@ -7,6 +7,7 @@ import { API_KEY_CLIENT_ID, CODE_CLIENT_ID, type EndSession } from "../auth/toke
 export interface SignedInProgram {
   sessionId: string;
   name: string;
+  businessId: string;
   businessName: string;
   createdAtMs: number;
   /** When it last renewed its token. */
@@ -48,6 +49,7 @@ export class Programs {
         .map((session) => ({
           sessionId: session.sessionId,
           name: this.nameOf(session),
+          businessId: session.businessId,
           businessName: session.businessName,
           createdAtMs: session.createdAtMs,
           renewedAtMs: session.rotatedAtMs,

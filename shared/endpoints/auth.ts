@@ -2,6 +2,7 @@ import { z } from "zod";
 import { apiKeyId } from "../api-key.ts";
 import { accountName, emailAddress, identity, MAX_PASSWORD_CHARS, role, tokenSet } from "../auth.ts";
 import { timestamp } from "../execution.ts";
+import { idSchema } from "../ids.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { authWire } from "./wire/auth.ts";
 
@@ -11,6 +12,26 @@ const ownBusiness = z.object({
   businessName: z.string(),
   role,
   /** Whether the caller's access token is for it. */
+  isCurrent: z.boolean(),
+});
+
+const sessionId = idSchema("ses");
+
+/** A browser or a program in which a person is signed in. */
+const ownSession = z.object({
+  sessionId,
+  kind: z.enum(["browser", "program"]),
+  /** What people call it: "Firefox on Linux", or the name of a program. */
+  name: z.string(),
+  /** The address it signed in from; of programs that is in the audit log. */
+  from: z.string().optional(),
+  /** Only of programs: the business it is for. */
+  businessId: z.string().optional(),
+  businessName: z.string().optional(),
+  signedInAt: timestamp,
+  /** Of browsers exact to an hour, of programs when they last renewed their access. */
+  lastUsedAt: timestamp,
+  /** It is the one that asks. */
   isCurrent: z.boolean(),
 });
 
@@ -47,6 +68,20 @@ export const authEndpoints = defineEndpoints(authWire, {
     summary: "The businesses that this person belongs to, by name, with their role in each.",
     input: z.strictObject({}),
     output: z.object({ businesses: z.array(ownBusiness) }),
+  },
+  "auth.sessions": {
+    right: "account",
+    summary:
+      "The browsers and programs in which this person is signed in, in every business, the newest first: at most 50 of each.",
+    input: z.strictObject({}),
+    output: z.object({ sessions: z.array(ownSession) }),
+  },
+  "auth.end-session": {
+    right: "account",
+    summary:
+      "Sign out one of this person's own browsers or programs: what it may do, and the nodes registered with it, end.",
+    input: z.strictObject({ sessionId }),
+    output: z.object({ sessionId }),
   },
   "auth.switch": {
     summary:

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { accountName } from "../auth.ts";
-import { creditBalance, creditEntry, hostedPool, MONTHLY_GRANT_MICRO_USD } from "../credit.ts";
+import { creditBalance, creditEntry, creditSpend, hostedPool, MONTHLY_GRANT_MICRO_USD } from "../credit.ts";
 import { timestamp } from "../execution.ts";
 import { idSchema } from "../ids.ts";
 import { MICRO_USD_PER_USD } from "../money.ts";
@@ -32,6 +32,16 @@ export const creditEndpoints = defineEndpoints(creditWire, {
     summary: "The hosted pools and what their nodes cost. Nodes of every other pool are free.",
     input: z.strictObject({}),
     output: z.object({ pools: z.array(hostedPool) }),
+  },
+  "credits.spend": {
+    right: "credits.read",
+    summary:
+      "What the caller's executions have cost in this business: per day, and by job name and template.",
+    input: z.strictObject({
+      /** Only executions settled at this time or later; default: 30 days ago. */
+      since: timestamp.optional(),
+    }),
+    output: creditSpend,
   },
   "credits.grant": {
     right: "credits.grant",

@@ -72,6 +72,7 @@ export const inputs: Partial<Record<EndpointId, Input>> = {
   "auth.whoami": nothing,
   "auth.businesses": nothing,
   "auth.account": nothing,
+  "auth.sessions": nothing,
   "jobs.submit": async () => JOB,
   "jobs.list": nothing,
   "jobs.count": nothing,
@@ -128,6 +129,7 @@ export const inputs: Partial<Record<EndpointId, Input>> = {
   "credits.balance": nothing,
   "credits.ledger": nothing,
   "credits.prices": nothing,
+  "credits.spend": nothing,
   ...one("credits.grant", async () => ({ user: "mia", amountMicroUsd: 1, reason: "a test" })),
 
   "schedules.create": async () => schedule,

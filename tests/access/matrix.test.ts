@@ -14,6 +14,7 @@ import { requestOf } from "./request.ts";
  */
 const elsewhere: readonly EndpointId[] = [
   "auth.logout",
+  "auth.end-session",
   "auth.set-password",
   "auth.set-email",
   "api-keys.revoke",

@@ -46,6 +46,36 @@ export const authScenarios = {
     expect(Date.parse(sessionEndsAt) - Date.parse(signedInAt)).toBe(30 * 24 * 3_600_000);
   },
 
+  "auth.sessions": async ({ api }) => {
+    const first = await api.signIn("sessions", "sam");
+    const second = await api.signIn("sessions", "sam");
+    await api.signIn("sessions", "tim");
+    const { sessions } = await api.call("auth.sessions", {}, { token: second.accessToken });
+    const of = ({ sessionId }: { sessionId: string }) => sessionId;
+    expect(sessions.map(of)).toEqual([second.identity, first.identity].map(of));
+    expect(sessions[0]).toMatchObject({ kind: "program", businessName: "sessions", isCurrent: true });
+    expect(sessions[1]?.isCurrent).toBe(false);
+    expect(Object.keys(sessions[0] ?? {}).filter((field) => /token|secret|hash|key/i.test(field))).toEqual(
+      [],
+    );
+  },
+
+  "auth.end-session": async ({ api }) => {
+    const [lost, mine, theirs] = [
+      await api.signIn("ends", "una"),
+      await api.signIn("ends", "una"),
+      await api.signIn("ends", "udo"),
+    ];
+    const { sessionId } = lost.identity;
+    const as = { token: mine.accessToken };
+    const stranger = { token: theirs.accessToken };
+    expect((await api.refused("auth.end-session", { sessionId }, stranger)).code).toBe("not_found");
+    expect(await api.call("auth.end-session", { sessionId }, as)).toEqual({ sessionId });
+    expect((await api.refused("auth.whoami", {}, { token: lost.accessToken })).code).toBe("session_ended");
+    expect((await api.refused("auth.end-session", { sessionId }, as)).code).toBe("not_found");
+    await api.call("auth.whoami", {}, as);
+  },
+
   "auth.businesses": async ({ api }) => {
     const { identity } = await api.signIn("alphas", "bea");
     const { accessToken: token } = await api.signIn("betas", "bea");

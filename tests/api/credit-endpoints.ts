@@ -36,6 +36,12 @@ export const creditScenarios = {
     expect(await api.call("credits.prices", {}, user)).toEqual({ pools: [] });
   },
 
+  "credits.spend": async ({ api, user }) => {
+    // Nothing costs anything here; credits.test.ts has servers with hosted pools.
+    const nothing = { costMicroUsd: 0, executions: 0, days: [], jobs: [], more: false };
+    expect(await api.call("credits.spend", {}, user)).toEqual(nothing);
+  },
+
   "credits.grant": async ({ api }) => {
     const { user, name, userId } = await signedIn(api);
     const grant = { user: name, amountMicroUsd: 2_500_000, reason: "a good idea" };

@@ -51,6 +51,13 @@ test("a job in a hosted pool costs its run time, and the rest of its reservation
     reservedMicroUsd: 0,
     availableMicroUsd: MONTHLY - costMicroUsd,
   });
+  const spent = { costMicroUsd, executions: 1 };
+  const { days, jobs, ...total } = await plane.api.call("credits.spend", {}, user);
+  expect(total).toEqual({ ...spent, more: false });
+  expect(days).toEqual([{ day: new Date(plane.now()).toISOString().slice(0, 10), ...spent }]);
+  expect(jobs).toMatchObject([spent]);
+  const later = { since: new Date(plane.now() + 60_000).toISOString() };
+  expect((await plane.api.call("credits.spend", later, user)).days).toEqual([]);
   const { entries } = await plane.api.call("credits.ledger", {}, user);
   expect(entries.map((entry) => [entry.kind, entry.jobId === jobId])).toEqual([
     ["RELEASE", true],

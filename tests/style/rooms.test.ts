@@ -93,6 +93,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
       "node",
       "secret",
       "server",
+      "stats",
       "trash",
     ],
     ["template", "workflow"],

@@ -29,6 +29,20 @@ export const authWire = defineWire({
     errors: [],
     repeatable: true,
   },
+  "auth.sessions": {
+    method: "POST",
+    path: "/api/compute/auth/sessions",
+    callers: ["user"],
+    errors: [],
+    repeatable: true,
+  },
+  "auth.end-session": {
+    method: "POST",
+    path: "/api/compute/auth/end-session",
+    callers: ["user"],
+    errors: ["not_found"],
+    repeatable: false,
+  },
   "auth.switch": {
     method: "POST",
     path: "/api/compute/auth/switch",

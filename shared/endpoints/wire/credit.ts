@@ -22,6 +22,13 @@ export const creditWire = defineWire({
     errors: [],
     repeatable: true,
   },
+  "credits.spend": {
+    method: "POST",
+    path: "/api/compute/credits/spend",
+    callers: ["user"],
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
   "credits.grant": {
     method: "POST",
     path: "/api/compute/credits/grant",
