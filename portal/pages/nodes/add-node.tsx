@@ -50,7 +50,7 @@ export function AddNode({ onClose }: { onClose(): void }) {
           />
         )}
         {made && <Command made={made} />}
-        {(made || way === "own") && <Arrivals />}
+        {(made || way === "own") && <Arrivals since={made?.createdAt} />}
       </div>
       <div class="actions">
         <Button onClick={onClose}>{made ? "Done" : "Close"}</Button>
@@ -112,8 +112,8 @@ function OnlyHere({ url }: { url: string }) {
   );
 }
 
-/** The nodes that have come since this is shown. */
-function Arrivals() {
+/** The nodes that have come since that time of the server, or since this is shown. */
+function Arrivals({ since }: { since: string | undefined }) {
   const before = useRef<ReadonlySet<string> | undefined>(undefined);
   const { value } = useData<Node[]>(
     "arrivals",
@@ -124,7 +124,9 @@ function Arrivals() {
     },
     { topics: ["nodes"], everyMs: ARRIVALS_EVERY_MS },
   );
-  const arrived = (value ?? []).filter((node) => before.current?.has(node.nodeId) === false);
+  const arrived = (value ?? []).filter(({ nodeId, createdAt }) =>
+    since === undefined ? before.current?.has(nodeId) === false : createdAt >= since,
+  );
   return (
     <div class="arrivals" aria-live="polite">
       {arrived.length === 0 && (
