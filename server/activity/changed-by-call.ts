@@ -42,5 +42,7 @@ export function changedByCall(id: EndpointId, facts: Readonly<Record<string, unk
   if (!row) return [];
   const changedId = row.id === undefined ? undefined : facts[row.id];
   const ids = typeof changedId === "string" ? { ids: [changedId] } : {};
-  return [{ subject: row.subject, ...ids }, ...trash];
+  // A machine may have used an enrolment token.
+  const used: Change[] = id === "nodes.register" ? [{ subject: "enrolments" }] : [];
+  return [{ subject: row.subject, ...ids }, ...trash, ...used];
 }
