@@ -5,7 +5,7 @@ import {
   type JobDocument,
   jobFromDocument,
 } from "../job/job-documents.mongo.ts";
-import type { ExecutionRecord } from "../job/job-record.ts";
+import { type ExecutionRecord, isLive } from "../job/job-record.ts";
 import type { NodeDocument } from "../node/node-documents.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
@@ -50,7 +50,10 @@ export class MongoExecutionStore implements ExecutionStore {
   async list(query: ExecutionListQuery): Promise<ExecutionRecord[]> {
     const filter: Filter<ExecutionDocument> = { business_id: query.businessId };
     if (query.jobId !== undefined) filter.job_id = query.jobId;
-    if (query.nodeId !== undefined) filter.node_id = query.nodeId;
+    // The index of live executions has few documents; the index by node has all that a node ever ran.
+    if (query.nodeId !== undefined && query.status?.every((status) => isLive({ status })))
+      filter.live_on = query.nodeId;
+    else if (query.nodeId !== undefined) filter.node_id = query.nodeId;
     if (query.status) filter.status = { $in: [...query.status] };
     if (query.beforeExecutionId !== undefined) filter.id = { $lt: query.beforeExecutionId };
     return this.store.attempt(async () => {

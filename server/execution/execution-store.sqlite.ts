@@ -1,5 +1,5 @@
 import type { SQLQueryBindings } from "bun:sqlite";
-import type { ExecutionRecord } from "../job/job-record.ts";
+import { type ExecutionRecord, isLive } from "../job/job-record.ts";
 import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
@@ -82,6 +82,10 @@ export class SqliteExecutionStore implements ExecutionStore {
       where.push(`${column} = $${column}`);
       bindings[column] = value;
     }
+    // The index of live executions has few rows; the index by node has all that a node ever ran.
+    const isLiveOfNode =
+      query.nodeId !== undefined && query.status?.every((status) => isLive({ status })) === true;
+    if (isLiveOfNode) where.push("status IN ('ASSIGNED', 'RUNNING')");
     if (query.status) {
       where.push("status IN (SELECT value FROM json_each($status))");
       bindings.status = JSON.stringify(query.status);
@@ -90,7 +94,8 @@ export class SqliteExecutionStore implements ExecutionStore {
       where.push("execution_id < $before");
       bindings.before = query.beforeExecutionId;
     }
-    const sql = `SELECT * FROM compute_executions WHERE ${where.join(" AND ")} ORDER BY execution_id DESC LIMIT $limit`;
+    const index = isLiveOfNode ? "INDEXED BY compute_executions_live" : "";
+    const sql = `SELECT * FROM compute_executions ${index} WHERE ${where.join(" AND ")} ORDER BY execution_id DESC LIMIT $limit`;
     return this.store.all<ExecutionRow>(sql, bindings).map(executionFromRow);
   }
 

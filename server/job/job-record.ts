@@ -70,8 +70,8 @@ export interface ExecutionRecord {
   finishedAtMs: number | undefined;
 }
 
-export function isLive(execution: ExecutionRecord): boolean {
-  return execution.status === "ASSIGNED" || execution.status === "RUNNING";
+export function isLive({ status }: Pick<ExecutionRecord, "status">): boolean {
+  return status === "ASSIGNED" || status === "RUNNING";
 }
 
 /** A job and one of its executions: the current one, or the one that was asked for. */

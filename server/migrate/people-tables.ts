@@ -48,6 +48,7 @@ export const peopleTables: readonly MovedTable[] = [
       "nonce",
       "user_id",
       "business_id",
+      "visit_id",
       "created_at",
       "expires_at",
       "session_id",

@@ -90,6 +90,8 @@ test("the executions of one job or node are found without reading all others of 
   expect(ofJob).toContain("compute_executions_by_job (job_id=?)");
   const ofNode = await planOf(() => executions.list({ ...firstPage, nodeId: "node" }));
   expect(ofNode).toContain("compute_executions_by_node (node_id=?)");
+  const running = await planOf(() => executions.list({ ...firstPage, nodeId: "node", status: ["RUNNING"] }));
+  expect(running).toContain("compute_executions_live (node_id=?)");
   const ofBoth = await planOf(() => executions.list({ ...firstPage, jobId: "job", nodeId: "node" }));
   expect(ofBoth).not.toContain("compute_executions_by_age");
   const ofAll = await planOf(() => executions.list(firstPage));

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { ActivityHub } from "../../server/activity/activity-hub.ts";
 import type { Bus, BusMessages } from "../../server/bus/bus.ts";
+import type { StreamEvent } from "../../server/http/handler.ts";
 import { logLines } from "../support/log-world.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -32,6 +34,26 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
         ]);
       }
       expect(others).toEqual([]);
+    });
+
+    test("what people look at changes for those at another server, too", async () => {
+      await using bus = await open();
+      const hub = new ActivityHub(bus.there);
+      const leaving = new AbortController();
+      const changes = hub.read("biz_1", { lastEventId: undefined, follow: true, signal: leaving.signal });
+      expect((await changes.next()).value).toMatchObject([{ event: "ready" }]);
+      const change = { businessId: "biz_1", subject: "schedules", ids: ["sch_1"] } as const;
+      // Until the bus is connected, messages to others may be lost.
+      const again = setInterval(() => bus.here.publish("activity", change), 50);
+      let told: unknown;
+      do {
+        const events: StreamEvent[] = (await changes.next()).value ?? [];
+        told = events.find(({ event }) => event === "schedules")?.data;
+      } while (told === undefined);
+      clearInterval(again);
+      expect(told).toEqual({ scheduleIds: ["sch_1"], more: false });
+      leaving.abort();
+      hub.close();
     });
 
     test("a subscriber on the same server is called before publish returns", async () => {
