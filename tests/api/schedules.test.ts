@@ -12,7 +12,7 @@ test("a schedule of another business is answered like one that does not exist, a
   const made = await make(api, mine);
   const { scheduleId } = made;
   const ids = (Object.keys(endpoints) as EndpointId[]).filter(
-    (id) => "scheduleId" in endpoints[id].input.shape,
+    (id) => id.startsWith("schedules.") && "scheduleId" in endpoints[id].input.shape,
   );
   expect(ids).toContain("schedules.run");
   for (const id of ids as CallId[]) {
@@ -24,6 +24,14 @@ test("a schedule of another business is answered like one that does not exist, a
   expect((await api.call("schedules.list", {}, theirs)).schedules).toEqual([]);
   const { warnings: _, ...unchanged } = made;
   expect(await api.call("schedules.retrieve", { scheduleId }, mine)).toEqual(unchanged);
+  // As a filter it finds nothing of others.
+  await api.call("schedules.run", { scheduleId }, mine);
+  expect((await api.call("jobs.list", { scheduleId }, mine)).jobs).toHaveLength(1);
+  expect((await api.call("jobs.list", { scheduleId }, theirs)).jobs).toEqual([]);
+  expect((await api.call("jobs.count", { scheduleId }, theirs)).count).toBe(0);
+  for (const change of ["jobs.cancel-matching", "jobs.retry-matching", "jobs.delete-matching"] as const) {
+    expect(await api.call(change, { scheduleId }, theirs)).toMatchObject({ matched: 0 });
+  }
 });
 
 test("a waiting fire begins as soon as the job before it is over", async () => {
