@@ -210,7 +210,7 @@ function SubmitBar({ progress, check, wrong, onSubmit, onCancel, onShowCheck }: 
       <Button look="main" icon="play" onClick={onSubmit} disabled={isBusy}>
         Submit
       </Button>
-      <span class="quiet keys">
+      <span class="quiet submit-keys">
         <kbd>Ctrl</kbd> <kbd>Enter</kbd>
       </span>
     </div>
