@@ -59,3 +59,14 @@ test("the audit log names what was done, and a wrong field says so in the form",
   await window.page.getByRole("alert").waitFor();
   expect(await value.inputValue()).toBe("x");
 });
+
+test("another browser is signed out from the list of sessions, and its tab says so", async () => {
+  await using other = await world.window("/settings/members");
+  await using window = await world.window("/settings/sessions");
+  const row = window.page.getByRole("row").filter({ hasText: "browser" }).filter({ hasNotText: "this one" });
+  await row.first().getByRole("button", { name: "Sign out" }).click();
+  await window.press("Sign it out");
+  await window.shows("is signed out.");
+  await other.page.getByRole("link", { name: "Secrets" }).click();
+  await other.page.getByText("You are signed out").waitFor();
+});
