@@ -108,6 +108,6 @@ test("job submit --dry-run submits nothing, and its exit code says whether any n
   const id = await person.submit(["--label", "disk=ssd", "--", "true"]);
   const why = (await person.get(["job", "why", id])).split("\n");
   expect(why[0]).toContain("the only registered node could never run it");
-  expect(why[2]).toMatch(/box +never +label +its label is disk=hdd, not disk=ssd/);
+  expect(why.join("\n")).toMatch(/box +never +label +its label is disk=hdd, not disk=ssd/);
   expect(why.at(-1)).toContain("disk=ssd");
 });
