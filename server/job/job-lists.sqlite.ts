@@ -16,26 +16,19 @@ export class JobLists {
   constructor(private readonly store: SqliteStore) {}
 
   async some(query: JobListQuery, maxBytes: number): Promise<JobSlice> {
-    const { isSparse, stride } = new JobSelection(query);
-    if (!isSparse) return this.read(query, maxBytes);
-    const turns = new Turns();
+    if (!new JobSelection(query).isSparse) return this.read(query, maxBytes);
     const sinceMs = performance.now();
     const found: JobSlice = { jobs: [], bytes: 0, isCut: false };
-    let rest = query;
-    while (found.jobs.length < query.limit && !found.isCut) {
-      const { sql, bindings } = new JobSelection(rest).edge(stride);
-      const edge = this.store.get<{ job_id: string }>(sql, bindings)?.job_id;
+    for await (const { rest, edge } of this.strides(query)) {
       const room = maxBytes - found.bytes;
       if (room <= 0) return { ...found, isCut: true };
       const part = this.read({ ...rest, limit: query.limit - found.jobs.length }, room, edge);
       found.jobs.push(...part.jobs);
       found.bytes += part.bytes;
       found.isCut = part.isCut;
-      if (edge === undefined) break;
-      const isFull = found.jobs.length >= query.limit || found.isCut;
-      if (!isFull && performance.now() - sinceMs > MAX_LOOK_MS) return { ...found, pausedAt: edge };
-      rest = { ...rest, [idOrder(query) === "DESC" ? "beforeJobId" : "oldestBehind"]: edge };
-      await turns.next();
+      if (found.isCut || found.jobs.length >= query.limit) break;
+      if (edge !== undefined && performance.now() - sinceMs > MAX_LOOK_MS)
+        return { ...found, pausedAt: edge };
     }
     return found;
   }
@@ -43,18 +36,30 @@ export class JobLists {
   async count(query: JobListQuery): Promise<{ count: number; isCut: boolean }> {
     const { isSparse, stride } = new JobSelection(query);
     if (!isSparse) return { count: this.countTo(query), isCut: false };
-    const turns = new Turns();
-    let rest = query;
     let count = 0;
-    for (let looked = 0; looked < MOST_LOOKED_AT; looked += stride) {
+    let looked = 0;
+    for await (const { rest, edge } of this.strides(query)) {
+      count += this.countTo({ ...rest, limit: query.limit - count }, edge);
+      looked += stride;
+      if (edge === undefined || count >= query.limit) break;
+      if (looked >= MOST_LOOKED_AT) return { count, isCut: true };
+    }
+    return { count, isCut: false };
+  }
+
+  /** The query in parts that each look at a limited number of jobs: from behind those before it, to `edge`; absent: to the end. */
+  private async *strides(query: JobListQuery): AsyncGenerator<{ rest: JobListQuery; edge?: string }> {
+    const { stride } = new JobSelection(query);
+    const onward = idOrder(query) === "DESC" ? "beforeJobId" : "oldestBehind";
+    const turns = new Turns();
+    for (let rest = query; ; ) {
       const { sql, bindings } = new JobSelection(rest).edge(stride);
       const edge = this.store.get<{ job_id: string }>(sql, bindings)?.job_id;
-      count += this.countTo({ ...rest, limit: query.limit - count }, edge);
-      if (edge === undefined || count >= query.limit) return { count, isCut: false };
-      rest = { ...rest, [idOrder(query) === "DESC" ? "beforeJobId" : "oldestBehind"]: edge };
+      yield { rest, edge };
+      if (edge === undefined) return;
+      rest = { ...rest, [onward]: edge };
       await turns.next();
     }
-    return { count, isCut: true };
   }
 
   private countTo(query: JobListQuery, edge?: string): number {

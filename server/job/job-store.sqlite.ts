@@ -4,6 +4,7 @@ import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { isSameRequest } from "./fingerprint.ts";
 import type { GroupKey } from "./flow-store.ts";
 import { idOrder } from "./job-filter.sqlite.ts";
+import { insertLinks } from "./job-links.sqlite.ts";
 import { JobLists } from "./job-lists.sqlite.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import {
@@ -17,7 +18,6 @@ import {
 } from "./job-rows.sqlite.ts";
 import { isTooLate, PUT_BACK_MAX_MS } from "./job-rules.ts";
 import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE, type JobSlice } from "./job-slices.ts";
-import { inputIdsOf } from "./job-sources.ts";
 import {
   allOrNone,
   type ChangeRequest,
@@ -35,7 +35,6 @@ import {
   type WithinLimits,
 } from "./job-store.ts";
 import { SqliteKeyUsage } from "./key-usage.sqlite.ts";
-import { labelPairs } from "./label-pairs.ts";
 import { RETRY_MAX_MS } from "./retry-decision.ts";
 
 const HAS_KEY = "business_id = $businessId AND user_id = $userId AND idempotency_key = $key";
@@ -349,23 +348,7 @@ export class SqliteJobStore implements JobStore {
         queueDeadline: job.queueDeadlineMs ?? null,
       },
     );
-    for (const { jobId } of job.gate === "after" ? (job.manifest.after ?? []) : []) {
-      this.store.run(
-        "INSERT INTO compute_job_after (after_job_id, job_id) VALUES ($after, $jobId) ON CONFLICT DO NOTHING",
-        { after: jobId, jobId: job.jobId },
-      );
-    }
-    for (const label of labelPairs(job.manifest.labels)) {
-      const row = { businessId: job.businessId, label, jobId: job.jobId };
-      this.store.run(
-        "INSERT INTO compute_job_labels (business_id, label, job_id) VALUES ($businessId, $label, $jobId)",
-        row,
-      );
-    }
-    for (const inputId of job.manifest.inputs ? inputIdsOf(job.manifest) : []) {
-      const row = { inputId, jobId: job.jobId };
-      this.store.run("INSERT INTO compute_job_inputs (input_id, job_id) VALUES ($inputId, $jobId)", row);
-    }
+    insertLinks(this.store, job);
   }
 
   private read(businessId: string, jobId: string): JobRecord | undefined {
