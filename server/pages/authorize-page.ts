@@ -35,16 +35,16 @@ export function mountAuthorize({ kit, people, authorizations }: AuthorizeParts):
     const origin = kit.origin(c);
     const request = read(search, origin);
     if (request instanceof URL) return c.redirect(request.href, 303);
-    if (request.client.isOwn && isSignedIn(visit) && !request.prompt.some((one) => one === "login")) {
+    if (request.prompt.some((one) => one === "login" || one === "select_account")) {
+      return c.redirect(signInAgain(search), 303);
+    }
+    if (request.client.isOwn && isSignedIn(visit)) {
       const grantee = await ownGrantee(people, visit, new URLSearchParams(search).get("business"));
       return c.redirect((await authorizations.allow(request, grantee, origin)).href, 303);
     }
     if (request.prompt.includes("none")) {
       const error = isSignedIn(visit) ? "consent_required" : "login_required";
       return c.redirect(authorizations.deny(request, origin, error).href, 303);
-    }
-    if (request.prompt.some((one) => one === "login" || one === "select_account")) {
-      return c.redirect(signInAgain(search), 303);
     }
     return isSignedIn(visit) ? showConsent(c, search, request, visit) : toSignIn(c);
   });
