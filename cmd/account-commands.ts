@@ -10,7 +10,7 @@ export const accountCommands: readonly CommandEntry[] = [
   { path: "auth logout", summary: "Sign out of a workspace", load: () => import("./auth/logout.ts") },
   {
     path: "auth open",
-    summary: "Open a browser that is signed in, on the server's own machine",
+    summary: "Open the portal in a browser that is signed in, on the server's own machine",
     load: () => import("./auth/open.ts"),
   },
   {

@@ -35,6 +35,7 @@ export type { JobManifestInput } from "../shared/manifest.ts";
 export type { Invitation, Member } from "../shared/member.ts";
 export { formatUsd, parseUsd } from "../shared/money.ts";
 export type { Node } from "../shared/node.ts";
+export { may, type Right } from "../shared/roles.ts";
 export type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/schedule.ts";
 export type { SecretFacts } from "../shared/secret.ts";
 export type { StatsOverview, StatsSeries } from "../shared/stats.ts";

@@ -41,7 +41,10 @@ export const command = defineCommand({
     },
   }),
   examples: [
-    { line: "auth open", does: "Set a password, add a passkey, or let a device in, without a password" },
+    {
+      line: "auth open",
+      does: "See your jobs in the portal; there, your account has its password, passkeys and devices",
+    },
   ],
   details: `Only on the server's own machine, and as the account that runs it: that account owns the server. The link in the
 browser is valid once, for a minute.`,

@@ -116,9 +116,12 @@ function filesOf({ artifacts }: ServerSettings): string {
 
 const LOOKUP_LIMIT_MS = 2_000;
 
-/** Bun reports an unknown host as if its port were in use. */
+/** What Bun reports when it listens on a host that does not exist, depending on how the machine looks names up. */
+const CODES_OF_AN_UNKNOWN_HOST = ["EADDRINUSE", "EINVAL"];
+
+/** Bun never says that a host is unknown. */
 async function unknownHost(cause: unknown, { host }: ServerSettings): Promise<CliError | undefined> {
-  if (codeOf(cause) !== "EADDRINUSE" || isIP(host) !== 0) return undefined;
+  if (isIP(host) !== 0 || !CODES_OF_AN_UNKNOWN_HOST.includes(codeOf(cause) ?? "")) return undefined;
   const looked = lookup(host).then(
     () => true,
     () => false,

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import type { EndpointOutput } from "../../sdk/index.ts";
+import { type EndpointOutput, may, type Right } from "../../sdk/index.ts";
 import { compute } from "./session.ts";
 
 export type Me = EndpointOutput<"auth.whoami">;
@@ -11,9 +11,7 @@ export async function learnWhoIsSignedIn(): Promise<void> {
   me.value = await compute.client.call("auth.whoami", {});
 }
 
-const ROLES: readonly Me["role"][] = ["viewer", "member", "admin", "owner"];
-
-/** Whether the person has at least this role. It only decides what the page offers; the server decides what is allowed. */
-export function hasRole(role: Me["role"]): boolean {
-  return me.value !== undefined && ROLES.indexOf(me.value.role) >= ROLES.indexOf(role);
+/** Whether the person's role has this right. It only decides what a page offers; the server decides what is allowed. */
+export function mayI(right: Right): boolean {
+  return may(me.value?.role, right);
 }

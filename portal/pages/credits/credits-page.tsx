@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { type CreditBalance, formatUsd, type HostedPool } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
-import { hasRole } from "../../api/whoami.ts";
+import { mayI } from "../../api/whoami.ts";
 import { Card, Empty, PageHead, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { Icon } from "../../ui/icon.tsx";
@@ -30,7 +30,7 @@ export default function CreditsPage() {
       <PageHead
         title="Credits"
         actions={
-          hasRole("owner") && (
+          mayI("credits.grant") && (
             <Button icon="plus" onClick={() => setIsGranting(true)}>
               Grant credit
             </Button>

@@ -7,12 +7,12 @@ import { bytesText } from "../../charts/units.ts";
 import { Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { copyText } from "../../ui/copy.tsx";
+import { counted } from "../../ui/counted.ts";
 import { Icon } from "../../ui/icon.tsx";
 import { toast } from "../../ui/toast.tsx";
 import { downloadFile, downloadZip } from "./download.ts";
 import { previewOf, rowsOf, type TreeRow } from "./file-tree.ts";
 import { Preview } from "./preview.tsx";
-import { counted } from "./words.ts";
 
 /** So many entries are read at first, and with each press on "Show more". */
 const PAGE_ENTRIES = 500;

@@ -3,11 +3,12 @@ import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
 import { Card, Chip, Facts, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
+import { counted } from "../../ui/counted.ts";
 import { When } from "../../ui/time.tsx";
 import { Attempts } from "./attempts.tsx";
 import { OtherJobs } from "./other-jobs.tsx";
 import { Usage } from "./usage.tsx";
-import { costText, counted } from "./words.ts";
+import { costText } from "./words.ts";
 
 /** The most attempts of a job that are shown. */
 const MAX_EXECUTIONS = 100;

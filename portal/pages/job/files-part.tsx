@@ -6,8 +6,8 @@ import { Ago } from "../../ui/time.tsx";
 import { ArtifactTree } from "./artifact-tree.tsx";
 import "./files.css";
 import { bytesText } from "../../charts/units.ts";
+import { counted } from "../../ui/counted.ts";
 import { Callout } from "./reason.tsx";
-import { counted } from "./words.ts";
 
 /** The most artifacts of one job that are shown. */
 const MAX_ARTIFACTS = 100;

@@ -4,15 +4,15 @@ import { type DeletedJob, isFinal, type Job } from "../../../sdk/index.ts";
 import { NotDone } from "../../api/errors.ts";
 import { changed } from "../../api/live.ts";
 import { compute } from "../../api/session.ts";
-import { me } from "../../api/whoami.ts";
+import { mayI } from "../../api/whoami.ts";
 import { Button } from "../../ui/button.tsx";
 import { copyText } from "../../ui/copy.tsx";
+import { counted } from "../../ui/counted.ts";
 import { confirm } from "../../ui/dialog.tsx";
 import { Icon, type IconName } from "../../ui/icon.tsx";
 import { Menu } from "../../ui/menu.tsx";
 import { sayInToast, toast } from "../../ui/toast.tsx";
 import { SaveTemplate } from "./save-template.tsx";
-import { counted } from "./words.ts";
 
 interface ActionsProps {
   job: Job;
@@ -23,7 +23,7 @@ interface ActionsProps {
 export function JobActions({ job, refresh }: ActionsProps) {
   const [isSaving, setIsSaving] = useState(false);
   const isOver = isFinal(job.status);
-  const mayRun = me.value?.role !== "viewer";
+  const mayRun = mayI("jobs.run");
   return (
     <>
       {mayRun && !isOver && (

@@ -3,6 +3,7 @@ import { isFinal, type Job } from "../../../sdk/index.ts";
 import { nameIn, usePeopleNames } from "../../api/names.ts";
 import { Chip, PageHead } from "../../ui/blocks.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
+import { counted } from "../../ui/counted.ts";
 import { durationText } from "../../ui/duration.ts";
 import { Icon } from "../../ui/icon.tsx";
 import { titleOf } from "../../ui/job-words.ts";
@@ -10,7 +11,7 @@ import { Status } from "../../ui/status.tsx";
 import { Ago, nowMs } from "../../ui/time.tsx";
 import { JobActions } from "./job-actions.tsx";
 import { useNode, useOrigin } from "./related.ts";
-import { costText, counted, endOf, indexOf, nodeText } from "./words.ts";
+import { costText, endOf, indexOf, nodeText } from "./words.ts";
 
 /** Labels beyond these are on the manifest. */
 const MAX_CHIPS = 8;

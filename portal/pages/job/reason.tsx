@@ -1,13 +1,14 @@
 import { type EndpointOutput, isFinal, type Job } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
+import { counted } from "../../ui/counted.ts";
 import { durationText } from "../../ui/duration.ts";
 import { Icon, type IconName } from "../../ui/icon.tsx";
 import { Status } from "../../ui/status.tsx";
 import { nowMs, When } from "../../ui/time.tsx";
 import { OtherJobs } from "./other-jobs.tsx";
 import { hashOfStep } from "./run-tree.tsx";
-import { counted, failureOf } from "./words.ts";
+import { failureOf } from "./words.ts";
 
 /** How often it is asked what a job waits for, besides every change of jobs and nodes. */
 const ASK_MS = 10_000;

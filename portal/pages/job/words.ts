@@ -109,8 +109,3 @@ export function costText(microUsd: number): string {
 export function nodeText(node: Node | undefined, nodeId: string): string {
   return node?.name ?? `${nodeId.slice(0, 12)}…`;
 }
-
-/** `3 files`, `1 file`. */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
-}

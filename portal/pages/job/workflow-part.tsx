@@ -6,9 +6,9 @@ import { Icon, type IconName } from "../../ui/icon.tsx";
 import { Status } from "../../ui/status.tsx";
 import { useLiveRun } from "./live-run.ts";
 import "./run.css";
+import { counted } from "../../ui/counted.ts";
 import { RunBars } from "./run-bars.tsx";
 import { hashOfStep, RunTree, statusOf } from "./run-tree.tsx";
-import { counted } from "./words.ts";
 
 /** What the workflow did, and what it says about itself. */
 export function WorkflowPart({ job }: { job: Job }) {

@@ -9,7 +9,8 @@ import {
 } from "../../../sdk/index.ts";
 import { sayError } from "../../api/errors.ts";
 import { compute } from "../../api/session.ts";
-import { me } from "../../api/whoami.ts";
+import { mayI, me } from "../../api/whoami.ts";
+import { counted } from "../../ui/counted.ts";
 import { confirm } from "../../ui/dialog.tsx";
 import { filterOf, type JobQuery } from "./query.ts";
 
@@ -54,7 +55,7 @@ export async function changeSelected(
   jobs: readonly Job[],
   work: BulkWork,
 ): Promise<ComponentChildren> {
-  if (!(await ask(action, counted(jobs.length)))) return undefined;
+  if (!(await ask(action, counted(jobs.length, "job")))) return undefined;
   work.onStart(jobs.length);
   const problems: string[] = [];
   let done = 0;
@@ -114,7 +115,8 @@ export async function changeMatching(
     ? { count: 0, more: false }
     : await compute.jobs.count(filter, { signal: work.signal });
   if (count === 0) return NOTHING[action];
-  if (!(await ask(action, more ? `more than ${counted(count)}` : counted(count)))) return undefined;
+  if (!(await ask(action, more ? `more than ${counted(count, "job")}` : counted(count, "job"))))
+    return undefined;
   work.onStart(more ? undefined : count);
   let done = 0;
   const options = {
@@ -149,7 +151,7 @@ function restricted(action: BulkAction, filter: JobSelection): JobSelection {
   };
   const status = (filter.status ?? jobStatuses).filter(fits[action]);
   // Members change only what is their own.
-  const own = me.value?.role === "member" && { userId: filter.userId ?? me.value.userId };
+  const own = !mayI("jobs.change-others") && { userId: filter.userId ?? me.value?.userId };
   return { ...filter, ...own, status };
 }
 
@@ -165,25 +167,21 @@ function outcome(
 ): ComponentChildren {
   return (
     <>
-      {counted(done)} {DONE[action]}.{" "}
+      {counted(done, "job")} {DONE[action]}.{" "}
       {action === "delete" && done > 0 && (
         <>
           They are in <a href="/settings/trash">the trash</a>, from which <code>trash restore</code> brings
           them back.{" "}
         </>
       )}
-      {left > 0 && <>You stopped before {counted(left)}. </>}
+      {left > 0 && <>You stopped before {counted(left, "job")}. </>}
       {problems.length > 0 && (
         <>
-          {counted(problems.length)} could not be: {problems[0]}
+          {counted(problems.length, "job")} could not be: {problems[0]}
         </>
       )}
     </>
   );
-}
-
-function counted(count: number): string {
-  return `${count.toLocaleString("en")} ${count === 1 ? "job" : "jobs"}`;
 }
 
 function inParts<T>(all: readonly T[], size: number): T[][] {

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import type { Job } from "../../../sdk/index.ts";
 import { useNodeNames, usePeopleNames } from "../../api/names.ts";
-import { me } from "../../api/whoami.ts";
+import { mayI } from "../../api/whoami.ts";
 import { Card, Code, Empty, PageHead, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { Icon } from "../../ui/icon.tsx";
@@ -23,7 +23,7 @@ export default function JobsPage() {
   const address = addressOf(query);
   const names: Names = { nodes: useNodeNames(), people: usePeopleNames() };
   const list = useJobList(query);
-  const mayRun = me.value?.role !== "viewer";
+  const mayRun = mayI("jobs.run");
   return (
     <>
       <PageHead title="Jobs" />

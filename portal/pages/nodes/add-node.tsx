@@ -3,7 +3,7 @@ import type { EndpointOutput, Node } from "../../../sdk/index.ts";
 import { changed } from "../../api/live.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
-import { hasRole } from "../../api/whoami.ts";
+import { mayI } from "../../api/whoami.ts";
 import { Code } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -18,12 +18,12 @@ const WATCHED = 50;
 
 /** How a machine becomes a node: the command to paste there, and the news that it has arrived. */
 export function AddNode({ onClose }: { onClose(): void }) {
-  const [way, setWay] = useState<"own" | "enrol">(hasRole("admin") ? "enrol" : "own");
+  const [way, setWay] = useState<"own" | "enrol">(mayI("nodes.enroll") ? "enrol" : "own");
   const [made, setMade] = useState<Made | undefined>(undefined);
   return (
     <Dialog title="Add a node" isKept={made !== undefined} onClose={onClose}>
       <div class="stack">
-        {hasRole("admin") && made === undefined && (
+        {mayI("nodes.enroll") && made === undefined && (
           <fieldset class="plain-set ways">
             <legend class="spoken">What kind of machine</legend>
             <Way

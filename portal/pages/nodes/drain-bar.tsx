@@ -2,6 +2,7 @@ import type { Node } from "../../../sdk/index.ts";
 import { changed } from "../../api/live.ts";
 import { compute } from "../../api/session.ts";
 import { Button } from "../../ui/button.tsx";
+import { counted } from "../../ui/counted.ts";
 import { confirm } from "../../ui/dialog.tsx";
 import { toast } from "../../ui/toast.tsx";
 
@@ -14,7 +15,7 @@ export function DrainBar(props: { nodes: readonly Node[]; onClear(none: Readonly
   const clear = () => onClear(new Set());
   return (
     <div class="chosen-bar" role="status">
-      <strong>{counted(nodes.length)} selected</strong>
+      <strong>{counted(nodes.length, "node")} selected</strong>
       {open.length > 0 && (
         <Button
           icon="circlePause"
@@ -22,7 +23,7 @@ export function DrainBar(props: { nodes: readonly Node[]; onClear(none: Readonly
             if (await drain(open)) clear();
           }}
         >
-          Drain {counted(open.length)}
+          Drain {counted(open.length, "node")}
         </Button>
       )}
       {draining.length > 0 && (
@@ -33,7 +34,7 @@ export function DrainBar(props: { nodes: readonly Node[]; onClear(none: Readonly
             clear();
           }}
         >
-          Give jobs again to {counted(draining.length)}
+          Give jobs again to {counted(draining.length, "node")}
         </Button>
       )}
       <Button look="plain" onClick={clear}>
@@ -48,7 +49,7 @@ export async function drain(nodes: readonly Node[]): Promise<boolean> {
   const running = nodes.reduce((sum, node) => sum + node.runningExecutions, 0);
   const jobs = running === 1 ? "The job that runs there ends" : `The ${running} jobs that run there end`;
   const isSure = await confirm({
-    title: `Drain ${nodes.length === 1 ? nodes[0]?.name : counted(nodes.length)}?`,
+    title: `Drain ${nodes.length === 1 ? nodes[0]?.name : counted(nodes.length, "node")}?`,
     text: (
       <p>
         {nodes.length === 1 ? "It gets" : "They get"} no new jobs until you undo that.{" "}
@@ -60,13 +61,13 @@ export async function drain(nodes: readonly Node[]): Promise<boolean> {
   });
   if (!isSure) return false;
   await each(nodes, (node) => compute.nodes.drain(node.nodeId));
-  toast(`${nodes.length === 1 ? nodes[0]?.name : counted(nodes.length)} will get no new jobs.`);
+  toast(`${nodes.length === 1 ? nodes[0]?.name : counted(nodes.length, "node")} will get no new jobs.`);
   return true;
 }
 
 export async function undrain(nodes: readonly Node[]): Promise<void> {
   await each(nodes, (node) => compute.nodes.undrain(node.nodeId));
-  toast(`${nodes.length === 1 ? nodes[0]?.name : counted(nodes.length)} will get jobs again.`);
+  toast(`${nodes.length === 1 ? nodes[0]?.name : counted(nodes.length, "node")} will get jobs again.`);
 }
 
 async function each(nodes: readonly Node[], change: (node: Node) => Promise<unknown>): Promise<void> {
@@ -78,8 +79,4 @@ async function each(nodes: readonly Node[], change: (node: Node) => Promise<unkn
       nodes.map((node) => node.nodeId),
     );
   }
-}
-
-function counted(count: number): string {
-  return count === 1 ? "1 node" : `${count} nodes`;
 }

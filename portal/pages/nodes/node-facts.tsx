@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { Node } from "../../../sdk/index.ts";
 import { Card, Chip, Facts } from "../../ui/blocks.tsx";
+import { counted } from "../../ui/counted.ts";
 import { Ago, When } from "../../ui/time.tsx";
 import { coresInWords, detectedLabels, gpusInWords, memoryInWords, ownLabels } from "./node-parts.tsx";
 
@@ -20,7 +21,7 @@ export function MachineFacts({ node }: { node: Node }) {
           ["Processors", coresInWords(cpu)],
           ["Memory", memoryInWords(memoryMb)],
           ["GPUs", gpusInWords(node) ?? "none"],
-          ["Slots", `${slots} ${slots === 1 ? "job" : "jobs"} at once`],
+          ["Slots", `${counted(slots, "job")} at once`],
           ["Runs", node.jobTypes.map((type) => JOB_TYPES[type] ?? type).join(", ") || "nothing now"],
           ["Agent", `version ${node.agentVersion}`],
           ["Last heartbeat", <Ago key="heard" at={node.lastHeartbeatAt} />],

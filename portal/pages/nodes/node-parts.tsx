@@ -1,5 +1,5 @@
 import type { Node } from "../../../sdk/index.ts";
-import { hasRole, me } from "../../api/whoami.ts";
+import { mayI, me } from "../../api/whoami.ts";
 import { Meter } from "../../charts/small.tsx";
 import { Chip } from "../../ui/blocks.tsx";
 import { Icon } from "../../ui/icon.tsx";
@@ -13,7 +13,7 @@ const MAX_CHIPS = 4;
 /** Whether the person may drain, grant and delete this node: their own, or any as an admin. */
 export function mayChange(node: Node): boolean {
   const isOwn = node.owner !== undefined && node.owner === me.value?.userName;
-  return hasRole("admin") || (hasRole("member") && isOwn);
+  return mayI("nodes.change-others") || (mayI("nodes.change") && isOwn);
 }
 
 /** The state of a node, and below it why it takes no jobs although it is there. */

@@ -4,7 +4,7 @@ import { useLocation } from "preact-iso";
 import type { EndpointInput, Node } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { usePages } from "../../api/use-pages.ts";
-import { hasRole } from "../../api/whoami.ts";
+import { mayI } from "../../api/whoami.ts";
 import { Card, Empty, PageHead } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { PagedTable } from "../../ui/list.tsx";
@@ -32,7 +32,7 @@ export default function NodesPage() {
     else next.delete(nodeId);
     setChosen(next);
   };
-  const addButton = hasRole("member") && (
+  const addButton = mayI("nodes.register") && (
     <Button look="main" icon="plus" onClick={() => setIsAdding(true)}>
       Add a node
     </Button>
@@ -64,7 +64,7 @@ export default function NodesPage() {
             </Card>
           </>
         )}
-        {hasRole("admin") && <Enrolments />}
+        {mayI("nodes.enroll") && <Enrolments />}
       </div>
       {isAdding && <AddNode onClose={() => setIsAdding(false)} />}
     </>

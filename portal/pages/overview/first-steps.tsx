@@ -1,12 +1,12 @@
 import type { ComponentChildren } from "preact";
-import { me } from "../../api/whoami.ts";
+import { mayI } from "../../api/whoami.ts";
 import { Card, Code } from "../../ui/blocks.tsx";
 import { Icon } from "../../ui/icon.tsx";
 import { loginCommands } from "../../ui/node-commands.ts";
 
 /** For a business without a node or without a job: what to do, in order, to paste or to press. */
 export function FirstSteps({ hasNodes, hasJobs }: { hasNodes: boolean; hasJobs: boolean }) {
-  if (me.value?.role === "viewer")
+  if (!mayI("jobs.run"))
     return (
       <Card title="Nothing has run here yet">
         <p>

@@ -1,5 +1,5 @@
 import type { EndpointOutput, Schedule, ScheduleFire } from "../../../sdk/index.ts";
-import { hasRole, me } from "../../api/whoami.ts";
+import { mayI, me } from "../../api/whoami.ts";
 import { Status } from "../../ui/status.tsx";
 
 export type Listed = EndpointOutput<"schedules.list">["schedules"][number];
@@ -8,7 +8,7 @@ const MAX_COMMAND_LENGTH = 120;
 
 /** Whether the person may pause, run and delete this schedule: their own, or any as an admin. */
 export function mayChange(schedule: Schedule): boolean {
-  return hasRole("admin") || (hasRole("member") && schedule.userId === me.value?.userId);
+  return mayI("schedules.change-others") || (mayI("schedules.write") && schedule.userId === me.value?.userId);
 }
 
 /** Its name; a schedule without one goes by its rule in words. */

@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useLocation } from "preact-iso";
 import { compute } from "../../api/session.ts";
 import { usePages } from "../../api/use-pages.ts";
-import { hasRole } from "../../api/whoami.ts";
+import { mayI } from "../../api/whoami.ts";
 import { Card, Empty, PageHead } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { Icon } from "../../ui/icon.tsx";
@@ -50,7 +50,7 @@ function Schedules({ status: wanted }: { status: string | undefined }) {
     },
     { topics: ["schedules"], everyMs: JOBS_EVERY_MS, keyOf: (one) => one.scheduleId },
   );
-  const newButton = hasRole("member") && (
+  const newButton = mayI("schedules.write") && (
     <a class="button main" href="/schedules?new">
       <Icon name="plus" />
       New schedule

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { ApiKey } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { usePages } from "../../api/use-pages.ts";
-import { hasRole } from "../../api/whoami.ts";
+import { mayI } from "../../api/whoami.ts";
 import { Card, Chip, Code, Empty } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { confirm, Dialog } from "../../ui/dialog.tsx";
@@ -41,7 +41,7 @@ export function ApiKeys() {
   };
   const actions = (
     <>
-      {hasRole("admin") && (
+      {mayI("api-keys.change-others") && (
         <label class="choice">
           <input type="checkbox" checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />
           Everybody's

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { Invitation, Member } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { usePages } from "../../api/use-pages.ts";
-import { hasRole, me } from "../../api/whoami.ts";
+import { mayI, me } from "../../api/whoami.ts";
 import { Card, Code, Empty } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { confirm, Dialog } from "../../ui/dialog.tsx";
@@ -23,7 +23,7 @@ const ROLES: readonly { role: Role; may: string }[] = [
 /** The people of the business. */
 export function Members() {
   const [isInviting, setIsInviting] = useState(false);
-  const mayChange = hasRole("admin");
+  const mayChange = mayI("members.change");
   const members = usePages(
     "members",
     async (cursor) => {

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { SecretFacts } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { usePages } from "../../api/use-pages.ts";
-import { hasRole } from "../../api/whoami.ts";
+import { mayI } from "../../api/whoami.ts";
 import { Card, Empty } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { confirm, Dialog } from "../../ui/dialog.tsx";
@@ -17,7 +17,7 @@ const DAY_SECONDS = 86_400;
 /** Values that jobs get by name, and that nobody can read back. */
 export function Secrets() {
   const [setting, setSetting] = useState<{ name: string }>();
-  const mayChange = hasRole("admin");
+  const mayChange = mayI("secrets.change");
   const pages = usePages(
     "secrets",
     async (cursor) => {

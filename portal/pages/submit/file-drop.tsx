@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { bytesText } from "../../charts/units.ts";
 import { Button } from "../../ui/button.tsx";
+import { counted } from "../../ui/counted.ts";
 import { Icon } from "../../ui/icon.tsx";
 import { sayInToast } from "../../ui/toast.tsx";
 import {
@@ -129,7 +130,7 @@ function GivenFiles({ files, isBusy, onChange }: Omit<FileDropProps, "isSource">
     <div class="given">
       <div class="row apart wrap">
         <strong role="status">
-          {files.length.toLocaleString("en")} {files.length === 1 ? "file" : "files"}, {bytesText(bytes)}
+          {counted(files.length, "file")}, {bytesText(bytes)}
         </strong>
         <div class="row wrap">
           {folder !== undefined && (

@@ -2,6 +2,7 @@ import { useMemo, useRef, useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import type { Template } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
+import { mayI } from "../../api/whoami.ts";
 import { CheckPanel } from "../../editing/check-panel.tsx";
 import { readDocument, writeDocument } from "../../editing/document.ts";
 import { Editor } from "../../editing/editor.tsx";
@@ -14,7 +15,6 @@ import { useSubmitKey } from "../../editing/use-submit-key.ts";
 import { Trouble } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { Icon } from "../../ui/icon.tsx";
-import { mayWork } from "./may-work.ts";
 
 /** The parameters as a form, the job that they make, and where it could run. */
 export function RunTemplate({ template, version }: { template: Template; version: number | undefined }) {
@@ -33,7 +33,7 @@ export function RunTemplate({ template, version }: { template: Template; version
   const isRunning = useRef(false);
   const run = async () => {
     setIsPressed(true);
-    if (isRunning.current || !mayWork()) return;
+    if (isRunning.current || !mayI("jobs.run")) return;
     isRunning.current = true;
     const params = givenValues(values);
     try {
@@ -59,7 +59,7 @@ export function RunTemplate({ template, version }: { template: Template; version
         <div class="body stack">
           <Parameters {...{ template, values, secrets }} problems={shown} onChange={setValues} />
           <OtherProblems problems={shown} />
-          {mayWork() ? (
+          {mayI("jobs.run") ? (
             <div class="row wrap">
               <Button look="main" icon="play" onClick={run}>
                 Run

@@ -3,6 +3,7 @@ import { useLocation, useRoute } from "preact-iso";
 import type { Template } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
+import { mayI } from "../../api/whoami.ts";
 import { Editor } from "../../editing/editor.tsx";
 import { textOfTemplate } from "../../editing/template-text.ts";
 import { Chip, PageHead, Trouble, Waiting } from "../../ui/blocks.tsx";
@@ -14,7 +15,6 @@ import { Ago } from "../../ui/time.tsx";
 import { toast } from "../../ui/toast.tsx";
 import { EditTemplate, NewTemplate } from "./edit-template.tsx";
 import { ForkDialog } from "./fork-dialog.tsx";
-import { mayWork } from "./may-work.ts";
 import { RunTemplate } from "./run-template.tsx";
 import { Versions } from "./versions.tsx";
 
@@ -72,13 +72,13 @@ function Shown({ template, version, tab, onChanged }: ShownProps) {
     ["run", "Run"],
     ["definition", "Definition"],
     ...(builtin ? [] : [["versions", "Versions"]]),
-    ...(builtin || !mayWork() || version !== undefined ? [] : [["edit", "Edit"]]),
+    ...(builtin || !mayI("templates.write") || version !== undefined ? [] : [["edit", "Edit"]]),
   ] as [string, string][];
   return (
     <>
       <PageHead
         title={name}
-        actions={mayWork() && <Actions template={template} onFork={() => setIsForking(true)} />}
+        actions={mayI("templates.write") && <Actions template={template} onFork={() => setIsForking(true)} />}
       >
         <p class="description">{template.description}</p>
         <About template={template} version={version} />

@@ -2,9 +2,9 @@ import { useLocation } from "preact-iso";
 import type { TemplateSummary } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
+import { mayI } from "../../api/whoami.ts";
 import { Chip, Empty, PageHead, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Ago } from "../../ui/time.tsx";
-import { mayWork } from "./may-work.ts";
 
 /** More than this are found by their name. */
 const MOST = 500;
@@ -36,7 +36,7 @@ export default function TemplatesPage() {
       <PageHead
         title="Templates"
         actions={
-          mayWork() && (
+          mayI("templates.write") && (
             <a class="button main" href="/templates/new">
               New template
             </a>
