@@ -36,7 +36,7 @@ export class Credits {
     });
   }
 
-  /** What the caller's executions have cost: per day, and by job name and template. Default: in the last 30 days. */
+  /** What the caller's executions have cost: per day, per job and per template. Default: in the last 30 days. */
   spend(filter: EndpointInput<"credits.spend"> = {}, options: Patience = {}): Promise<CreditSpend> {
     return callPatiently(this.client, "credits.spend", filter, options);
   }

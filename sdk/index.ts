@@ -22,6 +22,7 @@ export type { ActivityEvent } from "../shared/activity.ts";
 export type { ApiKey } from "../shared/api-key.ts";
 export type { Artifact } from "../shared/artifact.ts";
 export type { AuditEntry } from "../shared/audit.ts";
+export { bytesText } from "../shared/bytes-text.ts";
 export type { CostEstimate, CreditBalance, CreditEntry, CreditSpend, HostedPool } from "../shared/credit.ts";
 export type { EndpointId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 export type { BatchJobInput } from "../shared/endpoints/many-jobs.ts";

@@ -1,5 +1,5 @@
 export const MIB = 1024 * 1024;
-const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
 /** Formats a number of bytes for people: `1.5 MiB`. */
 export function bytesText(bytes: number): string {

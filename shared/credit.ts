@@ -126,9 +126,16 @@ export const creditSpend = z.object({
   ...spent,
   /** The days, in UTC, on which something was settled; oldest first. */
   days: z.array(z.object({ day: z.iso.date(), ...spent })),
-  /** Jobs of the same name and template together, the most expensive first: at most 100. Jobs that are deleted have no name. */
-  jobs: z.array(z.object({ name: z.string().optional(), templateId: z.string().optional(), ...spent })),
-  /** Only the newest entries of the ledger were added up, because there are very many. */
+  /** The most expensive first: at most 100. A job that was deleted has no name. */
+  jobs: z.array(
+    z.object({ jobId, name: z.string().optional(), templateId: z.string().optional(), ...spent }),
+  ),
+  /**
+   * The jobs of each template together, the most expensive template first: at most 100. A template that was deleted has no
+   * name. Jobs that come from no template, or are deleted, are in none of them.
+   */
+  templates: z.array(z.object({ templateId: z.string(), name: z.string().optional(), ...spent })),
+  /** Only the newest 20,000 entries of the ledger were added up: there are more, so the oldest days are not complete. */
   more: z.boolean(),
 });
 export type CreditSpend = z.infer<typeof creditSpend>;

@@ -1,6 +1,7 @@
 import type { EndpointId } from "../../shared/endpoints/index.ts";
 
 const jobId = "job_01m8k1bg4depbsf22sf4s1hm5w";
+const templateId = "tpl_01m8k1bg4depbsf22sf4s1hm5w";
 const nodeId = "node_01m8k1bfw2f0ph3vyx0qsd6s8t";
 const executionId = "exe_01m8k1bg9wfyaqhwqz2g4z6q0c";
 
@@ -115,7 +116,8 @@ export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unk
       costMicroUsd: 41_200,
       executions: 2,
       days: [{ day: "2026-01-31", costMicroUsd: 41_200, executions: 2 }],
-      jobs: [{ name: "train", costMicroUsd: 41_200, executions: 2 }],
+      jobs: [{ jobId, name: "train", templateId, costMicroUsd: 41_200, executions: 2 }],
+      templates: [{ templateId, name: "python", costMicroUsd: 41_200, executions: 2 }],
       more: false,
     },
   },

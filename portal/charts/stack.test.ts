@@ -23,7 +23,7 @@ test("a value between two gaps is found, since no line goes through it", () => {
 
 test("values are written in the unit that a person would say", () => {
   expect([0, 9_999, 12_345].map(units.count.text)).toEqual(["0", "9,999", "12.3K"]);
-  expect([512, 1_536, 3 * 1_024 ** 3].map(units.bytes.text)).toEqual(["512 B", "1.5 KiB", "3 GiB"]);
+  expect([512, 1_536, 3 * 1_024 ** 3].map(units.bytes.text)).toEqual(["512 bytes", "1.5 KiB", "3 GiB"]);
   expect([0, 0.5, 5, 90, 120, 7_200].map(units.seconds.text)).toEqual([
     "0 s",
     "500 ms",

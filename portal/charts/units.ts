@@ -1,3 +1,4 @@
+import { bytesText, formatUsd } from "../../sdk/index.ts";
 import { durationText } from "../ui/duration.ts";
 
 /** How the values of a chart are written, and where its axis has lines. */
@@ -10,13 +11,15 @@ export interface Unit {
 }
 
 const KIBI = 1_024;
-const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+/** Up to pebibytes. */
+const BYTE_POWERS = 6;
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const LARGE = 10_000;
+const MICRO_USD_PER_USD = 1_000_000;
 
 function decimalSteps(from: number, to: number): number[] {
   const steps: number[] = [];
@@ -27,9 +30,9 @@ function decimalSteps(from: number, to: number): number[] {
 }
 
 function byteSteps(): number[] {
-  return BYTE_UNITS.flatMap((_, power) =>
+  return Array.from({ length: BYTE_POWERS }, (_, power) =>
     [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((n) => n * KIBI ** power),
-  );
+  ).flat();
 }
 
 export const units = {
@@ -51,20 +54,12 @@ export const units = {
     atLeast: 1,
   },
   /** US dollars. */
-  usd: { text: usdText, atLeast: 0.01 },
+  usd: { text: (value) => formatUsd(Math.round(value * MICRO_USD_PER_USD)), atLeast: 0.01 },
 } satisfies Record<string, Unit>;
 
 /** `12`, `9,999`, `12.3K`. */
 export function countText(value: number): string {
   return value < LARGE ? NUMBER.format(value) : COMPACT.format(value);
-}
-
-/** `512 B`, `1.5 GiB`. */
-export function bytesText(value: number): string {
-  let power = 0;
-  while (Math.abs(value) >= KIBI ** (power + 1) && power < BYTE_UNITS.length - 1) power++;
-  const size = value / KIBI ** power;
-  return `${size.toFixed(size < 10 && !Number.isInteger(size) ? 1 : 0)} ${BYTE_UNITS[power]}`;
 }
 
 /** `1 min 30 s`, but `2 min`: round times are common at an axis. */
@@ -74,10 +69,4 @@ function secondsText(value: number): string {
     : durationText(value * 1_000)
         .replace(/(?<= (?:min|h|d)) 0 \w+$/, "")
         .replace(".0 s", " s");
-}
-
-/** `$1.50`; small amounts keep the digits that say something. */
-function usdText(value: number): string {
-  const digits = value !== 0 && Math.abs(value) < 0.1 ? 4 : 2;
-  return `$${value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
 }

@@ -6,18 +6,25 @@ import { creditHandlers } from "../credit/handlers.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { JobFlowStore } from "../job/flow-store.ts";
 import type { PeriodicTask } from "../tasks/periodic.ts";
+import type { TemplateStore } from "../template/template-store.ts";
 
 /** The metering of executions, the credit check of new jobs, and the handlers. */
 export function composeCredits(
-  parts: MeteringParts & { sessions: SessionStore; flow: Pick<JobFlowStore, "findMany"> },
+  parts: MeteringParts & {
+    sessions: SessionStore;
+    flow: Pick<JobFlowStore, "findMany">;
+    templates: Pick<TemplateStore, "find">;
+  },
 ) {
   const service = new CreditService(parts);
+  const { pricing, now, flow, templates } = parts;
+  const finds = { findJobs: flow.findMany.bind(flow), findTemplate: templates.find.bind(templates) };
   return {
     metering: new CreditMetering(parts),
     checkSubmit: service.checkSubmit.bind(service),
     estimate: service.estimate.bind(service),
     costsOf: service.costsOf.bind(service),
-    handlers: creditHandlers(service, { ...parts, findJobs: parts.flow.findMany.bind(parts.flow) }),
+    handlers: creditHandlers(service, { pricing, now, ...finds }),
   };
 }
 

@@ -162,9 +162,8 @@ async function composeSignIn(
 }
 
 function creditsOf({ stores, bus, now, onError }: PlaneBase, pricing: Pricing) {
-  const { credits, executions, sessions, flow } = stores;
   const onChanged = (businessId: string) => bus.publish("activity", { businessId, subject: "credits" });
-  return composeCredits({ credits, executions, sessions, flow, pricing, now, onError, onChanged });
+  return composeCredits({ ...stores, pricing, now, onError, onChanged });
 }
 
 /** Every group of features, in the order in which they need each other. */

@@ -17,7 +17,7 @@ const SPEND_MS = 30 * 86_400_000;
 
 export function creditHandlers(
   service: CreditService,
-  { pricing, findJobs, now }: Pick<SpendParts, "findJobs"> & { pricing: Pricing; now: () => number },
+  { pricing, now, ...finds }: Omit<SpendParts, "ledger"> & { pricing: Pricing; now: () => number },
 ): CreditHandlers {
   return {
     "credits.balance": async (_, context) => balanceView(await service.balance(userOf(context))),
@@ -36,7 +36,7 @@ export function creditHandlers(
       const { businessId, userId } = userOf(context);
       const sinceMs = since === undefined ? now() - SPEND_MS : Date.parse(since);
       const ledger = service.ledger.bind(service);
-      return spendOf({ ledger, findJobs }, { businessId, userId, sinceMs });
+      return spendOf({ ledger, ...finds }, { businessId, userId, sinceMs });
     },
     "credits.prices": () => ({ pools: hostedPools(pricing) }),
     "credits.grant": async (grant, context) =>

@@ -35,8 +35,7 @@ export const creditEndpoints = defineEndpoints(creditWire, {
   },
   "credits.spend": {
     right: "credits.read",
-    summary:
-      "What the caller's executions have cost in this business: per day, and by job name and template.",
+    summary: "What the caller's executions have cost in this business: per day, per job and per template.",
     input: z.strictObject({
       /** Only executions settled at this time or later; default: 30 days ago. */
       since: timestamp.optional(),

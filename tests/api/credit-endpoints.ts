@@ -38,7 +38,7 @@ export const creditScenarios = {
 
   "credits.spend": async ({ api, user }) => {
     // Nothing costs anything here; credits.test.ts has servers with hosted pools.
-    const nothing = { costMicroUsd: 0, executions: 0, days: [], jobs: [], more: false };
+    const nothing = { costMicroUsd: 0, executions: 0, days: [], jobs: [], templates: [], more: false };
     expect(await api.call("credits.spend", {}, user)).toEqual(nothing);
   },
 

@@ -52,10 +52,11 @@ test("a job in a hosted pool costs its run time, and the rest of its reservation
     availableMicroUsd: MONTHLY - costMicroUsd,
   });
   const spent = { costMicroUsd, executions: 1 };
-  const { days, jobs, ...total } = await plane.api.call("credits.spend", {}, user);
+  const { days, jobs, templates, ...total } = await plane.api.call("credits.spend", {}, user);
   expect(total).toEqual({ ...spent, more: false });
   expect(days).toEqual([{ day: new Date(plane.now()).toISOString().slice(0, 10), ...spent }]);
-  expect(jobs).toMatchObject([spent]);
+  expect(jobs).toMatchObject([{ jobId, ...spent }]);
+  expect(templates).toEqual([]);
   const later = { since: new Date(plane.now() + 60_000).toISOString() };
   expect((await plane.api.call("credits.spend", later, user)).days).toEqual([]);
   const { entries } = await plane.api.call("credits.ledger", {}, user);

@@ -55,7 +55,7 @@ test("a job that is submitted with dropped files finds them in its directory, an
     transfer.items.add(new File(["hello from a file\n"], "greeting.txt"));
     main.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
   });
-  await window.shows("1 file, 18 B");
+  await window.shows("1 file, 18 bytes");
   const folder = join(world.person.home.path, "site");
   await Bun.write(join(folder, "run.sh"), "#!/bin/sh\necho ran from a folder\n");
   await page.locator("input[webkitdirectory]").setInputFiles(folder);

@@ -1,31 +1,32 @@
-import { type CreditEntry, formatUsd } from "../../../sdk/index.ts";
+import { useState } from "preact/hooks";
+import { type CreditSpend, formatUsd } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
 import { Chart } from "../../charts/chart.tsx";
 import { Card, Trouble, Waiting } from "../../ui/blocks.tsx";
-import { Table } from "../../ui/table.tsx";
-import { firstOfDays, type JobOfSpend, type Spend, spendOf } from "./spend.ts";
+import { Choice } from "../../ui/choice.tsx";
+import { type Column, Table } from "../../ui/table.tsx";
 
 const DAYS = 30;
-const PAGE_SIZE = 500;
-const MAX_PAGES = 8;
-const LISTED_JOBS = 5;
+const DAY_MS = 86_400_000;
+const LISTED = 5;
 const MICRO_USD_PER_USD = 1_000_000;
 
-interface Shown extends Spend {
-  /** The names of the jobs that are listed. */
-  names: ReadonlyMap<string, string | undefined>;
-  /** There were more entries in this time than were read: the oldest are missing. */
-  isCut: boolean;
+type JobOfSpend = CreditSpend["jobs"][number];
+type TemplateOfSpend = CreditSpend["templates"][number];
+
+interface Shown extends CreditSpend {
+  /** The first moments of the days that are shown, in epoch milliseconds, oldest first. In UTC, as months of credit are. */
+  daysMs: readonly number[];
 }
 
-/** What was spent per day, and on which jobs most. */
+/** What was spent per day, and on what most. */
 export function SpendCard() {
   const { value, error, isFirst, refresh } = useData("spend", fetchSpend, { topics: ["credits"] });
   return (
     <Card
       title={`Spent in ${DAYS} days`}
-      actions={value && <strong class="number">{formatUsd(value.totalMicroUsd)}</strong>}
+      actions={value && <strong class="number">{formatUsd(value.costMicroUsd)}</strong>}
     >
       {error !== undefined && <Trouble error={error} onRetry={refresh} />}
       {isFirst && <Waiting lines={3} label="Adding up what was spent" />}
@@ -35,84 +36,97 @@ export function SpendCard() {
             label="Per day, in UTC"
             unit="usd"
             kind="bars"
-            times={value.days.map(({ atMs }) => atMs)}
-            series={[
-              {
-                name: "Spent",
-                values: value.days.map(({ costMicroUsd }) => costMicroUsd / MICRO_USD_PER_USD),
-              },
-            ]}
+            times={value.daysMs}
+            series={[{ name: "Spent", values: dollarsOf(value) }]}
           />
-          <Jobs shown={value} />
+          <Most spend={value} />
         </div>
       )}
-      {value?.isCut && (
+      {value?.more && (
         <p class="quiet">There were so many jobs that the oldest of these days are not complete here.</p>
       )}
     </Card>
   );
 }
 
-function Jobs({ shown: { jobs, names } }: { shown: Shown }) {
+function Most({ spend: { jobs, templates } }: { spend: CreditSpend }) {
+  const [of, setOf] = useState<MostOf>("jobs");
   if (jobs.length === 0) return <p class="quiet">No job has cost anything in this time.</p>;
   return (
     <div>
-      <h3>What cost most</h3>
-      <Table<JobOfSpend>
-        label="Jobs that cost most"
-        rows={jobs.slice(0, LISTED_JOBS)}
-        keyOf={({ jobId }) => jobId}
-        columns={[
-          {
-            name: "Job",
-            cell: ({ jobId }) => (
-              <div class="cut" title={names.get(jobId) ?? jobId}>
-                <a href={`/jobs/${jobId}`}>{names.get(jobId) ?? <code>{jobId}</code>}</a>
-              </div>
-            ),
-          },
-          {
-            name: "Attempts",
-            atEnd: true,
-            cell: ({ attempts }) => <span class="number">{attempts}</span>,
-          },
-          {
-            name: "Cost",
-            atEnd: true,
-            cell: ({ costMicroUsd }) => <span class="number">{formatUsd(costMicroUsd)}</span>,
-          },
-        ]}
-      />
+      <div class="row apart">
+        <h3>What cost most</h3>
+        {templates.length > 0 && (
+          <Choice<MostOf> label="What cost most" options={MOST_OF} value={of} onChoose={setOf} />
+        )}
+      </div>
+      {of === "jobs" ? (
+        <Table<JobOfSpend>
+          label="Jobs that cost most"
+          rows={jobs.slice(0, LISTED)}
+          keyOf={({ jobId }) => jobId}
+          columns={[
+            { name: "Job", cell: ({ jobId, name }) => <To href={`/jobs/${jobId}`} id={jobId} name={name} /> },
+            ...SPENT,
+          ]}
+        />
+      ) : (
+        <Table<TemplateOfSpend>
+          label="Templates that cost most"
+          rows={templates.slice(0, LISTED)}
+          keyOf={({ templateId }) => templateId}
+          columns={[
+            {
+              name: "Template",
+              cell: ({ templateId, name }) => (
+                <To href={`/templates/${templateId}`} id={templateId} name={name} />
+              ),
+            },
+            ...SPENT,
+          ]}
+        />
+      )}
+    </div>
+  );
+}
+
+const MOST_OF = [
+  { value: "jobs", text: "Jobs" },
+  { value: "templates", text: "Templates" },
+] as const;
+type MostOf = (typeof MOST_OF)[number]["value"];
+
+const SPENT: readonly Column<Pick<JobOfSpend, "executions" | "costMicroUsd">>[] = [
+  {
+    name: "Attempts",
+    atEnd: true,
+    cell: ({ executions }) => <span class="number">{executions}</span>,
+  },
+  {
+    name: "Cost",
+    atEnd: true,
+    cell: ({ costMicroUsd }) => <span class="number">{formatUsd(costMicroUsd)}</span>,
+  },
+];
+
+/** By its name, or by its id if it has none. */
+function To({ href, id, name }: { href: string; id: string; name: string | undefined }) {
+  return (
+    <div class="cut" title={name ?? id}>
+      <a href={href}>{name ?? <code>{id}</code>}</a>
     </div>
   );
 }
 
 async function fetchSpend(signal: AbortSignal): Promise<Shown> {
-  const nowMs = Date.now();
-  const sinceMs = firstOfDays(DAYS, nowMs);
-  const since = new Date(sinceMs).toISOString();
-  const entries: CreditEntry[] = [];
-  let cursor: string | undefined;
-  for (let page = 0; page < MAX_PAGES; page++) {
-    const input = { since, limit: PAGE_SIZE, cursor };
-    const answer = await compute.client.call("credits.ledger", input, { signal });
-    entries.push(...answer.entries);
-    cursor = answer.nextCursor;
-    if (cursor === undefined) break;
-  }
-  const spend = spendOf(entries, sinceMs, nowMs);
-  return {
-    ...spend,
-    names: await namesOf(spend.jobs.slice(0, LISTED_JOBS), signal),
-    isCut: cursor !== undefined,
-  };
+  const todayMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+  const daysMs = Array.from({ length: DAYS }, (_, i) => todayMs - (DAYS - 1 - i) * DAY_MS);
+  const since = new Date(todayMs - (DAYS - 1) * DAY_MS).toISOString();
+  return { ...(await compute.client.call("credits.spend", { since }, { signal })), daysMs };
 }
 
-async function namesOf(jobs: readonly JobOfSpend[], signal: AbortSignal) {
-  const pairs = jobs.map(async ({ jobId }) => {
-    // A job that was deleted has no name.
-    const job = await compute.client.call("jobs.retrieve", { jobId }, { signal }).catch(() => undefined);
-    return [jobId, job?.name] as const;
-  });
-  return new Map(await Promise.all(pairs));
+/** What was spent on each day, also on those without a cost. */
+function dollarsOf({ days, daysMs }: Shown): number[] {
+  const costs = new Map(days.map(({ day, costMicroUsd }) => [Date.parse(day), costMicroUsd]));
+  return daysMs.map((dayMs) => (costs.get(dayMs) ?? 0) / MICRO_USD_PER_USD);
 }

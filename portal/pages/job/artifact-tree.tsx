@@ -1,9 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Artifact, TreeEntry } from "../../../sdk/index.ts";
+import { type Artifact, bytesText, type TreeEntry } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
-import { bytesText } from "../../charts/units.ts";
 import { Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Button } from "../../ui/button.tsx";
 import { copyText } from "../../ui/copy.tsx";

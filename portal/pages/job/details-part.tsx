@@ -1,4 +1,4 @@
-import type { Job } from "../../../sdk/index.ts";
+import { formatUsd, type Job } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
 import { Card, Chip, Facts, Trouble, Waiting } from "../../ui/blocks.tsx";
@@ -8,7 +8,6 @@ import { When } from "../../ui/time.tsx";
 import { Attempts } from "./attempts.tsx";
 import { OtherJobs } from "./other-jobs.tsx";
 import { Usage } from "./usage.tsx";
-import { costText } from "./words.ts";
 
 /** The most attempts of a job that are shown. */
 const MAX_EXECUTIONS = 100;
@@ -147,7 +146,7 @@ function Times({ job }: { job: Job }) {
             "free: its pool is your own"
           ) : (
             <>
-              {costText(job.costMicroUsd)} · <a href="/credits">Credits</a>
+              {formatUsd(job.costMicroUsd)} · <a href="/credits">Credits</a>
             </>
           ),
         ],

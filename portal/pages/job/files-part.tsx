@@ -1,11 +1,10 @@
-import type { Artifact, Job } from "../../../sdk/index.ts";
+import { type Artifact, bytesText, type Job } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { useData } from "../../api/use-data.ts";
 import { Card, Code, Empty, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { ArtifactTree } from "./artifact-tree.tsx";
 import "./files.css";
-import { bytesText } from "../../charts/units.ts";
 import { counted } from "../../ui/counted.ts";
 import { Callout } from "./reason.tsx";
 

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { isFinal, type Job } from "../../../sdk/index.ts";
+import { formatUsd, isFinal, type Job } from "../../../sdk/index.ts";
 import { nameIn, usePeopleNames } from "../../api/names.ts";
 import { Chip, PageHead } from "../../ui/blocks.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
@@ -11,7 +11,7 @@ import { Status } from "../../ui/status.tsx";
 import { Ago, nowMs } from "../../ui/time.tsx";
 import { JobActions } from "./job-actions.tsx";
 import { useNode, useOrigin } from "./related.ts";
-import { costText, endOf, indexOf, nodeText } from "./words.ts";
+import { endOf, indexOf, nodeText } from "./words.ts";
 
 /** Labels beyond these are on the manifest. */
 const MAX_CHIPS = 8;
@@ -135,7 +135,7 @@ function Strip({ job }: { job: Job }) {
         <Fact name="Attempt" more={retries}>{`${job.attempt}`}</Fact>
       )}
       {end !== undefined && <Fact name="Ended with">{end}</Fact>}
-      {costMicroUsd !== undefined && <Fact name="Cost">{costText(costMicroUsd)}</Fact>}
+      {costMicroUsd !== undefined && <Fact name="Cost">{formatUsd(costMicroUsd)}</Fact>}
     </dl>
   );
 }

@@ -98,13 +98,6 @@ export function failureOf(job: Job): Reasoned | undefined {
   };
 }
 
-/** Millionths of a US dollar, as dollars with as many digits as mean something. */
-export function costText(microUsd: number): string {
-  const dollars = microUsd / 1_000_000;
-  const digits = dollars !== 0 && dollars < 0.01 ? 6 : dollars < 1 ? 4 : 2;
-  return `$${dollars.toFixed(digits)}`;
-}
-
 /** What a node is called, also after it is gone. */
 export function nodeText(node: Node | undefined, nodeId: string): string {
   return node?.name ?? `${nodeId.slice(0, 12)}…`;

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { bytesText } from "../../charts/units.ts";
+import { bytesText } from "../../../sdk/index.ts";
 import { Button } from "../../ui/button.tsx";
 import { counted } from "../../ui/counted.ts";
 import { Icon } from "../../ui/icon.tsx";

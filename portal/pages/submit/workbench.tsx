@@ -1,7 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Job } from "../../../sdk/index.ts";
-import { bytesText } from "../../charts/units.ts";
+import { bytesText, type Job } from "../../../sdk/index.ts";
 import { CheckPanel } from "../../editing/check-panel.tsx";
 import { changeDocument, type Fields, type Problem, readDocument } from "../../editing/document.ts";
 import { Editor } from "../../editing/editor.tsx";
