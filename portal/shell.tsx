@@ -1,10 +1,10 @@
 import type { ComponentChildren } from "preact";
 import { useLocation } from "preact-iso";
+import mark from "../shared/look/mark.svg" with { type: "file" };
 import { connection } from "./api/live.ts";
 import { sessionState, signInAgain } from "./api/session.ts";
 import { chooseTheme, type Theme, theme } from "./api/theme.ts";
 import { me } from "./api/whoami.ts";
-import mark from "./mark.svg" with { type: "file" };
 import { Button } from "./ui/button.tsx";
 import { Dialog } from "./ui/dialog.tsx";
 import { Icon, type IconName } from "./ui/icon.tsx";

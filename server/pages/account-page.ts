@@ -89,6 +89,7 @@ export function mountAccount(parts: AccountParts): void {
   });
 }
 
+const TITLE = "Your account";
 const DONE = new Map([
   ["program", "That program is signed out."],
   ["password", "The password is set. Other browsers are signed out."],
@@ -114,56 +115,77 @@ async function showAccount(c: PageContext, parts: AccountParts, visit: SignedIn,
   const field = kit.formField(visit);
   const main = html`
 ${said.done === undefined ? "" : html`<p class="done" role="status">${said.done}</p>`}
-<dl>
+<div class="apart"><h1>${TITLE}</h1>
+<form method="post" action="/sign-out">${field}<button>Sign out</button></form></div>
+<section class="card"><dl>
 <dt>Name</dt><dd>${userName}</dd>
 <dt>Email</dt><dd>${email ?? "none"}</dd>
 ${memberships.map(({ businessName, role }) => html`<dt>Business</dt><dd>${businessName}, as ${role}</dd>`)}
-</dl>
-<form method="post" action="/sign-out">${field}<button>Sign out</button></form>
+</dl></section>
 ${passwordSection(visit, field)}
 ${passkeySection(kit, visit, field, passkeys)}
 ${sessionSection(visit, field, sessions)}
 ${programSection(field, signedIn)}`;
-  return showPage(c, { title: "Your account", main, error: said.error, status: said.status, passkeys: true });
+  return showPage(c, {
+    title: TITLE,
+    main,
+    error: said.error,
+    status: said.status,
+    passkeys: true,
+    isWide: true,
+  });
 }
 
 function passwordSection({ person: { email, passwordHash } }: SignedIn, field: Html): Html {
   const has = passwordHash !== undefined;
   return html`
-<h2>Password</h2>
+<section class="card"><h2>Password</h2>
 <form method="post" action="/account/password">
 ${field}
-${email === undefined ? html`<label for="email">Email, with which you sign in</label><input id="email" name="email" type="email" autocomplete="username" required maxlength="254">` : html`<input type="text" autocomplete="username" value="${email}" readonly hidden>`}
-${has ? html`<label for="current">Current password</label><input id="current" name="current" type="password" autocomplete="current-password" required maxlength="1024">` : ""}
-<label for="password">New password</label>
-<input id="password" name="password" type="password" autocomplete="new-password" required minlength="10" maxlength="1024">
+${
+  email === undefined
+    ? html`<div class="field"><label for="email">Email, with which you sign in</label>
+<input id="email" name="email" type="email" autocomplete="username" required maxlength="254"></div>`
+    : html`<input type="text" autocomplete="username" value="${email}" readonly hidden>`
+}
+${
+  has
+    ? html`<div class="field"><label for="current">Current password</label>
+<input id="current" name="current" type="password" autocomplete="current-password" required maxlength="1024"></div>`
+    : ""
+}
+<div class="field"><label for="password">New password</label>
+<input id="password" name="password" type="password" autocomplete="new-password" required minlength="10" maxlength="1024"></div>
 <button>${has ? "Change the password" : "Set a password"}</button>
-</form>`;
+</form></section>`;
 }
 
 function passkeySection(kit: PageKit, visit: SignedIn, field: Html, passkeys: readonly PasskeyFacts[]): Html {
   return html`
-<h2>Passkeys</h2>
-${passkeys.length === 0 ? html`<p class="quiet">You have none. A passkey signs you in with your device's screen lock or a security key.</p>` : ""}
-<ul class="rows">
+<section class="card"><h2>Passkeys</h2>
+${
+  passkeys.length === 0
+    ? html`<p class="quiet">You have none. A passkey signs you in with your device's screen lock or a security key.</p>`
+    : html`<ul class="rows">
 ${passkeys.map(
   ({ passkeyId, name, createdAtMs, lastUsedAtMs }) => html`<li><div>${name}<br>
 <span class="quiet">added ${dayOf(createdAtMs)}${lastUsedAtMs === undefined ? "" : `, last used ${dayOf(lastUsedAtMs)}`}</span></div>
 <form method="post" action="/account/passkeys/remove">${field}<input type="hidden" name="passkey" value="${passkeyId}">
 <button class="small" aria-label="Remove the passkey ${name}">Remove</button></form></li>`,
 )}
-</ul>
-<label for="passkey-name">Name of a new passkey</label>
-<input id="passkey-name" value="This device" maxlength="64">
-<button type="button" hidden data-passkey="add" data-options="/account/passkeys/options" data-answer="/account/passkeys"
- data-form="${kit.visits.formToken(visit)}">Add a passkey</button>
+</ul>`
+}
+<div class="part" hidden><div class="field"><label for="passkey-name">Name of a new passkey</label>
+<input id="passkey-name" value="This device" maxlength="64"></div>
+<button type="button" data-passkey="add" data-options="/account/passkeys/options" data-answer="/account/passkeys"
+ data-form="${kit.visits.formToken(visit)}">Add a passkey</button></div>
 <p id="passkey-says" class="error" role="alert" hidden></p>
-<noscript><p class="quiet">Passkeys need JavaScript; everything else here works without it.</p></noscript>`;
+<noscript><p class="quiet">Passkeys need JavaScript; everything else here works without it.</p></noscript></section>`;
 }
 
 function sessionSection(visit: SignedIn, field: Html, sessions: readonly BrowserSession[]): Html {
   return html`
-<h2>Browsers</h2>
+<section class="card"><h2>Browsers</h2>
 <ul class="rows">
 ${sessions.map(({ sessionId, agent, from, createdAtMs, usedAtMs }) => {
   const isThis = sessionId === visit.session.sessionId;
@@ -176,13 +198,13 @@ ${
 <button class="small" aria-label="Sign out ${what}">Sign out</button></form>`
 }</li>`;
 })}
-</ul>`;
+</ul></section>`;
 }
 
 function programSection(field: Html, programs: readonly SignedInProgram[]): Html {
   if (programs.length === 0) return html``;
   return html`
-<h2>Programs</h2>
+<section class="card"><h2>Programs</h2>
 <ul class="rows">
 ${programs.map(
   ({ sessionId, name, businessName, createdAtMs, renewedAtMs }) => html`<li><div>${name}<br>
@@ -190,7 +212,7 @@ ${programs.map(
 <form method="post" action="/account/programs/end">${field}<input type="hidden" name="session" value="${sessionId}">
 <button class="small" aria-label="Sign out ${name}">Sign out</button></form></li>`,
 )}
-</ul>`;
+</ul></section>`;
 }
 
 function dayOf(ms: number): string {

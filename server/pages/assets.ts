@@ -1,9 +1,16 @@
 import { sha256Of } from "../../shared/files/sha256.ts";
+import mark from "../../shared/look/mark.svg" with { type: "text" };
+import tokens from "../../shared/look/tokens.css" with { type: "text" };
 import type { App } from "../http/app.ts";
-import styles from "./pages.css" with { type: "text" };
+import rules from "./pages.css" with { type: "text" };
 import passkeys from "./passkeys.js" with { type: "text" };
 
 const VERSION_LENGTH = 16;
+
+const styles = tokens + rules;
+
+/** The mark of the program, as SVG. */
+export { mark };
 
 /** Their names change with their content, so browsers may keep them. */
 export const assetPaths = {

@@ -63,8 +63,8 @@ export function mountAuthorize({ kit, people, authorizations }: AuthorizeParts):
 ${kit.formField(visit)}
 <input type="hidden" name="request" value="${query.slice(1)}">
 ${businessField(memberships)}
-<button class="main" name="answer" value="allow">Allow</button>
-<button name="answer" value="deny">Deny</button>
+<div class="answers"><button class="main" name="answer" value="allow">Allow</button>
+<button name="answer" value="deny">Deny</button></div>
 </form>
 <p class="quiet">${placeOf(redirectUri)} Allow it only if you started this yourself.</p>
 <p class="quiet"><a href="${signInAgain(query)}">Not ${visit.person.userName}?</a></p>`;

@@ -50,8 +50,8 @@ export function mountDevice({ kit, people, devices, throttle, now }: DeviceParts
 ${kit.formField(visit)}
 <input type="hidden" name="user_code" value="${device.userCode}">
 ${businessField(memberships)}
-<button class="main" name="answer" value="allow">Allow</button>
-<button name="answer" value="deny">Deny</button>
+<div class="answers"><button class="main" name="answer" value="allow">Allow</button>
+<button name="answer" value="deny">Deny</button></div>
 </form>
 <p class="quiet">Did somebody send you this code? Then deny it: they would be signed in as you.</p>`;
     return showPage(c, { title: "Let this device in?", main });
@@ -83,9 +83,9 @@ const MINUTE_MS = 60_000;
 function showTyping(c: PageContext, given = "", error?: string) {
   const main = html`
 <form method="get" action="${oauthPaths.device}">
-<label for="user_code">The code that the device shows</label>
+<div class="field"><label for="user_code">The code that the device shows</label>
 <input id="user_code" class="code" name="user_code" autocomplete="off" autocapitalize="characters" spellcheck="false"
- required autofocus maxlength="32" value="${given}">
+ required autofocus maxlength="32" value="${given}"></div>
 <button class="main">Go on</button>
 </form>`;
   return showPage(c, { title: "Sign in a device", main, error, status: error === undefined ? 200 : 404 });

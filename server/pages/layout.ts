@@ -1,6 +1,6 @@
-import { html } from "hono/html";
+import { html, raw } from "hono/html";
 import { type ComputeError, errorCodes } from "../../shared/errors.ts";
-import { assetPaths } from "./assets.ts";
+import { assetPaths, mark } from "./assets.ts";
 import type { PageContext } from "./visits.ts";
 
 export type Html = ReturnType<typeof html>;
@@ -17,11 +17,18 @@ export interface Page {
   leadsTo?: string | undefined;
   /** Whether it needs the script for passkeys. */
   passkeys?: boolean;
+  /** Its content brings its own title and cards; absent: it is one card. */
+  isWide?: boolean;
 }
+
+const MARK = raw(mark);
+/** The policy allows no picture but one that is in the page. */
+const ICON = `data:image/svg+xml;base64,${Buffer.from(mark).toString("base64")}`;
 
 /** Answers with a page. Its policy allows the server's own styles and script, and forms to the server alone. */
 export function showPage(c: PageContext, page: Page): Response | Promise<Response> {
-  const { title, main, status = 200, error, leadsTo, passkeys = false } = page;
+  const { title, main, status = 200, error, leadsTo, passkeys = false, isWide = false } = page;
+  const alert = error === undefined ? "" : html`<p class="error" role="alert">${error}</p>`;
   c.header("content-security-policy", policyOf(leadsTo));
   c.status(status as 200);
   return c.html(html`<!doctype html>
@@ -32,17 +39,21 @@ export function showPage(c: PageContext, page: Page): Response | Promise<Respons
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
 <title>${error === undefined ? "" : "Error: "}${title} – Tanvrit Compute</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="${ICON}">
 <link rel="stylesheet" href="${assetPaths.styles}">
 ${passkeys ? html`<script type="module" src="${assetPaths.passkeys}"></script>` : ""}
 </head>
-<body>
-<header><span class="mark" aria-hidden="true"></span>Tanvrit Compute</header>
-<main>
+<body${isWide ? raw(' class="wide"') : ""}>
+<header><a class="brand" href="/">${MARK}Tanvrit Compute</a>${isWide ? html`<a href="/">Back to the portal</a>` : ""}</header>
+${
+  isWide
+    ? html`<main>${alert}${main}</main>`
+    : html`<main class="card">
 <h1>${title}</h1>
-${error === undefined ? "" : html`<p class="error" role="alert">${error}</p>`}
+${alert}
 ${main}
-</main>
+</main>`
+}
 </body>
 </html>`);
 }

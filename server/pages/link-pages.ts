@@ -94,8 +94,8 @@ function showSetup(c: PageContext, kit: PageKit, visit: Visit, entered: SetUp = 
 <form method="post">
 ${kit.formField(visit)}
 ${personFields({ ...(user !== undefined && { user }), ...(email !== undefined && { email }) })}
-<label for="business">Business, to which nodes and jobs belong</label>
-<input id="business" name="business" autocomplete="organization" required maxlength="64" value="${business}">
+<div class="field"><label for="business">Business, to which nodes and jobs belong</label>
+<input id="business" name="business" autocomplete="organization" required maxlength="64" value="${business}"></div>
 <button class="main">Create the owner</button>
 </form>`;
   return showPage(c, { title: "Set up this server", main, error, status });

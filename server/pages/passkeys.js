@@ -6,7 +6,7 @@ const hasName = !/^\[|^[\d.]+$/.test(location.hostname);
 const canUse = hasName && window.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined;
 
 for (const button of canUse ? document.querySelectorAll("button[data-passkey]") : []) {
-  button.hidden = false;
+  button.closest("[hidden]").hidden = false;
   button.addEventListener("click", async () => {
     button.disabled = true;
     say.hidden = true;

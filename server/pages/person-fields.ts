@@ -8,13 +8,13 @@ import type { Html } from "./layout.ts";
 export function personFields(entered: { user?: string; email?: string; isEmailFixed?: boolean } = {}): Html {
   const { user = "", email: address = "", isEmailFixed = false } = entered;
   return html`
-<label for="user">Your name here</label>
+<div class="field"><label for="user">Your name here</label>
 <input id="user" name="user" autocomplete="nickname" required autofocus maxlength="64" pattern="[A-Za-z0-9][A-Za-z0-9._@\\-]*"
- title="Letters, digits and . _ @ -, beginning with a letter or digit" value="${user}">
-<label for="email">Email</label>
-<input id="email" name="email" type="email" autocomplete="username" required maxlength="254" value="${address}" ${isEmailFixed ? "readonly" : ""}>
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="new-password" required minlength="10" maxlength="1024">`;
+ title="Letters, digits and . _ @ -, beginning with a letter or digit" value="${user}"></div>
+<div class="field"><label for="email">Email</label>
+<input id="email" name="email" type="email" autocomplete="username" required maxlength="254" value="${address}" ${isEmailFixed ? "readonly" : ""}></div>
+<div class="field"><label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="new-password" required minlength="10" maxlength="1024"></div>`;
 }
 
 /** The person whom the fields describe. Throws `invalid_request` if one is wrong. */

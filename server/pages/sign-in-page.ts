@@ -86,16 +86,16 @@ function showSignIn(
 <form method="post" action="/sign-in">
 ${kit.formField(visit)}
 <input type="hidden" name="next" value="${next}">
-<label for="email">Email</label>
-<input id="email" name="email" type="email" autocomplete="username" required maxlength="254" value="${email}" ${email === "" ? "autofocus" : ""}>
-<label for="password">Password</label>
+<div class="field"><label for="email">Email</label>
+<input id="email" name="email" type="email" autocomplete="username" required maxlength="254" value="${email}" ${email === "" ? "autofocus" : ""}></div>
+<div class="field"><label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required maxlength="1024"
- ${email === "" ? "" : "autofocus"}>
-<button class="main" name="way" value="password">Sign in</button>
+ ${email === "" ? "" : "autofocus"}></div>
+<div class="answers"><button class="main" name="way" value="password">Sign in</button>
 ${methods.hasMail ? html`<button name="way" value="code" formnovalidate>Email me a code instead</button>` : ""}
-</form>
 <button type="button" hidden data-passkey="get" data-options="/sign-in/passkey/options" data-answer="/sign-in/passkey"
- data-form="${kit.visits.formToken(visit)}" data-next="${next}">Use a passkey</button>
+ data-form="${kit.visits.formToken(visit)}" data-next="${next}">Use a passkey</button></div>
+</form>
 <p id="passkey-says" class="error" role="alert" hidden></p>
 <p class="quiet">On the server's own machine, <code>tanvrit-compute auth open</code> signs this browser in without a password.</p>`;
   return showPage(c, { title: "Sign in", main, error, status, passkeys: true });
@@ -108,9 +108,9 @@ function showCode(c: PageContext, kit: PageKit, visit: Visit, { email = "", next
 ${kit.formField(visit)}
 <input type="hidden" name="next" value="${next}">
 <input type="hidden" name="email" value="${email}">
-<label for="code">Code</label>
+<div class="field"><label for="code">Code</label>
 <input id="code" class="code" name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9 ]{6,12}"
- title="Six digits" required autofocus>
+ title="Six digits" required autofocus></div>
 <button class="main">Sign in</button>
 </form>
 <p><a href="/sign-in?${new URLSearchParams({ next })}">Sign in another way</a></p>`;

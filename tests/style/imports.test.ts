@@ -15,6 +15,9 @@ const mayImport: Record<Room, readonly Room[]> = {
   bench: ["cmd", "agent", "server", "sdk", "shared", "tests"],
 };
 
+/** Colours and pictures, with no code in them, for everything that has a face. */
+const LOOK = "shared/look/";
+
 test("imports go one way: shared ← sdk ← agent, cmd; shared ← server; only cmd may import all", () => {
   expect(sourceFiles().flatMap(importViolations)).toEqual([]);
 });
@@ -37,6 +40,13 @@ test("an import in the wrong direction is found, whatever its form", () => {
   expect(importViolations({ path: "shared/job.ts", text: 'import "../sdk/client.ts";' })).toHaveLength(1);
 });
 
+test("the portal takes the look of the pages from shared, and nothing else", () => {
+  const found = (imported: string) =>
+    importViolations({ path: "portal/shell.tsx", text: `import mark from "${imported}";` });
+  expect(found("../shared/look/mark.svg")).toEqual([]);
+  expect(found("../shared/money.ts")).toHaveLength(1);
+});
+
 test("a test next to its source may import the support code of the tests", () => {
   const text = 'import { waitFor } from "../tests/support/wait.ts";';
   expect(importViolations({ path: "agent/agent.test.ts", text })).toEqual([]);
@@ -57,7 +67,8 @@ function importViolations(file: SourceFile): string[] {
   return importedPaths(file.text).flatMap((imported) => {
     const found: string[] = [];
     if (!/\.\w+$/.test(imported)) found.push(`${file.path} imports ${imported} without its extension`);
-    const target = roomOf(posix.join(posix.dirname(file.path), imported));
+    const path = posix.join(posix.dirname(file.path), imported);
+    const target = path.startsWith(LOOK) ? undefined : roomOf(path);
     if (target && !allowed.includes(target)) {
       found.push(`${file.path} imports ${imported}: ${room} may import only ${mayImport[room].join(", ")}`);
     }
