@@ -17,6 +17,7 @@ import { newId } from "../shared/ids.ts";
 import { jobManifest } from "../shared/manifest.ts";
 import { TestMongo } from "../tests/support/mongod.ts";
 import { makeScratch } from "../tests/support/scratch.ts";
+import { percentile } from "./figures.ts";
 
 const FEW = 1_000;
 const JOBS_PER_INSERT = 1_000;
@@ -27,7 +28,7 @@ const REQUIREMENTS = 4;
 const DISPATCHES_PER_ROUND = 50;
 const ROUNDS = 12;
 const LEASE_MS = 30_000;
-const AIM = 1.5;
+const AIM = 1.2;
 const PROFILE_BYTES = 64 * 1024 * 1024;
 const BUSINESS = "biz";
 
@@ -169,9 +170,4 @@ async function collectionScans(): Promise<string[]> {
     const scans = profiled.find({ ...own, planSummary: /COLLSCAN/ });
     return scans.map(({ ns, op, command }) => JSON.stringify({ ns, op, command }).slice(0, 500)).toArray();
   });
-}
-
-function percentile(values: readonly number[], percent: number): number {
-  const ascending = values.toSorted((a, b) => a - b);
-  return ascending[Math.max(0, Math.ceil((percent / 100) * ascending.length) - 1)] ?? Number.NaN;
 }

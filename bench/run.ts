@@ -1,103 +1,78 @@
 /**
- * Measures the built binary on this machine, with server and agent as separate processes:
+ * Measures the built binary on this machine, with server and agent as separate processes, in turns with what bounds them.
  *
- *     bun run bench            a table
- *     bun run bench --json     the same as JSON
+ *     bun run bench                              everything on the embedded store
+ *     bun run bench --store mongodb3             on a MongoDB replica set of three members; mongodb: of one
+ *     bun run bench --only drain,start           these rows
+ *     bun run bench --rounds 1                   sooner; by default each row is measured five times
+ *     bun run bench --json                       what every round found, as JSON
+ *
+ * Exits with 1 if the median of a figure misses its aim.
  */
-import { join } from "node:path";
-import { type Compute, createComputeClient } from "../sdk/index.ts";
-import { Person } from "../tests/support/person.ts";
-import { TestServer } from "../tests/support/server.ts";
-import { endToEndRate, startLatencies } from "./jobs.ts";
-import { startUpTimes } from "./start-up.ts";
+import { parseArgs } from "node:util";
+import { isMet, type Measured, printTable } from "./figures.ts";
+import type { Found, Row } from "./row.ts";
+import { commandLineRow } from "./rows/command-line.ts";
+import { drainRow } from "./rows/drain.ts";
+import { logRateRow, stalledReadersRow } from "./rows/log-rate.ts";
+import { mongoLimitsRow } from "./rows/mongo-limits.ts";
+import { idleAgentRow, suspendedAgentRow } from "./rows/resting-agent.ts";
+import { startLatencyRow } from "./rows/start-latency.ts";
+import { submitsRow } from "./rows/submits.ts";
+import { Stage, type StoreKind, startMongo, storeKindOf } from "./stage.ts";
 
-const NO_OP_JOBS = 3_000;
-const LATENCY_JOBS = 100;
-const ROUNDS = 3;
-const SLOTS = 32;
-const root = join(import.meta.dirname, "..");
-const binary = process.env.TANVRIT_TEST_BINARY ?? join(root, "dist", "tanvrit-compute");
+const rows: readonly Row[] = [
+  ...[mongoLimitsRow, drainRow, submitsRow, startLatencyRow, logRateRow, stalledReadersRow],
+  ...[commandLineRow, idleAgentRow, suspendedAgentRow],
+];
 
-interface Result {
-  what: string;
-  value: number;
-  unit: string;
-  aim?: string;
-}
+const { values } = parseArgs({
+  options: {
+    store: { type: "string", default: "sqlite" },
+    rounds: { type: "string", default: "5" },
+    only: { type: "string" },
+    json: { type: "boolean", default: false },
+  },
+});
+const kind = storeKindOf(values.store);
+const measured = await measure(kind, chosenRows(kind, values.only), Number(values.rounds));
+if (values.json) console.log(JSON.stringify(measured, null, 2));
+else printTable(measured);
+process.exitCode = measured.every(isMet) ? 0 : 1;
 
-process.env.TANVRIT_TEST_BINARY = binary;
-const results = await measure();
-if (process.argv.includes("--json")) console.log(JSON.stringify(results, null, 2));
-else printTable(results);
-
-async function measure(): Promise<Result[]> {
-  await using server = await TestServer.start();
-  await using person = await Person.signIn(server);
-  await person.startAgent(["--slots", String(SLOTS)]);
-  const token = await person.get(["auth", "print-token"]);
-  const compute = createComputeClient({ url: server.url, token });
-  // Warms up both sides, as in a system that has been running for a while.
-  await endToEndRate(compute, 200);
-  const latenciesMs = await startLatencies(compute, LATENCY_JOBS);
-  const rounds = await throughput(compute);
-  const { versionMs, helloMs } = await startUpTimes(binary, person.home.path);
-  return [
-    { what: "bare spawn and reap", value: medianOf(rounds, "spawnsPerSecond"), unit: "/s" },
-    { what: "no-op jobs end to end", value: medianOf(rounds, "jobsPerSecond"), unit: "/s" },
-    { what: "ratio of the two", value: medianOf(rounds, "ratio"), unit: "", aim: ">= 0.35" },
-    { what: "submit to start, p50", value: percentile(latenciesMs, 50), unit: "ms", aim: "<= 15" },
-    { what: "submit to start, p99", value: percentile(latenciesMs, 99), unit: "ms" },
-    { what: "--version", value: versionMs, unit: "ms" },
-    { what: "a compiled hello world", value: helloMs, unit: "ms" },
-    { what: "ratio of the two", value: versionMs / helloMs, unit: "", aim: "<= 2" },
-  ];
-}
-
-interface Round {
-  spawnsPerSecond: number;
-  jobsPerSecond: number;
-  ratio: number;
-}
-
-/** Alternates the jobs and their bound, so that other load on the machine affects both. */
-async function throughput(compute: Compute): Promise<Round[]> {
-  const rounds: Round[] = [];
-  for (let i = 0; i < ROUNDS; i++) {
-    const spawnsPerSecond = await spawnRate();
-    const jobsPerSecond = await endToEndRate(compute, NO_OP_JOBS);
-    rounds.push({ spawnsPerSecond, jobsPerSecond, ratio: jobsPerSecond / spawnsPerSecond });
+function chosenRows(store: StoreKind, only: string | undefined): Row[] {
+  const names = only?.split(",");
+  const unknown = names?.filter((name) => !rows.some((row) => row.name === name)) ?? [];
+  if (unknown.length > 0) {
+    const known = rows.map((row) => row.name).join(", ");
+    throw new TypeError(`there is no row ${unknown.join(", ")}; the rows are ${known}`);
   }
-  return rounds;
+  return rows
+    .filter((row) => row.only?.includes(store) ?? true)
+    .filter((row) => names?.includes(row.name) ?? true);
 }
 
-function medianOf(rounds: readonly Round[], what: keyof Round): number {
-  return percentile(
-    rounds.map((round) => round[what]).sort((a, b) => a - b),
-    50,
-  );
-}
-
-async function spawnRate(): Promise<number> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dirname, "spawn-rate.ts")], {
-    stdout: "pipe",
-    timeout: 60_000,
-  });
-  const rate = Number(await new Response(child.stdout).text());
-  if (!(rate > 0))
-    throw new Error(`the bare spawn rate could not be measured: exit code ${await child.exited}`);
-  return rate;
-}
-
-/** `ascending` must be sorted. */
-function percentile(ascending: number[], percent: number): number {
-  const index = Math.ceil((percent / 100) * ascending.length) - 1;
-  return ascending[Math.max(0, index)] ?? Number.NaN;
-}
-
-function printTable(rows: Result[]): void {
-  console.log(`\n${"what".padEnd(26)}${"measured".padStart(14)}   aim`);
-  for (const { what, value, unit, aim = "" } of rows) {
-    const digits = value >= 100 ? 0 : 2;
-    console.log(`${what.padEnd(26)}${`${value.toFixed(digits)} ${unit.padEnd(2)}`.padStart(14)}   ${aim}`);
+async function measure(store: StoreKind, chosen: readonly Row[], rounds: number): Promise<Measured[]> {
+  await using opened = new AsyncDisposableStack();
+  const mongo = await startMongo(store);
+  if (mongo) opened.use(mongo);
+  const all: Measured[] = [];
+  for (const row of chosen) {
+    const startedMs = performance.now();
+    await using stage = await Stage.open(store, mongo);
+    const round = await row.open(stage);
+    const found: Found[] = [];
+    while (found.length < rounds) found.push(await round());
+    all.push(...measuredOf(row, store, found));
+    console.error(`${row.name}: ${((performance.now() - startedMs) / 1_000).toFixed(0)} s`);
   }
+  return all;
+}
+
+function measuredOf(row: Row, store: StoreKind, found: readonly Found[]): Measured[] {
+  return Object.entries(row.figures(store)).map(([name, figure]) => ({
+    row: row.name,
+    ...figure,
+    rounds: found.map((round) => round[name] ?? Number.NaN),
+  }));
 }

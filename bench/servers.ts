@@ -10,6 +10,7 @@ import { PlayedNode } from "../tests/support/played-node.ts";
 import { TestRedis } from "../tests/support/redis.ts";
 import { TestServer } from "../tests/support/server.ts";
 import { waitFor } from "../tests/support/wait.ts";
+import { percentile } from "./figures.ts";
 
 const MEMBERS = 3;
 const WARM_UP_LINES = 100;
@@ -44,7 +45,7 @@ await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
 await following;
 
 const inOrder = seqs.every((seq, i) => seq === i + 1) && seqs.length === WARM_UP_LINES + LINES;
-const measured = delaysMs.slice(WARM_UP_LINES).sort((a, b) => a - b);
+const measured = delaysMs.slice(WARM_UP_LINES);
 const p99Ms = percentile(measured, 99);
 console.log(`agent to follower over two servers, ${LINES} lines, one at a time:`);
 console.log(
@@ -60,8 +61,4 @@ async function follow(): Promise<void> {
     delaysMs.push(performance.now() - Number(event.data.text));
     seqs.push(event.data.seq);
   }
-}
-
-function percentile(ascending: readonly number[], percent: number): number {
-  return ascending[Math.max(0, Math.ceil((percent / 100) * ascending.length) - 1)] ?? Number.NaN;
 }
