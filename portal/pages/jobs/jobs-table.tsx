@@ -128,7 +128,7 @@ function JobRow({ job, names, isSelected, isOpen, actions }: JobRowProps) {
             {job.array !== undefined && (
               <button
                 type="button"
-                class="button plain icon-only fold"
+                class="button plain icon-only row-fold"
                 aria-expanded={isOpen}
                 aria-label={`Jobs of the array ${title}`}
                 onClick={() => actions.fold(job.jobId)}

@@ -88,7 +88,7 @@ async function learnNames(executions: readonly Execution[], signal: AbortSignal 
 const job: Column<Execution> = {
   name: "Job",
   cell: (one) => (
-    <span class="cut job-name" title={names.get(one.jobId) ?? one.jobId}>
+    <span class="cut ran-job" title={names.get(one.jobId) ?? one.jobId}>
       <a href={`/jobs/${one.jobId}`}>{names.get(one.jobId) ?? <code>{one.jobId}</code>}</a>
       {one.attempt > 1 && <span class="quiet"> attempt {one.attempt}</span>}
     </span>

@@ -142,7 +142,7 @@ const columns: Column<Listed>[] = [
     atEnd: true,
     cell: (one) =>
       mayChange(one) && (
-        <div class="row actions">
+        <div class="row schedule-actions">
           <Button look="plain" icon="play" label={`Run ${nameOf(one)} now`} onClick={() => runNow(one)} />
           {one.status === "ACTIVE" ? (
             <Button look="plain" icon="pause" label={`Pause ${nameOf(one)}`} onClick={() => pause(one)} />

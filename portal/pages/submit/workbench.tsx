@@ -54,7 +54,7 @@ export function Workbench(props: WorkbenchProps) {
               once it can be read.
             </p>
           )}
-          <fieldset class="bare" disabled={isUnread || isBusy}>
+          <fieldset class="plain-set" disabled={isUnread || isBusy}>
             <JobForm
               form={form}
               known={known}
@@ -160,7 +160,7 @@ type View = "form" | "yaml";
 /** On a narrow window there is room for one view. */
 function Views({ view, onView }: { view: View; onView(view: View): void }) {
   return (
-    <fieldset class="row views">
+    <fieldset class="row plain-set form-views">
       <legend class="spoken">View</legend>
       {(["form", "yaml"] as const).map((one) => (
         <button key={one} type="button" aria-pressed={view === one} onClick={() => onView(one)}>
