@@ -14,8 +14,7 @@ void begin();
 async function begin(): Promise<void> {
   try {
     if (!(await enter())) return;
-    await learnWhoIsSignedIn();
-    startLive();
+    startLive(await learnWhoIsSignedIn());
     render(<App />, root);
   } catch (error) {
     const again = () => {

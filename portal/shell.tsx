@@ -43,6 +43,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </main>
       </div>
       {sessionState.value === "ended" && <SessionEnded />}
+      {sessionState.value === "other" && <OtherSession />}
       <PageKeys />
       <KeyboardShortcuts />
     </>
@@ -149,6 +150,22 @@ function SessionEnded() {
       <div class="actions">
         <Button look="main" onClick={signInAgain} autoFocus>
           Sign in again
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+function OtherSession() {
+  return (
+    <Dialog title="This browser has another sign-in" onClose={() => undefined}>
+      <p>
+        In another tab, somebody signed in as another person or in another business. What is on this page
+        stays until you load it again with the new sign-in.
+      </p>
+      <div class="actions">
+        <Button look="main" onClick={() => location.reload()} autoFocus>
+          Load the page
         </Button>
       </div>
     </Dialog>

@@ -1,6 +1,9 @@
 import { signal } from "@preact/signals";
 import type { ActivityEvent } from "../../sdk/index.ts";
-import { compute } from "./session.ts";
+import { compute, sessionState } from "./session.ts";
+import { SharedStream } from "./shared-stream.ts";
+import type { Connection } from "./told.ts";
+import type { Me } from "./whoami.ts";
 
 /** What a page shows, as far as the server says that it changed. */
 export type Topic = Exclude<ActivityEvent["event"], "ready" | "reset">;
@@ -10,15 +13,9 @@ type Listener = (ids: ReadonlySet<string> | undefined) => void;
 
 /** How often pages ask by themselves while the server cannot tell them. */
 const POLL_MS = 15_000;
-/** A break that is over before this is not worth a word. */
-const SAY_AFTER_MS = 1_500;
-/** How long to wait when the stream was refused. */
-const REFUSED_PAUSE_MS = 5_000;
-/** The connection is not given up. */
-const FOR_EVER_MS = Number.MAX_SAFE_INTEGER;
 
 /** `lost`: the connection broke and is being made again; pages may be out of date. */
-export const connection = signal<"live" | "lost">("live");
+export const connection = signal<Connection>("live");
 
 const listeners = new Map<Topic, Set<Listener>>();
 
@@ -35,46 +32,38 @@ export function changed(topic: Topic, ids?: Iterable<string>): void {
   for (const listener of [...(listeners.get(topic) ?? [])]) listener(set);
 }
 
-/** Listens to the server, for as long as the tab lives. A lost connection is shown, and is made again. */
-export function startLive(): void {
+/**
+ * Hears from the server for as long as the tab lives and is signed in, over one stream for all tabs of this browser that are
+ * signed in as this person in this business. A lost connection is shown, and is made again.
+ */
+export function startLive({ sessionId, userId, businessId }: Me): void {
   setInterval(() => {
     if (connection.value === "lost" && !document.hidden) changedAll();
   }, POLL_MS);
-  void listen();
+  const stream = new SharedStream({
+    name: `tanvrit.activity ${businessId} ${userId} ${sessionId}`,
+    follow: (options) => compute.activity.follow(options),
+    take,
+    onConnection: (now) => {
+      connection.value = now;
+    },
+    onRefused: isStillSignedIn,
+  });
+  sessionState.subscribe((state) => {
+    if (state !== "signed-in") stream.close();
+  });
 }
 
-async function listen(): Promise<never> {
-  let saying: ReturnType<typeof setTimeout> | undefined;
-  const onAway = () => {
-    saying ??= setTimeout(() => {
-      connection.value = "lost";
-    }, SAY_AFTER_MS);
-  };
-  const onBack = () => {
-    clearTimeout(saying);
-    saying = undefined;
-    connection.value = "live";
-  };
-  let lastEventId: string | undefined;
-  for (;;) {
-    try {
-      const patience = { firstMs: FOR_EVER_MS, awayMs: FOR_EVER_MS, onAway, onBack };
-      for await (const event of compute.activity.follow({ lastEventId, ...patience })) {
-        lastEventId = event.id ?? lastEventId;
-        tell(event);
-      }
-    } catch {
-      // Waiting alone does not help, for example when the sign-in has ended; the page says that in another place.
-      onAway();
-      await new Promise((resolve) => setTimeout(resolve, REFUSED_PAUSE_MS));
-    }
-  }
+/** Asks the server. If nobody is signed in any more, the page says so in another place. */
+async function isStillSignedIn(): Promise<boolean> {
+  // Whatever else the server says, waiting may help.
+  await compute.client.call("auth.whoami", {}).catch(() => undefined);
+  return sessionState.value === "signed-in";
 }
 
-function tell(event: ActivityEvent): void {
-  if (event.event === "ready") return;
+function take(event: ActivityEvent): void {
   if (event.event === "reset") changedAll();
-  else changed(event.event, idsOf(event));
+  else if (event.event !== "ready") changed(event.event, idsOf(event));
 }
 
 /** What changed; undefined: that is not known. */

@@ -8,8 +8,8 @@ const MARGIN_MS = 60_000;
 let access: AccessToken | undefined;
 let renewing: Promise<boolean> | undefined;
 
-/** `ended`: nobody is signed in in this browser any more, and the page says so. */
-export const sessionState = signal<"signed-in" | "ended">("signed-in");
+/** Whether this tab may go on. `ended`: nobody is signed in in this browser any more. `other`: somebody else is, or in another business. */
+export const sessionState = signal<"signed-in" | "ended" | "other">("signed-in");
 
 const credentials: Credentials = {
   async headers() {
@@ -49,9 +49,10 @@ export function signInAgain(): Promise<void> {
 function renew(): Promise<boolean> {
   renewing ??= tokenInBackground()
     .then((got) => {
-      if (!got) sessionState.value = "ended";
-      access = got ?? access;
-      return got !== undefined;
+      const state = !got ? "ended" : access && ownerOf(got) !== ownerOf(access) ? "other" : "signed-in";
+      sessionState.value = state;
+      if (state === "signed-in") access = got;
+      return state === "signed-in";
     })
     // Without a server there is no token; the request itself then says why.
     .catch(() => false)
@@ -59,4 +60,12 @@ function renew(): Promise<boolean> {
       renewing = undefined;
     });
   return renewing;
+}
+
+/** The person and the business whose token it is. */
+function ownerOf({ token }: AccessToken): string {
+  const [, claims = ""] = token.split(".");
+  const text = atob(claims.replaceAll("-", "+").replaceAll("_", "/"));
+  const { userId, businessId } = JSON.parse(text) as { userId: string; businessId: string };
+  return `${userId} ${businessId}`;
 }

@@ -1,4 +1,5 @@
 import type { Compute, LogEvent } from "../../sdk/index.ts";
+import { followJob } from "./follow-job.ts";
 import type { ConnectionEvent, LogSourceEvent } from "./source.ts";
 
 export interface OpenLogOptions {
@@ -19,8 +20,10 @@ export async function* openJobLog(
   { signal, follow, after }: OpenLogOptions,
 ): AsyncGenerator<LogSourceEvent, void, void> {
   const told: ConnectionEvent[] = [];
+  let isLost = false;
   let wake = () => {};
   const tell = (data: ConnectionEvent["data"]) => {
+    isLost = data.state === "lost";
     told.push({ event: "connection", data });
     wake();
   };
@@ -31,7 +34,7 @@ export async function* openJobLog(
     ...{ onAway: () => tell({ state: "lost", why }), onBack: () => tell({ state: "back" }) },
   };
   const options = { ...patience, lastEventId: after, whole: !follow, packed: true };
-  const events = follow ? compute.jobs.follow(jobId, options) : compute.jobs.logs(jobId, options);
+  const events = follow ? followJob(compute, jobId, options) : compute.jobs.logs(jobId, options);
   let next: Promise<IteratorResult<LogEvent, void>> | undefined;
   try {
     for (;;) {
@@ -44,6 +47,8 @@ export async function* openJobLog(
       if (came === undefined) continue;
       next = undefined;
       if (came.done) return;
+      // Another connection got it while the lost one was not tried any more.
+      if (isLost) tell({ state: "back" });
       yield came.value;
     }
   } finally {

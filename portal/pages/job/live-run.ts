@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { applyWorkflowEvent, isFinal, type Job, type WorkflowRun } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
+import { followJob } from "../../log/follow-job.ts";
 import type { LogSourceEvent } from "../../log/source.ts";
 
 /** Steps that change faster than this are shown together. */
@@ -55,7 +56,7 @@ export function useLiveRun(job: Job): WorkflowRun | undefined {
       firstMs: Number.POSITIVE_INFINITY,
     };
     const follow = async () => {
-      for await (const event of compute.jobs.follow(jobId, { ...patience, tail: 0 })) live.take(event);
+      for await (const event of followJob(compute, jobId, { ...patience, tail: 0 })) live.take(event);
     };
     // What it shows is read again with the job.
     follow().catch(() => undefined);
