@@ -22,7 +22,7 @@ const credentials: Credentials = {
 };
 
 /** The whole API, signed in as the person of this browser. */
-export const compute = createComputeClient({ url: location.origin, credentials });
+export const compute = createComputeClient({ url: location.origin, credentials, fetch: send });
 
 /**
  * Signs this tab in, before anything is shown. Resolves with false if the browser is on its way to the sign-in page. Throws
@@ -43,6 +43,21 @@ export async function enter(): Promise<boolean> {
 /** Leads to the sign-in page, and back to the page that is shown now. */
 export function signInAgain(): Promise<void> {
   return signInOnPage(location.pathname + location.search + location.hash);
+}
+
+/** Sends a request, and once more if its session has ended and the person has signed in in this browser since then. */
+async function send(url: string, init: RequestInit): Promise<Response> {
+  const response = await fetch(url, init);
+  if (response.status !== 401 || !(await saysEnded(response.clone()))) return response;
+  if (!(await renew()) || init.body instanceof ReadableStream) return response;
+  const headers = new Headers(init.headers);
+  for (const [name, value] of Object.entries(await credentials.headers())) headers.set(name, value);
+  return fetch(url, { ...init, headers });
+}
+
+async function saysEnded(response: Response): Promise<boolean> {
+  const { code } = (await response.json().catch(() => ({}))) as { code?: string };
+  return code === "session_ended";
 }
 
 /** Gets a new token, once for all requests that need it. Resolves with whether there is one. */
