@@ -2,20 +2,14 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ComputeClient } from "../sdk/client.ts";
-import type { Logger } from "../shared/logger.ts";
+import { type AgentHere, startAgentHere } from "../tests/support/agent/agent-here.ts";
 import { ControlPlane } from "../tests/support/agent/control-plane.ts";
-import { runAgent } from "./agent.ts";
 import { processesOf } from "./process/marks.ts";
-import { agentFile } from "./profile/agent-file.ts";
-import { describeNode } from "./profile/describe.ts";
 import { isResult } from "./state/outbox.ts";
-
-const supervise = join(import.meta.dirname, "..", "tests", "support", "agent", "supervise.ts");
 
 let plane: ControlPlane;
 let stateDir: string;
-let agents: RunningAgent[] = [];
+let agents: AgentHere[] = [];
 
 beforeEach(() => {
   plane = new ControlPlane();
@@ -33,48 +27,8 @@ afterEach(async () => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-interface RunningAgent {
-  stop: AbortController;
-  cancelAll: AbortController;
-  leave: AbortController;
-  /** Resolves when it has ended, with its error if it failed. */
-  done: Promise<Error | undefined>;
-  said: string[];
-}
-
-function startAgent(slots = 4): RunningAgent {
-  const stop = new AbortController();
-  const cancelAll = new AbortController();
-  const leave = new AbortController();
-  const said: string[] = [];
-  const say = (level: string) => (message: string) => said.push(`${level}: ${message}`);
-  const log: Logger = { info: say("info"), warn: say("warn"), error: say("error") };
-  const done = runAgent({
-    client: new ComputeClient({ url: plane.url }),
-    createNodeClient: (nodeKey) =>
-      new ComputeClient({ url: plane.url, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
-    stateDir,
-    profile: {
-      description: describeNode({
-        labels: { team: "blue" },
-        slots,
-        pool: "default",
-        file: agentFile.parse({}),
-        agentVersion: "0",
-      }),
-      file: agentFile.parse({}),
-      gpus: [],
-    },
-    supervisor: { command: [process.execPath, supervise], build: "test" },
-    log,
-    stop: stop.signal,
-    cancelAll: cancelAll.signal,
-    leave: leave.signal,
-  }).then(
-    () => undefined,
-    (error: Error) => error,
-  );
-  const agent = { stop, cancelAll, leave, done, said };
+function startAgent(slots = 4): AgentHere {
+  const agent = startAgentHere({ url: plane.url, stateDir, slots, labels: { team: "blue" } });
   agents.push(agent);
   return agent;
 }

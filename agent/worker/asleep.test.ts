@@ -2,54 +2,28 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ComputeClient } from "../../sdk/client.ts";
 import type { NodeCondition } from "../../shared/node.ts";
+import { type AgentHere, startAgentHere } from "../../tests/support/agent/agent-here.ts";
 import { ControlPlane } from "../../tests/support/agent/control-plane.ts";
-import { runAgent } from "../agent.ts";
-import { agentFile } from "../profile/agent-file.ts";
-import { describeNode } from "../profile/describe.ts";
-
-const supervise = join(import.meta.dirname, "..", "..", "tests", "support", "agent", "supervise.ts");
 
 let plane: ControlPlane;
 let stateDir: string;
-let stop: AbortController;
-let done: Promise<unknown> | undefined;
-let said: string[];
+let agent: AgentHere | undefined;
 
 beforeEach(() => {
   plane = new ControlPlane();
   plane.start();
   stateDir = mkdtempSync(join(tmpdir(), "asleep-"));
-  stop = new AbortController();
-  said = [];
 });
 afterEach(async () => {
-  stop.abort();
-  await done;
+  agent?.stop.abort();
+  await agent?.done;
   await plane.stop();
   rmSync(stateDir, { recursive: true, force: true });
 });
 
 function startAgent(settings: object): void {
-  const file = agentFile.parse(settings);
-  const say = (message: string) => void said.push(message);
-  done = runAgent({
-    client: new ComputeClient({ url: plane.url }),
-    createNodeClient: (nodeKey) =>
-      new ComputeClient({ url: plane.url, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
-    stateDir,
-    profile: {
-      description: describeNode({ labels: {}, slots: 2, pool: "default", file, agentVersion: "0" }),
-      file,
-      gpus: [],
-    },
-    supervisor: { command: [process.execPath, supervise], build: "test" },
-    log: { info: say, warn: say, error: say },
-    stop: stop.signal,
-    cancelAll: new AbortController().signal,
-    leave: new AbortController().signal,
-  });
+  agent = startAgentHere({ url: plane.url, stateDir, slots: 2, settings });
 }
 
 type Asked = ControlPlane["requests"][number];
@@ -92,7 +66,7 @@ test("waking many times within a minute does not count as a failure", async () =
     const id = plane.submit({ command: "true" });
     await plane.until(() => plane.statuses(id).includes("SUCCEEDED"), `result ${round}`);
   }
-  expect(said.filter((one) => one.includes("died") || one.includes("gone"))).toEqual([]);
+  expect(agent?.said.filter((one) => one.includes("died") || one.includes("gone"))).toEqual([]);
 });
 
 test("a node whose clock is far off asks for no job and says why, and withdraws a poll that waits", async () => {

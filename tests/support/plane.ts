@@ -19,6 +19,8 @@ import { waitFor } from "./wait.ts";
 export class TestPlane implements AsyncDisposable {
   readonly api: Api;
   readonly warnings: string[] = [];
+  /** How many requests it has received. */
+  requests = 0;
   private aheadMs = 0;
   private stoodMs = 0;
   private setByMs = 0;
@@ -41,6 +43,7 @@ export class TestPlane implements AsyncDisposable {
       port: 0,
       idleTimeout: 60,
       fetch: (request, server) => {
+        this.requests++;
         if (!this.plane) return new Response("not ready", { status: 503 });
         return this.plane.app.fetch(request, { address: server.requestIP(request)?.address });
       },
