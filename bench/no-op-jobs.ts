@@ -20,23 +20,23 @@ export async function queueJobs(
   return { name, lastId };
 }
 
-/**
- * Waits until every job with this name is over; returns them. Throws if one is missing, did not succeed, or needed more than
- * one attempt.
- */
-export async function allDone(
+/** Waits until every job with this name is over. */
+export async function untilOver(
   compute: Compute,
   { name, lastId }: { name: string; lastId: string },
-  count: number,
-): Promise<Job[]> {
+): Promise<void> {
   const signal = AbortSignal.timeout(OVER_MS);
   // The last in the queue ends among the last. Until then nothing is asked, because every question takes time from the jobs.
   await compute.jobs.wait(lastId, { signal });
   for (;;) {
     const open = await compute.jobs.count({ name, status: ["QUEUED", "ASSIGNED", "RUNNING"] }, { signal });
-    if (open.count === 0) break;
+    if (open.count === 0) return;
     await Bun.sleep(LOOK_EVERY_MS);
   }
+}
+
+/** The jobs with this name. Throws if one is missing, did not succeed, or needed more than one attempt. */
+export async function succeeded(compute: Compute, name: string, count: number): Promise<Job[]> {
   const jobs = await Array.fromAsync(compute.jobs.list({ name, limit: count + 1 }));
   const failed = jobs.filter((job) => job.status !== "SUCCESS" || job.attempt !== 1);
   if (jobs.length === count && failed.length === 0) return jobs;

@@ -9,6 +9,7 @@
  *
  * Exits with 1 if the median of a figure misses its aim.
  */
+import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { isMet, type Measured, printTable } from "./figures.ts";
 import type { Found, Row } from "./row.ts";
@@ -35,6 +36,8 @@ const { values } = parseArgs({
   },
 });
 const kind = storeKindOf(values.store);
+const [load = 0] = loadavg();
+if (load > 1) console.error(`this machine is busy (load ${load.toFixed(1)}): ratios hold, rates are too low`);
 const measured = await measure(kind, chosenRows(kind, values.only), Number(values.rounds));
 if (values.json) console.log(JSON.stringify(measured, null, 2));
 else printTable(measured);

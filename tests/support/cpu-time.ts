@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 const PAGE_MB = 4 / 1024;
+/** A clock tick of Linux. */
+const TICK_MS = 10;
 
 /**
  * CPU time of each thread of a process so far, in nanoseconds; Linux only. Clock ticks are too coarse: a sleeping
@@ -15,6 +17,12 @@ export function threadTimes(pid: number): Map<string, number> {
 /** CPU time that the threads alive now have used since then, in milliseconds. */
 export function cpuMsSince(pid: number, before: ReadonlyMap<string, number>): number {
   return [...threadTimes(pid)].reduce((sum, [thread, ns]) => sum + ns - (before.get(thread) ?? 0), 0) / 1e6;
+}
+
+/** CPU time that a process and all its threads have used so far, and its children that have ended, in milliseconds. */
+export function cpuMsOf(pid: number): { own: number; children: number } {
+  const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields(pid).slice(11, 15).map(Number);
+  return { own: (user + system) * TICK_MS, children: (childUser + childSystem) * TICK_MS };
 }
 
 /** The memory that the processes use now. */

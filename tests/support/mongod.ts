@@ -33,6 +33,10 @@ export class TestMongo implements AsyncDisposable {
     return new TestMongo(scratch, [await Member.start(scratch.join("member"), [])]);
   }
 
+  get pids(): number[] {
+    return this.members.map((member) => member.pid);
+  }
+
   /** The connection string of the database with this name. */
   url(database: string): string {
     const hosts = this.members.map((member) => member.host).join(",");
@@ -87,6 +91,10 @@ class Member {
     const member = new Member(`127.0.0.1:${port}`, Bun.spawn([findMongod() ?? "mongod", ...args], output));
     await member.ask((client) => client.db("admin").command({ ping: 1 }));
     return member;
+  }
+
+  get pid(): number {
+    return this.process.pid;
   }
 
   /** Asks this member only, whatever its role. */
