@@ -317,11 +317,13 @@ export class AgentService {
     }
     for (;;) {
       using look = dispatcher.look(by.nodeId);
-      const node = await nodes.find(by.businessId, by.nodeId);
+      const [node, live] = await Promise.all([
+        nodes.find(by.businessId, by.nodeId),
+        executions.live({ nodeId: by.nodeId }),
+      ]);
       // While this poll waited, the key may have been replaced, or the node removed or given to another run.
       refuseUnlessSpeaker(node, by);
       if (node.accessEnded) throw sessionEnded();
-      const live = await executions.live({ nodeId: by.nodeId });
       const orders = ordersFor(node, live, input.executions, now());
       const again = undelivered(live, input.executions).map(({ execution }) => execution.executionId);
       const remainingMs = deadlineMs - performance.now();

@@ -16,16 +16,16 @@ import type { MongoStore } from "../store/mongo.ts";
 import type { AssignRequest, AssignStore } from "./assign-store.ts";
 import { type Claim, MongoClaims } from "./claims.mongo.ts";
 import { mismatch, pickGpus, usageOf } from "./matching.ts";
-import { type LockedNode, NodeLocks } from "./node-locks.mongo.ts";
+import { type NodeRoom, NodeRooms } from "./node-rooms.mongo.ts";
 import { bestThatFits, type QueueHeads, type Shares } from "./picking.ts";
 import { readShares } from "./shares.mongo.ts";
 
 type Call = Waiting<AssignRequest, Assigned[]>;
 
-/** A request with its locked node and what it has claimed so far. */
+/** A request with its node and what it has claimed so far. */
 interface Order {
   request: AssignRequest;
-  node: LockedNode;
+  node: NodeRoom;
   claims: Claim[];
 }
 
@@ -43,8 +43,10 @@ interface MongoQueue extends ClaimableQueue, QueueHeads {
 const MAX_CACHED_REQUIREMENTS = 10_000;
 const REQUESTS_PER_BATCH = 64;
 const MAX_HEADS = 1_000;
-/** A batch looks for more jobs for this long. That is well within the time for which nodes are locked. */
+/** A batch looks for more jobs for this long. That is well within the time for which claims stand. */
 const MAX_CLAIMING_MS = 2_000;
+/** How often a node that changes while it is given jobs is read again. */
+const MAX_READS = 3;
 /** After losing jobs to another server, a batch skips up to this many jobs of each queue, to get out of its way. */
 const MAX_SKIP = 512;
 
@@ -55,30 +57,30 @@ const MAX_SKIP = 512;
  *
  * A batch takes three steps:
  *
- * 1. It lists the queues with claimable jobs and locks the nodes that ask (`NodeLocks`), so that no other server fills
- *    them.
+ * 1. It lists the queues with claimable jobs, and reads the nodes that ask and what they hold (`NodeRooms`).
  * 2. `claimFor` reads the heads of the queues, picks jobs for each node and claims them (`MongoClaims.claim`). It repeats
  *    this while another server took some of the jobs, or while there may be more jobs that fit.
- * 3. `MongoClaims.confirm` creates the executions and releases the locks, in one transaction.
+ * 3. `NodeRooms.confirm` checks that nobody else gave a node jobs meanwhile. If somebody did, the node's claims are undone,
+ *    and the node is served again.
  */
 export class MongoAssignStore implements AssignStore {
   /** A queue key always stands for the same requirement, so an entry never goes stale. */
   private readonly requirements = new RecentMap<Requirement>(MAX_CACHED_REQUIREMENTS);
-  private readonly rooms = new Map<string, Batches<AssignRequest, Assigned[]>>();
+  private readonly businesses = new Map<string, Batches<AssignRequest, Assigned[]>>();
   private readonly jobs: Collection<JobDocument>;
   private readonly executions: Collection<ExecutionDocument>;
-  private readonly locks: NodeLocks;
+  private readonly rooms: NodeRooms;
   private readonly claims: MongoClaims;
 
   constructor(private readonly store: MongoStore) {
     this.jobs = store.preparing("compute_jobs");
     this.executions = store.preparing("compute_executions");
-    this.locks = new NodeLocks(store);
+    this.rooms = new NodeRooms(store);
     this.claims = new MongoClaims(store);
   }
 
   assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {
-    return Promise.all(requests.map((request) => this.roomOf(request.businessId).add(request)));
+    return Promise.all(requests.map((request) => this.batchesOf(request.businessId).add(request)));
   }
 
   async claimableRequirements(businessId: string): Promise<Requirement[]> {
@@ -118,64 +120,90 @@ export class MongoAssignStore implements AssignStore {
     return this.store.attempt(() => this.claims.releaseOrphans(nowMs));
   }
 
-  private roomOf(businessId: string): Batches<AssignRequest, Assigned[]> {
-    let room = this.rooms.get(businessId);
-    if (!room) {
+  private batchesOf(businessId: string): Batches<AssignRequest, Assigned[]> {
+    let batches = this.businesses.get(businessId);
+    if (!batches) {
       const made = new Batches<AssignRequest, Assigned[]>(
         (calls) => this.store.attempt(() => this.assignBatch(businessId, calls)).finally(() => this.tidy()),
         { maxItems: REQUESTS_PER_BATCH, maxInFlight: 1 },
       );
-      room = made;
-      this.rooms.set(businessId, room);
+      batches = made;
+      this.businesses.set(businessId, batches);
     }
-    return room;
+    return batches;
   }
 
   /** Forgets businesses where nothing is going on. */
   private tidy(): void {
-    for (const [businessId, room] of this.rooms) if (room.idle) this.rooms.delete(businessId);
+    for (const [businessId, batches] of this.businesses) if (batches.idle) this.businesses.delete(businessId);
   }
 
   private async assignBatch(businessId: string, calls: readonly Call[]): Promise<void> {
-    const queues = await this.claimable(businessId);
-    const nodes =
-      queues.length === 0
-        ? new Map<string, LockedNode>()
-        : await this.locks.take(
-            businessId,
-            calls.map(({ item }) => item.nodeId),
-          );
+    let open = calls;
+    for (let reads = 0; open.length > 0 && reads < MAX_READS; reads++) {
+      open = await this.assignOnce(businessId, open);
+    }
+    for (const call of open) call.resolve([]);
+  }
+
+  /** Answers calls. Resolves with those whose nodes have changed meanwhile. */
+  private async assignOnce(businessId: string, calls: readonly Call[]): Promise<readonly Call[]> {
+    const [queues, nodes] = await Promise.all([
+      this.claimable(businessId),
+      this.rooms.read(
+        businessId,
+        calls.map(({ item }) => item.nodeId),
+      ),
+    ]);
+    const byId = new Map(nodes.map((node) => [node.nodeId, node]));
     const orders = new Map<Call, Order>();
     for (const call of calls) {
-      const node = nodes.get(call.item.nodeId);
+      const node = byId.get(call.item.nodeId);
       const { by } = call.item;
-      if (node && (!by || isSpeaker(node.speaker, by)))
+      if (node && queues.length > 0 && (!by || isSpeaker(node.speaker, by)))
         orders.set(call, { request: call.item, node, claims: [] });
       else call.resolve([]);
     }
-    await this.locks.release([...nodes.values()].filter((node) => !isOrdered(orders, node)));
-    if (orders.size === 0) return;
+    if (orders.size === 0) return [];
+    const asking = [...new Set([...orders.values()].map(({ node }) => node))];
+    await this.rooms.readHeld(asking);
     const assigned = await this.serve(businessId, [...orders.values()], queues);
-    for (const [call, { claims }] of orders) {
-      call.resolve(claims.flatMap((claim) => assigned.get(claim.executionId) ?? []));
+    const given = asking.filter((node) =>
+      [...orders.values()].some((order) => order.node === node && order.claims.length > 0),
+    );
+    const confirmed = await this.confirm([...orders.values()], given);
+    const changed: Call[] = [];
+    for (const [call, { node, claims }] of orders) {
+      if (given.includes(node) && !confirmed.has(node.nodeId)) changed.push(call);
+      else call.resolve(claims.flatMap((claim) => assigned.get(claim) ?? []));
     }
+    return changed;
   }
 
-  /** Claims jobs for all orders and creates their executions, which also releases the locks. */
+  /** Undoes the claims for nodes that were changed meanwhile. Resolves with the ids of the others. */
+  private async confirm(orders: readonly Order[], given: readonly NodeRoom[]): Promise<Set<string>> {
+    if (given.length === 0) return new Set();
+    const confirmed = await this.rooms.confirm(given);
+    const lost = orders.filter(({ node }) => !confirmed.has(node.nodeId));
+    await this.claims.undo(lost.flatMap(({ claims }) => claims));
+    return confirmed;
+  }
+
+  /** Claims jobs for all orders. If that fails, nothing stays claimed. */
   private async serve(
     businessId: string,
     orders: readonly Order[],
     queues: readonly ClaimableQueue[],
-  ): Promise<Map<string, Assigned>> {
-    const locked = [...new Set(orders.map((order) => order.node))];
-    let assigned = new Map<string, Assigned>();
+  ): Promise<Map<Claim, Assigned>> {
+    const assigned = new Map<Claim, Assigned>();
     try {
-      await this.claimFor(businessId, orders, queues);
-      const claims = orders.flatMap((order) => order.claims);
-      assigned = await this.claims.confirm(claims, locked);
+      await this.claimFor(businessId, orders, queues, assigned);
       return assigned;
-    } finally {
-      if (assigned.size === 0) await this.locks.release(locked);
+    } catch (error) {
+      const claims = orders.flatMap((order) => order.claims);
+      // If the store is away, `releaseOrphans` does it.
+      await this.claims.undo(claims).catch(() => undefined);
+      throw error;
     }
   }
 
@@ -183,6 +211,7 @@ export class MongoAssignStore implements AssignStore {
     businessId: string,
     orders: readonly Order[],
     firstSeen: readonly ClaimableQueue[],
+    assigned: Map<Claim, Assigned>,
   ): Promise<void> {
     const deadlineMs = performance.now() + MAX_CLAIMING_MS;
     let skip = 0;
@@ -192,17 +221,19 @@ export class MongoAssignStore implements AssignStore {
       if (queues.length === 0 && skip === 0) return;
       const shares = await readShares(this.executions, businessId, queues);
       const picked = orders.flatMap((order) => pick(order, queues, shares));
-      const lost = await this.claims.claim(picked);
-      for (const order of orders) {
-        order.claims = order.claims.filter((claim) => !lost.has(claim));
-        order.node.held = order.node.held.filter((held) => !lost.has(held as Claim));
+      const won = await this.claims.claim(picked.map(({ claim }) => claim));
+      for (const [claim, one] of won) assigned.set(claim, one);
+      const lost = picked.filter(({ claim }) => !won.has(claim));
+      for (const { order, claim, held } of lost) {
+        order.claims.splice(order.claims.indexOf(claim), 1);
+        order.node.held.splice(order.node.held.indexOf(held), 1);
       }
       const isDry = picked.length === 0 && skip === 0;
-      const isServed = lost.size === 0 && skip === 0 && !queues.some((queue) => queue.hasMore);
-      const isFull = lost.size === 0 && orders.every((order) => order.claims.length >= order.request.limit);
+      const isServed = lost.length === 0 && skip === 0 && !queues.some((queue) => queue.hasMore);
+      const isFull = lost.length === 0 && orders.every((order) => order.claims.length >= order.request.limit);
       if (isDry || isServed || isFull) return;
       // Another server takes the same jobs, so begin elsewhere, but come back to the first jobs before giving up.
-      skip = lost.size > 0 ? Math.floor(Math.random() * MAX_SKIP) : 0;
+      skip = lost.length > 0 ? Math.floor(Math.random() * MAX_SKIP) : 0;
       claimable = await this.claimable(businessId);
     }
   }
@@ -251,32 +282,32 @@ export class MongoAssignStore implements AssignStore {
   }
 }
 
-function isOrdered(orders: ReadonlyMap<Call, Order>, node: LockedNode): boolean {
-  return [...orders.values()].some((order) => order.node === node);
+/** A job that was picked for an order, and what it will use on its node. */
+interface Picked {
+  order: Order;
+  claim: Claim;
+  held: NodeRoom["held"][number];
 }
 
 /** Picks jobs for the order, up to its limit and the room on its node, and removes them from the queues. */
-function pick(order: Order, queues: readonly MongoQueue[], shares: Shares): Claim[] {
+function pick(order: Order, queues: readonly MongoQueue[], shares: Shares): Picked[] {
   const { request, node, claims } = order;
   const { description } = node;
   const able = queues.filter(({ requirement }) => mismatch(requirement, description) === undefined);
-  const picked: Claim[] = [];
+  const picked: Picked[] = [];
   while (claims.length < request.limit) {
     const usage = usageOf(node.held);
     const queue = bestThatFits(able, { ...request, description }, usage, shares);
     const head = queue?.heads.shift();
     if (!queue || !head) break;
-    const claim: Claim = {
-      executionId: newId("exe"),
-      jobId: head.jobId,
-      queue: queue.queue,
-      request,
-      resources: queue.requirement.resources,
-      gpuIndexes: pickGpus(queue.requirement.resources.gpuCount, description.capacity, usage),
-    };
-    picked.push(claim);
+    const { resources } = queue.requirement;
+    const gpuIndexes = pickGpus(resources.gpuCount, description.capacity, usage);
+    const { jobId } = head;
+    const claim: Claim = { executionId: newId("exe"), jobId, queue: queue.queue, request, gpuIndexes };
+    const held = { resources, gpuIndexes };
+    picked.push({ order, claim, held });
     claims.push(claim);
-    node.held.push(claim);
+    node.held.push(held);
     shares.took(userOfQueue(queue.key));
   }
   return picked;

@@ -1,20 +1,18 @@
-import type { ClientSession, Collection } from "mongodb";
+import type { Collection } from "mongodb";
 import { nextJobStatus } from "../../shared/job-state.ts";
-import type { Resources } from "../../shared/manifest.ts";
 import type { Assigned } from "../execution/execution-store.ts";
 import { leaseOf } from "../execution/rules.ts";
 import {
   CLAIM_MS,
   type ExecutionDocument,
-  executionDocument,
   type JobDocument,
   jobFromDocument,
   QUEUE_EXPRESSION,
 } from "../job/job-documents.mongo.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
-import { ContentionError, isContention, letOthersGo, type MongoStore } from "../store/mongo.ts";
+import { executionDocument, runFields } from "../job/run-documents.mongo.ts";
+import type { MongoStore } from "../store/mongo.ts";
 import type { AssignRequest } from "./assign-store.ts";
-import { type LockedNode, NodeLocks } from "./node-locks.mongo.ts";
 
 /** A queued job that is about to become an execution on a node. */
 export interface Claim {
@@ -22,13 +20,9 @@ export interface Claim {
   jobId: string;
   queue: string;
   request: AssignRequest;
-  resources: Resources;
   gpuIndexes: number[];
 }
 
-/** How long `confirm` tries to create executions. Then the jobs go back to their queues. */
-const MAX_CONFIRM_MS = 2_000;
-const MAX_PAUSE_MS = 10;
 const MAX_ORPHANS = 1_000;
 
 /** Undoes a claim: its job goes back to its queue, or becomes CANCELLED if somebody cancelled it meanwhile. */
@@ -48,168 +42,153 @@ const UNDO = [
       version: { $add: ["$version", 1] },
     },
   },
-  { $unset: ["execution_id", "node_id", "assigned_at", "claim_expires_at"] },
+  { $unset: ["execution_id", "node_id", "assigned_at", "claim_expires_at", "run"] },
 ];
 
 /**
- * Turns queued jobs into executions, in two steps.
+ * Turns queued jobs into executions. A claim is two writes, which go to the store at the same time: one takes the job out
+ * of its queue and gives it its run, if the job is still as it was read; the other creates the document of the execution.
+ * Many servers want the same jobs, and each job goes to the server whose write comes first. The executions of claims that
+ * are lost are deleted.
  *
- * 1. **Claim.** One conditional write per job takes it out of its queue. The job is ASSIGNED and names an execution that
- *    does not exist yet; `claim_expires_at` marks it as only claimed. Many servers want the same jobs, and a transaction
- *    over many of them would rarely succeed. With single writes a server loses only the jobs that another server got.
- * 2. **Confirm.** One transaction removes the marks, creates the executions and releases the nodes' locks. It covers only
- *    claims that are still in place, on nodes that are still locked. If it meets another writer, it is repeated with the
- *    nodes that are still locked.
- *
- * Claims that are not confirmed are undone. If a server dies between the two steps, its claims expire after `CLAIM_MS`,
- * and `releaseOrphans` undoes them from any server.
+ * `claim_expires_at` marks a job until its node has started it. If a server dies in the middle of a claim, or before it
+ * knows whether the node has room (see `NodeRooms`), `releaseOrphans` looks at the claim when the mark expires, at any
+ * server: a job without an execution goes back to its queue. A job with one stays, and its lease counts from then on. An
+ * execution that no job names ends when somebody reads it as live (see `ExecutionCopies`).
  */
 export class MongoClaims {
   private readonly jobs: Collection<JobDocument>;
-  private readonly claimedJobs: Collection<JobDocument>;
   private readonly executions: Collection<ExecutionDocument>;
-  private readonly locks: NodeLocks;
 
-  constructor(private readonly store: MongoStore) {
+  constructor(store: MongoStore) {
     this.jobs = store.collection("compute_jobs");
-    this.claimedJobs = store.preparing("compute_jobs");
     this.executions = store.collection("compute_executions");
-    this.locks = new NodeLocks(store);
   }
 
-  /** Claims the jobs that are still free. Resolves with the claims that were lost to another server. */
-  async claim(claims: readonly Claim[]): Promise<Set<Claim>> {
-    if (claims.length === 0) return new Set();
-    const writes = claims.map(({ jobId, queue, executionId, request }) => ({
+  /** Claims the jobs that are still free. Resolves with what was claimed, by claim. */
+  async claim(claims: readonly Claim[]): Promise<Map<Claim, Assigned>> {
+    const found = await this.jobs.find({ job_id: { $in: claims.map((claim) => claim.jobId) } }).toArray();
+    const documents = new Map(found.map((document) => [document.job_id, document]));
+    const drafts = claims.flatMap((claim) => {
+      const document = documents.get(claim.jobId);
+      return document?.queue === claim.queue ? [{ claim, document, ...assignedFor(claim, document) }] : [];
+    });
+    if (drafts.length === 0) return new Map();
+    const writes = drafts.map(({ claim, document, job, execution }) => ({
       updateOne: {
-        filter: { job_id: jobId, queue },
+        filter: { job_id: job.jobId, queue: claim.queue, version: document.version },
         update: {
           $set: {
-            status: nextJobStatus("QUEUED", "assign"),
-            execution_id: executionId,
-            node_id: request.nodeId,
-            assigned_at: request.nowMs,
-            claim_expires_at: Math.min(request.leaseExpiresAtMs, request.nowMs + CLAIM_MS),
+            status: job.status,
+            execution_id: execution.executionId,
+            node_id: execution.nodeId,
+            assigned_at: execution.assignedAtMs,
+            claim_expires_at: expiryOf(claim.request),
+            attempt: job.attempt,
+            run: runFields({ execution, version: 1 }),
           },
-          $unset: { queue: "" as const },
-          $inc: { attempt: 1, version: 1 },
+          $unset: { queue: "", ending: "", started_at: "", finished_at: "" } as const,
+          $inc: { version: 1 },
         },
       },
     }));
-    const { modifiedCount } = await this.claimedJobs.bulkWrite(writes, { ordered: false });
-    if (modifiedCount === claims.length) return new Set();
-    const found = await this.claimedJobs
-      .find({ job_id: { $in: claims.map((claim) => claim.jobId) } }, { projection: { execution_id: 1 } })
-      .toArray();
-    const won = new Set(found.map((job) => job.execution_id));
-    return new Set(claims.filter((claim) => !won.has(claim.executionId)));
+    const [{ matchedCount }] = await settledTogether(
+      this.jobs.bulkWrite(writes, { ordered: false }),
+      this.executions.insertMany(
+        drafts.map(({ execution }) => executionDocument(execution)),
+        { ordered: false },
+      ),
+    );
+    if (matchedCount === drafts.length) return new Map(drafts.map((draft) => [draft.claim, draft]));
+    const ids = drafts.map(({ execution }) => execution.executionId);
+    const names = { job_id: { $in: drafts.map(({ job }) => job.jobId) }, execution_id: { $in: ids } };
+    const won = new Set(await this.jobs.distinct("execution_id", names));
+    await this.executions.deleteMany({ id: { $in: ids.filter((id) => !won.has(id)) } });
+    return new Map(
+      drafts.flatMap((draft) => (won.has(draft.execution.executionId) ? [[draft.claim, draft]] : [])),
+    );
+  }
+
+  /** Undoes claims of nodes that turned out to have no room. What its node has started meanwhile stays. */
+  async undo(claims: readonly Pick<Claim, "jobId" | "executionId">[]): Promise<void> {
+    if (claims.length === 0) return;
+    const ids = claims.map((claim) => claim.executionId);
+    const jobIds = claims.map((claim) => claim.jobId);
+    const marked = { claim_expires_at: { $gt: 0 }, status: "ASSIGNED" as const };
+    await this.jobs.updateMany({ job_id: { $in: jobIds }, execution_id: { $in: ids }, ...marked }, UNDO);
+    const kept = new Set(await this.jobs.distinct("execution_id", { job_id: { $in: jobIds } }));
+    await this.executions.deleteMany({ id: { $in: ids.filter((id) => !kept.has(id)) } });
   }
 
   /**
-   * Creates the executions of the claims. Resolves with them by execution id. Jobs of claims that cannot be confirmed go
-   * back to their queues.
+   * Looks at claims whose node has not started the job when the claim expires. Resolves with the jobs that went back to
+   * their queues, because their server died.
    */
-  async confirm(claims: readonly Claim[], locked: readonly LockedNode[]): Promise<Map<string, Assigned>> {
-    if (claims.length === 0) return new Map();
-    const deadlineMs = performance.now() + MAX_CONFIRM_MS;
-    let nodes = locked;
-    let open = claims;
-    for (;;) {
-      try {
-        const assigned = await this.store.transaction((session) => this.makeExecutions(session, open, nodes));
-        await this.undo(claims.filter((claim) => !assigned.has(claim.executionId)));
-        return assigned;
-      } catch (error) {
-        if (!isContention(error) || performance.now() > deadlineMs) {
-          // The transaction may have been committed after all. `undo` leaves alone what has become an execution.
-          await this.undo(claims);
-          throw error;
-        }
-      }
-      await letOthersGo(MAX_PAUSE_MS);
-      nodes = await this.locks.stillHeld(locked);
-      const held = new Set(nodes.map((node) => node.nodeId));
-      open = claims.filter((claim) => held.has(claim.request.nodeId));
-    }
-  }
-
-  /** Undoes claims whose server died before it confirmed them. Resolves with the jobs as they are then. */
   async releaseOrphans(nowMs: number): Promise<JobRecord[]> {
-    const orphans = await this.jobs
-      .find({ claim_expires_at: { $lte: nowMs } })
+    const expired = { claim_expires_at: { $lte: nowMs } };
+    const found = await this.jobs
+      .find(expired, { projection: { job_id: 1, execution_id: 1 } })
       .limit(MAX_ORPHANS)
       .toArray();
+    if (found.length === 0) return [];
+    const created = new Set(
+      await this.executions.distinct("id", { id: { $in: found.flatMap((job) => job.execution_id ?? []) } }),
+    );
+    const isComplete = ({ execution_id: id }: (typeof found)[0]) => id !== undefined && created.has(id);
+    const complete = found.filter(isComplete).map((job) => job.job_id);
+    if (complete.length > 0) {
+      const mark = { $unset: { claim_expires_at: "" as const } };
+      await this.jobs.updateMany({ job_id: { $in: complete }, ...expired }, mark);
+    }
+    const orphans = found.filter((job) => !isComplete(job));
     if (orphans.length === 0) return [];
     const ids = orphans.map((job) => job.job_id);
-    await this.jobs.updateMany({ job_id: { $in: ids }, claim_expires_at: { $lte: nowMs } }, UNDO);
-    const released = await this.jobs.find({ job_id: { $in: ids } }).toArray();
+    await this.jobs.updateMany({ job_id: { $in: ids }, ...expired }, UNDO);
+    const released = await this.jobs.find({ job_id: { $in: ids }, status: { $ne: "ASSIGNED" } }).toArray();
     return released.map(jobFromDocument);
-  }
-
-  private async makeExecutions(
-    session: ClientSession,
-    claims: readonly Claim[],
-    nodes: readonly LockedNode[],
-  ): Promise<Map<string, Assigned>> {
-    const jobIds = claims.map((claim) => claim.jobId);
-    const executionIds = claims.map((claim) => claim.executionId);
-    const mine = {
-      job_id: { $in: jobIds },
-      execution_id: { $in: executionIds },
-      status: "ASSIGNED" as const,
-    };
-    await this.jobs.updateMany(
-      { ...mine, claim_expires_at: { $gt: 0 } },
-      { $unset: { claim_expires_at: "", ending: "", started_at: "", finished_at: "" } },
-      { session },
-    );
-    const won = await this.jobs.find(mine, { session }).toArray();
-    const byExecution = new Map(won.map((job) => [job.execution_id, job]));
-    const assigned = claims.flatMap((claim) => {
-      const document = byExecution.get(claim.executionId);
-      if (!document) return [];
-      const job = jobFromDocument(document);
-      return [{ job, execution: executionOf(claim, job) }];
-    });
-    if (assigned.length > 0) {
-      const documents = assigned.map(({ execution }) => executionDocument(execution));
-      await this.executions.insertMany(documents, { session });
-    }
-    const { released } = await this.locks.release(nodes, session);
-    if (released !== nodes.length) throw new ContentionError("A node changed while it was given jobs.");
-    return new Map(assigned.map(({ job, execution }) => [execution.executionId, { job, execution }]));
-  }
-
-  private async undo(claims: readonly Claim[]): Promise<void> {
-    if (claims.length === 0) return;
-    await this.jobs.updateMany(
-      {
-        job_id: { $in: claims.map((claim) => claim.jobId) },
-        execution_id: { $in: claims.map((claim) => claim.executionId) },
-        claim_expires_at: { $gt: 0 },
-      },
-      UNDO,
-    );
   }
 }
 
-function executionOf(claim: Claim, job: JobRecord): ExecutionRecord {
-  const { request } = claim;
-  return {
-    executionId: claim.executionId,
-    jobId: claim.jobId,
-    businessId: request.businessId,
-    userId: job.userId,
-    nodeId: request.nodeId,
-    attempt: job.attempt,
-    status: "ASSIGNED",
-    resources: claim.resources,
-    gpuIndexes: claim.gpuIndexes,
-    leaseExpiresAtMs: leaseOf(job.manifest, request.nowMs, request.leaseExpiresAtMs),
-    deadlineAtMs: undefined,
+function expiryOf({ leaseExpiresAtMs, nowMs }: AssignRequest): number {
+  return Math.min(leaseExpiresAtMs, nowMs + CLAIM_MS);
+}
+
+/** Waits for both writes, even if one of them fails, so that nothing is still on its way after a failure. */
+async function settledTogether<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([a, b]);
+  return Promise.all([a, b]);
+}
+
+function assignedFor({ executionId, request, gpuIndexes }: Claim, document: JobDocument): Assigned {
+  const queued = jobFromDocument(document);
+  const { businessId, nodeId, nowMs, leaseExpiresAtMs } = request;
+  const job: JobRecord = {
+    ...queued,
+    status: nextJobStatus(queued.status, "assign"),
+    attempt: queued.attempt + 1,
+    executionId,
+    nodeId,
     end: undefined,
-    assignedAtMs: request.nowMs,
+    assignedAtMs: nowMs,
     startedAtMs: undefined,
     finishedAtMs: undefined,
   };
+  const execution: ExecutionRecord = {
+    executionId,
+    jobId: job.jobId,
+    businessId,
+    userId: job.userId,
+    nodeId,
+    attempt: job.attempt,
+    status: "ASSIGNED",
+    resources: job.manifest.resources,
+    gpuIndexes,
+    leaseExpiresAtMs: leaseOf(job.manifest, nowMs, leaseExpiresAtMs),
+    deadlineAtMs: undefined,
+    end: undefined,
+    assignedAtMs: nowMs,
+    startedAtMs: undefined,
+    finishedAtMs: undefined,
+  };
+  return { job, execution };
 }

@@ -160,16 +160,22 @@ export class Dispatcher {
       const waiters = [...room.waiters.values()].filter(
         (waiter) => waiter.limit > 0 && (due === "all" || due.has(waiter.node.nodeId)),
       );
-      for (let i = 0; i < waiters.length; i += NODES_PER_WRITE) {
-        const requirements = await this.parts.assignments.claimableRequirements(businessId);
-        if (requirements.length === 0) break;
-        const able = waiters
-          .slice(i, i + NODES_PER_WRITE)
-          .filter(({ node }) =>
-            requirements.some((requirement) => mismatch(requirement, node.description) === undefined),
-          );
-        await this.assign(room, able);
-      }
+      if (waiters.length === 1) await this.assign(room, waiters);
+      else await this.serveMany(businessId, room, waiters);
+    }
+  }
+
+  /** Of many nodes most may be able to run none of the queued jobs; those are not worth a write. */
+  private async serveMany(businessId: string, room: Room, waiters: readonly Waiter[]): Promise<void> {
+    for (let i = 0; i < waiters.length; i += NODES_PER_WRITE) {
+      const requirements = await this.parts.assignments.claimableRequirements(businessId);
+      if (requirements.length === 0) break;
+      const able = waiters
+        .slice(i, i + NODES_PER_WRITE)
+        .filter(({ node }) =>
+          requirements.some((requirement) => mismatch(requirement, node.description) === undefined),
+        );
+      await this.assign(room, able);
     }
   }
 

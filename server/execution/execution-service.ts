@@ -27,6 +27,9 @@ export interface ExecutionServiceParts {
   metering: Metering;
 }
 
+/** No execution's change depends on another's. */
+const EACH = { unrelated: true };
+
 /**
  * Changes executions after they were assigned: applies what nodes report, and ends what tasks find overdue or lost.
  * `rules.ts` decides what becomes of an execution and its job; `JobFlow.changed` announces the result.
@@ -44,6 +47,7 @@ export class ExecutionService {
         key: { executionId: execution.executionId, nodeId: execution.nodeId },
         decide: (state) => putBack(state, why, nowMs),
       })),
+      EACH,
     );
     await this.parts.flow.changed(jobs);
     return admitted;
@@ -61,6 +65,7 @@ export class ExecutionService {
         key: { executionId: report.executionId, nodeId: node.nodeId },
         decide: (state) => applyReport(state, report, nowMs),
       })),
+      EACH,
     );
     const ended = results.flatMap(({ job }, i) => {
       const { executionId = "" } = reports[i] ?? {};
@@ -80,6 +85,7 @@ export class ExecutionService {
     const nowMs = this.parts.now();
     const expired = await this.parts.jobs.change(
       jobs.map((key) => ({ key, decide: (state) => expireQueued(state, nowMs) })),
+      EACH,
     );
     await this.parts.flow.changed(expired);
   }
@@ -93,6 +99,7 @@ export class ExecutionService {
         key: { executionId: execution.executionId, nodeId: execution.nodeId },
         decide: (state) => giveUp(state, reason, message, nowMs),
       })),
+      EACH,
     );
     await this.ended(executions, jobs);
   }
@@ -106,6 +113,7 @@ export class ExecutionService {
         key: { executionId: execution.executionId, nodeId: execution.nodeId },
         decide: (state) => releaseLease(state, nowMs),
       })),
+      EACH,
     );
     await this.ended(executions, jobs);
   }
@@ -118,6 +126,7 @@ export class ExecutionService {
         key: { executionId: execution.executionId, nodeId: execution.nodeId },
         decide: (state) => renewLease(state, leaseExpiresAtMs),
       })),
+      EACH,
     );
   }
 
@@ -129,6 +138,7 @@ export class ExecutionService {
         key: { executionId: execution.executionId, nodeId: execution.nodeId },
         decide: (state) => renewDeadline(state, deadlineAtMs),
       })),
+      EACH,
     );
   }
 

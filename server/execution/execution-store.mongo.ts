@@ -1,11 +1,8 @@
-import type { Collection, Filter } from "mongodb";
-import {
-  type ExecutionDocument,
-  executionFromDocument,
-  type JobDocument,
-  jobFromDocument,
-} from "../job/job-documents.mongo.ts";
+import type { Collection, Document, Filter } from "mongodb";
+import { ExecutionCopies } from "../job/execution-copies.mongo.ts";
+import { type ExecutionDocument, type JobDocument, jobFromDocument } from "../job/job-documents.mongo.ts";
 import { type ExecutionRecord, isLive } from "../job/job-record.ts";
+import { executionFromDocument } from "../job/run-documents.mongo.ts";
 import type { NodeDocument } from "../node/node-documents.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
@@ -18,15 +15,30 @@ import {
   MAX_DUE,
 } from "./execution-store.ts";
 
+/** What `ExecutionCopies.heal` needs of a job, and whether it is to be cancelled. A manifest may be large. */
+const RUN_OF_JOB = {
+  _id: 0,
+  job_id: 1,
+  business_id: 1,
+  user_id: 1,
+  execution_id: 1,
+  run: 1,
+  "manifest.resources": 1,
+  cancel_requested_at: 1,
+};
+
 export class MongoExecutionStore implements ExecutionStore {
   private readonly jobs: Collection<JobDocument>;
   private readonly executions: Collection<ExecutionDocument>;
   private readonly nodes: Collection<NodeDocument>;
+  private readonly copies: ExecutionCopies;
 
   constructor(private readonly store: MongoStore) {
     this.jobs = store.collection("compute_jobs");
-    this.executions = store.collection("compute_executions");
+    // Copies are not on a majority at once, but whoever has changed an execution must find it changed.
+    this.executions = store.preparing("compute_executions");
     this.nodes = store.collection("compute_nodes");
+    this.copies = new ExecutionCopies(store);
   }
 
   find(businessId: string, executionId: string): Promise<ExecutionRecord | undefined> {
@@ -67,13 +79,12 @@ export class MongoExecutionStore implements ExecutionStore {
       const condition = await this.liveCondition(filter);
       const limit = "nodeId" in filter ? 0 : MAX_DUE;
       const found = await this.executions.find(condition).limit(limit).toArray();
-      const jobs = await this.jobsOf(found);
-      return found.flatMap((document) => {
-        const job = jobs.get(document.job_id);
-        if (!job) return [];
-        const cancelRequested = job.cancel_requested_at !== undefined;
-        return [{ execution: executionFromDocument(document), cancelRequested }];
-      });
+      const jobs = await this.jobsOf(found, RUN_OF_JOB);
+      const live = await this.copies.heal(found, jobs, this.store.clock.now());
+      return live.map(({ execution }) => ({
+        execution,
+        cancelRequested: jobs.get(execution.jobId)?.cancel_requested_at !== undefined,
+      }));
     });
   }
 
@@ -89,22 +100,34 @@ export class MongoExecutionStore implements ExecutionStore {
 
   bringBack(nowMs: number): Promise<number> {
     const latestMs = nowMs + CLOCK_SKEW_MS;
-    const earlier = (time: string, since: string) => ({ $subtract: [time, { $subtract: [since, nowMs] }] });
-    const version = { $add: ["$version", 1] };
     return this.store.attempt(async () => {
-      const assigned = await this.executions.updateMany(
-        { live_on: { $gt: "" }, assigned_at: { $gt: latestMs } },
-        [
-          { $set: { lease_expires_at: earlier("$lease_expires_at", "$assigned_at"), version } },
-          { $set: { assigned_at: nowMs } },
-        ],
+      const ahead = { $or: [{ assigned_at: { $gt: latestMs } }, { started_at: { $gt: latestMs } }] };
+      const found = await this.executions.find({ live_on: { $gt: "" }, ...ahead }).toArray();
+      const jobs = await this.jobsOf(found);
+      await this.copies.heal(found, jobs, nowMs);
+      if (found.length === 0) return 0;
+      const earlier = (time: string, since: string) => ({
+        $cond: [{ $gt: [since, latestMs] }, { $subtract: [time, { $subtract: [since, nowMs] }] }, time],
+      });
+      const atMost = (time: string) => ({ $cond: [{ $gt: [time, latestMs] }, nowMs, time] });
+      const moved = (at: string) => ({
+        lease_expires_at: earlier(`$${at}lease_expires_at`, `$${at}assigned_at`),
+        deadline_at: { $ifNull: [earlier(`$${at}deadline_at`, `$${at}started_at`), "$$REMOVE"] },
+        assigned_at: atMost(`$${at}assigned_at`),
+        started_at: { $ifNull: [atMost(`$${at}started_at`), "$$REMOVE"] },
+        version: { $add: [`$${at}version`, 1] },
+      });
+      const ids = found.map(({ id }) => id);
+      const run = Object.fromEntries(
+        Object.entries(moved("run.")).map(([name, value]) => [`run.${name}`, value]),
       );
-      const deadline = { $ifNull: [earlier("$deadline_at", "$started_at"), "$$REMOVE"] };
-      const started = await this.executions.updateMany(
-        { live_on: { $gt: "" }, started_at: { $gt: latestMs } },
-        [{ $set: { deadline_at: deadline, version } }, { $set: { started_at: nowMs } }],
-      );
-      return assigned.modifiedCount + started.modifiedCount;
+      await this.jobs.updateMany({ job_id: { $in: [...jobs.keys()] }, "run.id": { $in: ids } }, [
+        { $set: { ...run, version: { $add: ["$version", 1] } } },
+      ]);
+      const { modifiedCount } = await this.executions.updateMany({ id: { $in: ids }, live_on: { $gt: "" } }, [
+        { $set: moved("") },
+      ]);
+      return modifiedCount;
     });
   }
 
@@ -150,10 +173,13 @@ export class MongoExecutionStore implements ExecutionStore {
     return { live_on: { $in: offline } };
   }
 
-  private async jobsOf(executions: readonly ExecutionDocument[]): Promise<Map<string, JobDocument>> {
+  private async jobsOf(
+    executions: readonly ExecutionDocument[],
+    projection?: Document,
+  ): Promise<Map<string, JobDocument>> {
     if (executions.length === 0) return new Map();
     const ids = [...new Set(executions.map((execution) => execution.job_id))];
-    const found = await this.jobs.find({ job_id: { $in: ids } }).toArray();
+    const found = await this.jobs.find({ job_id: { $in: ids } }, { projection }).toArray();
     return new Map(found.map((job) => [job.job_id, job]));
   }
 }

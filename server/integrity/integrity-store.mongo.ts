@@ -1,5 +1,6 @@
 import type { Collection, Document } from "mongodb";
 import type { LedgerDocument } from "../credit/credit-documents.mongo.ts";
+import { MAX_CLAIM_MS } from "../job/execution-copies.mongo.ts";
 import type { ExecutionDocument, JobDocument } from "../job/job-documents.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import type { RunDocument } from "../workflow/run-store.mongo.ts";
@@ -8,6 +9,31 @@ import type { Fault, IntegrityStore, StoreCounts } from "./integrity-store.ts";
 const LIVE = ["ASSIGNED", "RUNNING"];
 /** The index that contains only live executions. */
 const BY_LIVE = { live_on: 1 };
+
+/**
+ * Live executions, except those whose job already knows better, and those whose claim is on its way: both are put right by
+ * those who read live executions.
+ */
+const REALLY_LIVE: Document[] = [
+  { $match: { live_on: { $exists: true } } },
+  { $lookup: { from: "compute_jobs", localField: "job_id", foreignField: "job_id", as: "jobs" } },
+  { $set: { run: { $first: "$jobs.run" }, isNamed: { $eq: [{ $first: "$jobs.run.id" }, "$id"] } } },
+  {
+    $match: {
+      $expr: {
+        $not: [
+          {
+            $cond: [
+              "$isNamed",
+              { $gt: ["$run.version", "$version"] },
+              { $gt: ["$assigned_at", { $subtract: [{ $toLong: "$$NOW" }, MAX_CLAIM_MS] }] },
+            ],
+          },
+        ],
+      },
+    },
+  },
+];
 
 interface JobAndExecution {
   job_id: string;
@@ -52,14 +78,7 @@ export class MongoIntegrityStore implements IntegrityStore {
       this.jobs,
       { business_id: 1, status: 1, job_id: 1 },
       [
-        // A job that a server is about to hand out has no execution yet; `releaseOrphans` takes care of those.
-        {
-          $match: {
-            status: { $in: LIVE },
-            claim_expires_at: { $exists: false },
-            "manifest.array": { $exists: false },
-          },
-        },
+        { $match: { status: { $in: LIVE }, "manifest.array": { $exists: false } } },
         {
           $lookup: {
             from: "compute_executions",
@@ -69,6 +88,8 @@ export class MongoIntegrityStore implements IntegrityStore {
           },
         },
         { $match: { executions: { $not: { $elemMatch: { status: { $in: LIVE } } } } } },
+        // A job that a server is about to hand out may have no execution yet; `releaseOrphans` takes care of those.
+        { $match: { $or: [{ claim_expires_at: { $exists: false } }, { executions: { $ne: [] } }] } },
         { $limit: limit },
       ],
     );
@@ -83,8 +104,7 @@ export class MongoIntegrityStore implements IntegrityStore {
 
   async executionsWithoutJob(limit: number): Promise<Fault[]> {
     const found = await this.ask<ExecutionDocument, ExecutionAndJob>(this.executions, BY_LIVE, [
-      { $match: { live_on: { $exists: true } } },
-      { $lookup: { from: "compute_jobs", localField: "job_id", foreignField: "job_id", as: "jobs" } },
+      ...REALLY_LIVE,
       {
         $match: {
           $or: [
@@ -107,7 +127,7 @@ export class MongoIntegrityStore implements IntegrityStore {
       this.executions,
       BY_LIVE,
       [
-        { $match: { live_on: { $exists: true } } },
+        ...REALLY_LIVE,
         { $group: { _id: "$job_id", ids: { $push: "$id" } } },
         { $match: { "ids.1": { $exists: true } } },
         { $limit: limit },
@@ -124,7 +144,7 @@ export class MongoIntegrityStore implements IntegrityStore {
       this.executions,
       BY_LIVE,
       [
-        { $match: { live_on: { $exists: true } } },
+        ...REALLY_LIVE,
         { $set: { settle_key: { $concat: ["settle:", "$id"] } } },
         {
           $lookup: {

@@ -2,9 +2,10 @@ import type { ExecutionEnd } from "../../shared/execution.ts";
 import { isFinal } from "../../shared/job-state.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
 import { setAndUnset } from "../store/mongo.ts";
-import { type ExecutionRecord, isLive, type JobRecord } from "./job-record.ts";
+import type { ExecutionRecord, JobRecord } from "./job-record.ts";
 import { inputIdsOf } from "./job-sources.ts";
 import { labelPairs } from "./label-pairs.ts";
+import type { RunFields } from "./run-documents.mongo.ts";
 
 /** A document of `compute_jobs`. */
 export interface JobDocument {
@@ -54,15 +55,19 @@ export interface JobDocument {
   failed_at?: number;
   /** Its queue as `queueOf` names it, only while it can be claimed. So the index of queues has claimable jobs only. */
   queue?: string;
-  /** Only between a claim and the creation of its execution. A server that dies in between leaves it behind. */
+  /** From a claim until its node has started the job. If the server dies before the claim is complete, it is undone then. */
   claim_expires_at?: number;
-  /** Identifies the last `changeEach` that wrote the job. */
+  run?: RunFields;
+  /** Identifies the last change that wrote the job together with others. */
   changed_by?: string;
   /** Raised by every change. A write names the version it was decided on. */
   version: number;
 }
 
-/** A document of `compute_executions`. */
+/**
+ * A document of `compute_executions`. It is created with the claim of its job. From then on the job's run is what counts,
+ * and this is a copy of it, for lists and for what is live where; `ExecutionCopies` writes it.
+ */
 export interface ExecutionDocument {
   id: string;
   job_id: string;
@@ -81,6 +86,7 @@ export interface ExecutionDocument {
   finished_at?: number;
   /** The node, only while the execution is live. */
   live_on?: string;
+  /** The version of the job's run that this is a copy of. */
   version: number;
 }
 
@@ -141,6 +147,17 @@ export function jobUpdate(job: JobRecord) {
   return { ...setAndUnset(fields), $inc: { version: 1 } };
 }
 
+/** The same with only the fields that differ, for a job that is written as it was read. */
+export function jobUpdateFrom(before: JobRecord, after: JobRecord) {
+  const { $set, $unset, $inc } = jobUpdate(after);
+  const had: Record<string, unknown> = changingJobFields(before);
+  for (const name of Object.keys($set)) if (Bun.deepEquals($set[name], had[name])) delete $set[name];
+  for (const name of Object.keys($unset)) {
+    if (name in had && had[name] === undefined) delete $unset[name];
+  }
+  return { $set, $unset, $inc };
+}
+
 function changingJobFields(job: JobRecord) {
   const isClaimable = job.status === "QUEUED" && job.notBeforeMs === undefined && job.gate === undefined;
   const isOpen = !isFinal(job.status);
@@ -196,58 +213,6 @@ export function jobFromDocument(document: JobDocument): JobRecord {
     createdAtMs: document.created_at,
     notBeforeMs: document.not_before,
     queueDeadlineMs: document.queue_deadline,
-    assignedAtMs: document.assigned_at,
-    startedAtMs: document.started_at,
-    finishedAtMs: document.finished_at,
-  };
-}
-
-export function executionDocument(execution: ExecutionRecord): ExecutionDocument {
-  return {
-    id: execution.executionId,
-    job_id: execution.jobId,
-    business_id: execution.businessId,
-    user_id: execution.userId,
-    node_id: execution.nodeId,
-    attempt: execution.attempt,
-    resources: execution.resources,
-    gpu_indexes: execution.gpuIndexes,
-    assigned_at: execution.assignedAtMs,
-    version: 1,
-    ...changingExecutionFields(execution),
-  };
-}
-
-export function executionUpdate(execution: ExecutionRecord) {
-  return { ...setAndUnset(changingExecutionFields(execution)), $inc: { version: 1 } };
-}
-
-function changingExecutionFields(execution: ExecutionRecord) {
-  return {
-    status: execution.status,
-    ending: execution.end,
-    lease_expires_at: execution.leaseExpiresAtMs,
-    deadline_at: execution.deadlineAtMs,
-    started_at: execution.startedAtMs,
-    finished_at: execution.finishedAtMs,
-    live_on: isLive(execution) ? execution.nodeId : undefined,
-  };
-}
-
-export function executionFromDocument(document: ExecutionDocument): ExecutionRecord {
-  return {
-    executionId: document.id,
-    jobId: document.job_id,
-    businessId: document.business_id,
-    userId: document.user_id,
-    nodeId: document.node_id,
-    attempt: document.attempt,
-    status: document.status,
-    resources: document.resources,
-    gpuIndexes: document.gpu_indexes,
-    leaseExpiresAtMs: document.lease_expires_at,
-    deadlineAtMs: document.deadline_at,
-    end: document.ending,
     assignedAtMs: document.assigned_at,
     startedAtMs: document.started_at,
     finishedAtMs: document.finished_at,

@@ -1,6 +1,7 @@
 import type { Document } from "mongodb";
-import { executionDocument, jobDocument } from "../job/job-documents.mongo.ts";
+import { jobDocument } from "../job/job-documents.mongo.ts";
 import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
+import { executionDocument } from "../job/run-documents.mongo.ts";
 import { type LogDocument, logDocument, MAX_DOCUMENT_CHARS } from "../log/log-documents.mongo.ts";
 import { splitPacked } from "../log/packed-lines.ts";
 import { apiKeyTables } from "./api-key-tables.ts";

@@ -27,9 +27,8 @@ export interface NodeDocument {
   created_at: number;
   removed_at?: number;
   idempotency_key?: string;
-  /** The server call that hands out jobs to the node right now, and until when, by the clock of the database. */
-  assign_lock_owner?: string;
-  assign_lock_until?: Date;
+  /** Replaced by everyone who hands out jobs to the node, or changes what it is or who speaks for it; see `NodeRooms`. */
+  assign_stamp?: string;
 }
 
 const text = { bsonType: "string" };

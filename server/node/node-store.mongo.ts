@@ -3,7 +3,13 @@ import type { NodeCondition, NodeStatus } from "../../shared/node.ts";
 import { pcreOfGlob, plainName } from "../job/glob.ts";
 import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
-import { isDuplicateKey, type MongoStore, outlastOthers, setAndUnset } from "../store/mongo.ts";
+import {
+  ContentionError,
+  isDuplicateKey,
+  type MongoStore,
+  outlastOthers,
+  setAndUnset,
+} from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { NodeDocument } from "./node-documents.mongo.ts";
 import {
@@ -154,15 +160,13 @@ export class MongoNodeStore implements NodeStore {
     expected?: Expected,
   ): Promise<NodeRecord | undefined> {
     const { $set } = setAndUnset(changeable(change));
-    const $unset: Partial<Record<Unset | "assign_lock_owner" | "assign_lock_until", "">> = {};
+    const $unset: Partial<Record<Unset, "">> = {};
     for (const [field, column] of Object.entries(UNSET) as [keyof typeof UNSET, Unset][])
       if (field in change && change[field] === undefined) $unset[column] = "";
     if (Object.keys({ ...$set, ...$unset }).length === 0) return this.find(businessId, nodeId);
-    // A server that hands out jobs right now has read the old values. Without its lock it creates no executions.
-    if (change.description || change.keyHash !== undefined || "run" in change) {
-      $unset.assign_lock_owner = "";
-      $unset.assign_lock_until = "";
-    }
+    // A server that hands out jobs right now has read the old values. With another stamp its executions are undone.
+    const isOther = change.description || change.keyHash !== undefined || "run" in change;
+    const stamped = isOther ? { ...$set, assign_stamp: crypto.randomUUID() } : $set;
     const filter: Filter<NodeDocument> = {
       node_id: nodeId,
       business_id: businessId,
@@ -173,7 +177,7 @@ export class MongoNodeStore implements NodeStore {
     return this.store.attempt(async () => {
       const changed = await this.nodes.findOneAndUpdate(
         filter,
-        { $set, $unset },
+        { $set: stamped, $unset },
         { returnDocument: "after" },
       );
       return changed ? nodeFromDocument(changed) : undefined;
@@ -190,16 +194,23 @@ export class MongoNodeStore implements NodeStore {
   }
 
   leave(businessId: string, nodeId: string, by: Speaker): Promise<boolean> {
-    // The transaction that creates executions also writes the node, so one of the two sees the other's write and retries.
-    const leaveOnce = () =>
-      this.store.transaction(async (session) => {
-        const live = await this.executions.countDocuments({ live_on: nodeId }, { limit: 1, session });
-        if (live > 0) return false;
-        const filter = { node_id: nodeId, business_id: businessId, ...speaks(by) };
-        const { matchedCount } = await this.nodes.updateOne(filter, { $set: { offline: true } }, { session });
-        return matchedCount > 0;
-      });
-    return this.store.attempt(() => outlastOthers(leaveOnce));
+    return this.store.attempt(() => outlastOthers(() => this.leaveOnce(businessId, nodeId, by)));
+  }
+
+  /** Whoever gives the node jobs creates the executions before it replaces the stamp, so they are seen here, or it fails. */
+  private async leaveOnce(businessId: string, nodeId: string, by: Speaker): Promise<boolean> {
+    const own = { node_id: nodeId, business_id: businessId, ...speaks(by) };
+    const node = await this.nodes.findOne(own, { projection: { assign_stamp: 1 } });
+    if (!node) return false;
+    const live = await this.executions.countDocuments({ live_on: nodeId }, { limit: 1 });
+    if (live > 0) return false;
+    const assign_stamp = node.assign_stamp ?? (null as unknown as undefined);
+    const { matchedCount } = await this.nodes.updateOne(
+      { ...own, assign_stamp },
+      { $set: { offline: true } },
+    );
+    if (matchedCount === 0) throw new ContentionError("The node was given jobs in between.");
+    return true;
   }
 
   remove(businessId: string, nodeId: string, nowMs: number): Promise<boolean> {

@@ -6,6 +6,7 @@ import { MongoClaims } from "../../server/dispatch/claims.mongo.ts";
 import { LEASE_MS } from "../../server/dispatch/dispatcher.ts";
 import type { Assigned } from "../../server/execution/execution-store.ts";
 import { applyReport } from "../../server/execution/rules.ts";
+import type { JobRecord } from "../../server/job/job-record.ts";
 import type { NodeRecord } from "../../server/node/node-store.ts";
 import { MongoStore } from "../../server/store/mongo.ts";
 import { newId } from "../../shared/ids.ts";
@@ -150,20 +151,13 @@ test("a server that starts while the members elect a primary waits for it", asyn
   });
 });
 
-test("a job whose server died between claim and hand-out goes back to its queue in seconds, and a late server gets nothing", async () => {
+test("a job whose server died in the middle of a claim goes back to its queue in seconds, and the node never gets the claim", async () => {
   const [kept, cancelled] = await submit(2);
   const [node] = await register(1);
-  const store = await MongoStore.open(mongo.url("servers"), []);
-  const claims = new MongoClaims(store);
-  const begun = [kept, cancelled].map((job) => ({
-    executionId: newId("exe"),
-    jobId: job.jobId,
-    queue: `${businessId}/${job.queueKey}`,
-    request: { ...requestFor(node, 1), leaseExpiresAtMs: AT_MS + LEASE_MS },
-    resources: job.manifest.resources,
-    gpuIndexes: [],
-  }));
-  expect((await claims.claim(begun)).size).toBe(0);
+  const begun = await claimed(node, [kept, cancelled]);
+  const lost = begun.map(({ executionId }) => executionId);
+  // The other write of the claim did not arrive.
+  await inDatabase((db) => db.collection("compute_executions").deleteMany({ id: { $in: lost } }));
   expect(await assign(two, node, 5)).toEqual([]);
   await two.jobs.change([
     {
@@ -172,24 +166,67 @@ test("a job whose server died between claim and hand-out goes back to its queue 
     },
   ]);
   // Much shorter than the lease in which the node would have to start it.
-  const claimed = await store.collection("compute_jobs").findOne({ job_id: kept.jobId });
-  const standsUntilMs = claimed?.claim_expires_at ?? 0;
+  const marked = await inDatabase((db) => db.collection("compute_jobs").findOne({ job_id: kept.jobId }));
+  const standsUntilMs = marked?.claim_expires_at ?? 0;
   expect(standsUntilMs - AT_MS).toBeWithin(1, LEASE_MS / 2);
   expect((await two.executions.nextDue()).leaseAtMs).toBeLessThanOrEqual(standsUntilMs);
   expect(await two.assignments.releaseOrphans(standsUntilMs - 1)).toEqual([]);
   const released = await two.assignments.releaseOrphans(standsUntilMs);
   expect(released.map((job) => job.status).sort()).toEqual(["CANCELLED", "QUEUED"]);
-  // The server was not dead, only slow.
-  expect((await claims.confirm(begun, [])).size).toBe(0);
   const got = await assign(two, node, 5);
   expect(got.map(({ job }) => [job.jobId, job.attempt])).toEqual([[kept.jobId, 1]]);
-  await store.close();
+  // The server was not dead, only slow.
+  const late = { executionId: lost[0] ?? "", nodeId: node.nodeId };
+  expect(await report(one, late, "RUNNING")).toBe("stale");
+});
+
+test("a claim whose server died after it was written stays, and only its lease counts", async () => {
+  const [job] = await submit(1);
+  const [node] = await register(1);
+  const [claim] = await claimed(node, [job]);
+  expect(await two.assignments.releaseOrphans(AT_MS + LEASE_MS)).toEqual([]);
+  expect(await two.assignments.releaseOrphans(AT_MS + LEASE_MS)).toEqual([]);
+  const [live] = await two.executions.live({ nodeId: node.nodeId });
+  const leaseExpiresAtMs = AT_MS + LEASE_MS;
+  const { executionId = "" } = claim ?? {};
+  expect(live?.execution).toMatchObject({ executionId, status: "ASSIGNED", leaseExpiresAtMs });
+  expect(await report(two, { executionId, nodeId: node.nodeId }, "RUNNING")).toBe("applied");
+});
+
+test("an execution that no job names ends when live executions are read, and its node has room again", async () => {
+  const [job, next] = await submit(2);
+  const [node] = await register(1, { slots: 1 });
+  await claimed(node, [job]);
+  await inDatabase((db) =>
+    db
+      .collection("compute_jobs")
+      .updateOne(
+        { job_id: job.jobId },
+        { $set: { status: "CANCELLED" }, $unset: { execution_id: "", run: "", claim_expires_at: "" } },
+      ),
+  );
+  expect(await assign(two, node, 1)).toEqual([]);
+  expect(await two.executions.live({ nodeId: node.nodeId })).toEqual([]);
+  expect((await assign(two, node, 1)).map((one) => one.job.jobId)).toEqual([next.jobId]);
+});
+
+test("a server that dies between the end of a job and the copy of it leaves an execution that is put right when it is read", async () => {
+  const [work] = await running(1);
+  const { executionId, nodeId } = work.execution;
+  const copy = await inDatabase((db) => db.collection("compute_executions").findOne({ id: executionId }));
+  expect(await succeed(one, work)).toBe("applied");
+  await inDatabase((db) => db.collection("compute_executions").replaceOne({ id: executionId }, copy ?? {}));
+  expect((await two.executions.find(businessId, executionId))?.status).toBe("ASSIGNED");
+  expect(await succeed(two, work)).toBe("repeated");
+  expect(await two.executions.live({ nodeId })).toEqual([]);
+  expect((await two.executions.find(businessId, executionId))?.status).toBe("SUCCEEDED");
+  expect(await two.integrity.executionsWithoutJob(1)).toEqual([]);
 });
 
 test("a write whose response is lost is applied once, and a write that fails is storage_failed and not applied at all", async () => {
   const [first, second] = await running(2);
   await failing({ failCommands: ["insert"], closeConnection: true }, { times: 1 }, () => submit(1));
-  await failing({ failCommands: ["commitTransaction"], closeConnection: true }, { times: 1 }, async () => {
+  await failing({ failCommands: ["update"], closeConnection: true }, { times: 1 }, async () => {
     expect(await succeed(one, first)).toBe("applied");
   });
   await failing({ failCommands: ["update", "insert"], errorCode: 8 }, "alwaysOn", async () => {
@@ -238,6 +275,25 @@ async function assign(server: Stores, node: NodeRecord, limit: number): Promise<
   return assigned ?? [];
 }
 
+/** Claims these jobs for the node like a server that goes no further. */
+async function claimed(node: NodeRecord, jobs: readonly JobRecord[]) {
+  const store = await MongoStore.open(mongo.url("servers"), []);
+  const claims = jobs.map((job) => ({
+    executionId: newId("exe"),
+    jobId: job.jobId,
+    queue: `${businessId}/${job.queueKey}`,
+    request: { ...requestFor(node, 1), leaseExpiresAtMs: AT_MS + LEASE_MS },
+    gpuIndexes: [],
+  }));
+  expect((await new MongoClaims(store).claim(claims)).size).toBe(jobs.length);
+  await store.close();
+  return claims;
+}
+
+function inDatabase<T>(body: (db: Db) => Promise<T>): Promise<T> {
+  return mongo.withClient((client) => body(client.db("servers")));
+}
+
 async function running(count: number) {
   await submit(count);
   const [node] = await register(1, { slots: count });
@@ -246,8 +302,16 @@ async function running(count: number) {
   return works as [Assigned, Assigned, ...Assigned[]];
 }
 
-async function succeed(server: Stores, { execution: { executionId, nodeId } }: Assigned) {
-  const report = { executionId, status: "SUCCEEDED" as const, at: AT, exitCode: 0 };
+function succeed(server: Stores, { execution }: Assigned) {
+  return report(server, execution, "SUCCEEDED");
+}
+
+async function report(
+  server: Stores,
+  { executionId, nodeId }: Pick<Assigned["execution"], "executionId" | "nodeId">,
+  status: "RUNNING" | "SUCCEEDED",
+) {
+  const report = { executionId, status, at: AT, exitCode: status === "RUNNING" ? undefined : 0 };
   const [reported] = await server.jobs.change([
     { key: { executionId, nodeId }, decide: (state) => applyReport(state, report, AT_MS) },
   ]);

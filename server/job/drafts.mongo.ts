@@ -1,0 +1,205 @@
+import type { Collection, FindOptions } from "mongodb";
+import { isFinal } from "../../shared/job-state.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
+import type { MongoStore } from "../store/mongo.ts";
+import {
+  type ExecutionDocument,
+  type JobDocument,
+  jobFromDocument,
+  jobUpdateFrom,
+} from "./job-documents.mongo.ts";
+import type { ExecutionRecord, JobRecord, JobState } from "./job-record.ts";
+import type { ChangeRequest } from "./job-store.ts";
+import { executionFromDocument, type Run, runFields, runOf } from "./run-documents.mongo.ts";
+
+export type Request = ChangeRequest<unknown>;
+
+/** The result of a decision, or what it threw. */
+export type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
+
+/** A job with its run, as they were read, and as the decisions so far have changed them. */
+export interface Draft {
+  jobId: string;
+  readAs: JobRecord;
+  readVersion: number;
+  job: JobRecord;
+  run: Run | undefined;
+  isRunChanged: boolean;
+}
+
+const MAX_KNOWN_EXECUTIONS = 20_000;
+
+/** Reads what requests ask for. */
+export class DraftReader {
+  private readonly jobs: Collection<JobDocument>;
+  private readonly executions: Collection<ExecutionDocument>;
+  /** The jobs of executions, which never change. */
+  private readonly jobIds = new RecentMap<string>(MAX_KNOWN_EXECUTIONS);
+
+  constructor(store: MongoStore) {
+    this.jobs = store.collection("compute_jobs");
+    this.executions = store.collection("compute_executions");
+  }
+
+  async read(requests: readonly Request[]): Promise<Drafts> {
+    const drafts = new Drafts();
+    const executionIds = [
+      ...new Set(requests.flatMap(({ key }) => ("executionId" in key ? [key.executionId] : []))),
+    ];
+    await this.readPast(
+      drafts,
+      executionIds.filter((id) => this.jobIds.get(id) === undefined),
+    );
+    for (const id of executionIds) {
+      const jobId = this.jobIds.get(id);
+      if (jobId !== undefined) drafts.jobIds.set(id, jobId);
+    }
+    const named = requests.flatMap(({ key }) => ("jobId" in key ? [key.jobId] : []));
+    const restedOn = requests.flatMap(({ restsOn }) => restsOn ?? []);
+    await this.readJobs(drafts, [...named, ...drafts.jobIds.values(), ...restedOn], restedOn.length > 0);
+    // Earlier executions of jobs that have gone on, and executions that were created before jobs had runs.
+    const current = [...drafts.jobs.values()].flatMap(({ job: { executionId }, run }) =>
+      executionId !== undefined && run === undefined ? [executionId] : [],
+    );
+    const past = [...executionIds.filter((id) => !drafts.isRun(id)), ...current];
+    await this.readPast(
+      drafts,
+      past.filter((id) => !drafts.past.has(id)),
+    );
+    for (const draft of drafts.jobs.values()) {
+      const copy = draft.job.executionId !== undefined && drafts.past.get(draft.job.executionId);
+      if (!draft.run && copy) draft.run = copy;
+    }
+    return drafts;
+  }
+
+  /** @param atOneMoment reads all of them from one snapshot. */
+  private async readJobs(drafts: Drafts, ids: readonly string[], atOneMoment: boolean): Promise<void> {
+    const wanted = [...new Set(ids)];
+    if (wanted.length === 0) return;
+    const options: FindOptions = atOneMoment ? { readConcern: { level: "snapshot" } } : {};
+    for (const document of await this.jobs.find({ job_id: { $in: wanted } }, options).toArray()) {
+      const job = jobFromDocument(document);
+      drafts.jobs.set(document.job_id, {
+        jobId: document.job_id,
+        readAs: job,
+        readVersion: document.version,
+        job,
+        run: runOf(document),
+        isRunChanged: false,
+      });
+    }
+  }
+
+  private async readPast(drafts: Drafts, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    for (const document of await this.executions.find({ id: { $in: [...new Set(ids)] } }).toArray()) {
+      this.jobIds.set(document.id, document.job_id);
+      drafts.past.set(document.id, { execution: executionFromDocument(document), version: document.version });
+    }
+  }
+}
+
+/** The records that were read, as the decisions so far have changed them: later decisions see the earlier ones. */
+export class Drafts {
+  readonly jobs = new Map<string, Draft>();
+  /** The jobs of the executions that are asked for. */
+  readonly jobIds = new Map<string, string>();
+  /** Executions that are not, or may not be, the run of their job. They are never changed. */
+  readonly past = new Map<string, Run>();
+
+  get changed(): Draft[] {
+    return [...this.jobs.values()].filter(isChanged);
+  }
+
+  /** The runs that the decisions have changed. */
+  get changedRuns(): Run[] {
+    return this.changed.flatMap(({ isRunChanged, run }) => (isRunChanged && run ? [run] : []));
+  }
+
+  isRun(executionId: string): boolean {
+    return this.draftOf(executionId)?.run?.execution.executionId === executionId;
+  }
+
+  decide(request: Request): Outcome {
+    try {
+      const state = this.stateOf(request.key);
+      const { job, execution, result } = request.decide(state, this.othersOf(request, state));
+      if (state && execution) this.put(state, execution);
+      if (state && job) this.found(job.jobId).job = job;
+      return { ok: true, value: result };
+    } catch (error) {
+      return { ok: false, error };
+    }
+  }
+
+  /** The job that a request is about; undefined if there is none. */
+  jobIdOf({ key }: Request): string | undefined {
+    return "jobId" in key ? key.jobId : this.jobIds.get(key.executionId);
+  }
+
+  goesOnBecauseOfOthers({ key, restsOn = [] }: Request): boolean {
+    const draft = "jobId" in key ? this.jobs.get(key.jobId) : undefined;
+    if (!draft || !isChanged(draft) || isFinal(draft.job.status)) return false;
+    return restsOn.some((jobId) => {
+      const other = this.jobs.get(jobId);
+      return other !== undefined && isChanged(other);
+    });
+  }
+
+  private put(state: JobState, execution: ExecutionRecord): void {
+    const draft = this.found(state.job.jobId);
+    const { run } = draft;
+    if (run?.execution.executionId !== execution.executionId)
+      throw new Error(`A decision changes ${execution.executionId}, which is not the run of its job`);
+    draft.run = { execution, version: draft.isRunChanged ? run.version : run.version + 1 };
+    draft.isRunChanged = true;
+  }
+
+  private found(jobId: string): Draft {
+    const draft = this.jobs.get(jobId);
+    if (!draft) throw new Error(`A decision changes ${jobId}, which it did not read`);
+    return draft;
+  }
+
+  private othersOf({ restsOn = [] }: Request, state: JobState | undefined): Map<string, JobRecord> {
+    const found = restsOn.flatMap((jobId) => this.jobs.get(jobId)?.job ?? []);
+    const others = found.filter((job) => job.businessId === state?.job.businessId);
+    return new Map(others.map((job) => [job.jobId, job]));
+  }
+
+  private stateOf(key: Request["key"]): JobState | undefined {
+    if ("jobId" in key) {
+      const draft = this.jobs.get(key.jobId);
+      if (!draft || draft.job.businessId !== key.businessId) return undefined;
+      const { job, run } = draft;
+      return { job, execution: job.executionId === run?.execution.executionId ? run?.execution : undefined };
+    }
+    const draft = this.draftOf(key.executionId);
+    const run = this.isRun(key.executionId) ? draft?.run : this.past.get(key.executionId);
+    if (!draft || run?.execution.nodeId !== key.nodeId) return undefined;
+    return { job: draft.job, execution: run.execution };
+  }
+
+  private draftOf(executionId: string): Draft | undefined {
+    const jobId = this.jobIds.get(executionId) ?? this.past.get(executionId)?.execution.jobId;
+    return jobId === undefined ? undefined : this.jobs.get(jobId);
+  }
+}
+
+function isChanged({ job, readAs, isRunChanged }: Draft): boolean {
+  return isRunChanged || job !== readAs;
+}
+
+/** The write of a draft: one update of one document, which applies only to what was read. */
+export function writeOfDraft(draft: Draft, stamp: string) {
+  const { $set, $unset, $inc } = jobUpdateFrom(draft.readAs, draft.job);
+  if (draft.isRunChanged && draft.run) {
+    $set.run = runFields(draft.run);
+    // Its node has it, so the claim is complete.
+    $unset.claim_expires_at = "";
+  }
+  $set.changed_by = stamp;
+  const update = Object.keys($unset).length > 0 ? { $set, $unset, $inc } : { $set, $inc };
+  return { updateOne: { filter: { job_id: draft.jobId, version: draft.readVersion }, update } };
+}

@@ -1,0 +1,70 @@
+import type { Collection } from "mongodb";
+import type { MongoStore } from "../store/mongo.ts";
+import { CLAIM_MS, type ExecutionDocument, type JobDocument } from "./job-documents.mongo.ts";
+import { isLive } from "./job-record.ts";
+import { executionFromDocument, executionUpdate, type Run, runOf } from "./run-documents.mongo.ts";
+
+/** A claim that takes longer than this has been undone, however slow its server is. */
+export const MAX_CLAIM_MS = 2 * CLAIM_MS;
+
+/**
+ * Keeps `compute_executions` up to date with the runs in the jobs. A run is copied after each change, once the change is on
+ * a majority. If the server dies in between, the copy stays behind; it is still live then, and those who read live
+ * executions find that out (`heal`).
+ */
+export class ExecutionCopies {
+  private readonly executions: Collection<ExecutionDocument>;
+
+  constructor(store: MongoStore) {
+    // A copy that is lost is made again.
+    this.executions = store.preparing("compute_executions");
+  }
+
+  async write(runs: readonly Run[]): Promise<void> {
+    if (runs.length === 0) return;
+    const writes = runs.map((run) => ({
+      updateOne: {
+        // A copy that comes late must not replace a newer one.
+        filter: { id: run.execution.executionId, version: { $lt: run.version } },
+        update: executionUpdate(run),
+      },
+    }));
+    await this.executions.bulkWrite(writes, { ordered: false });
+  }
+
+  /**
+   * Resolves with those of the copies that are really live, as they really are. The others are brought up to date.
+   * @param jobs the jobs of all of them, by id.
+   */
+  async heal(
+    copies: readonly ExecutionDocument[],
+    jobs: ReadonlyMap<string, JobDocument>,
+    nowMs: number,
+  ): Promise<Run[]> {
+    const live: Run[] = [];
+    const behind: Run[] = [];
+    for (const copy of copies) {
+      const truth = this.truthOf(copy, jobs.get(copy.job_id), nowMs);
+      if (isLive(truth.execution)) live.push(truth);
+      if (truth.version > copy.version) behind.push(truth);
+    }
+    await this.write(behind);
+    return live;
+  }
+
+  private truthOf(copy: ExecutionDocument, job: JobDocument | undefined, nowMs: number): Run {
+    const execution = executionFromDocument(copy);
+    const { version } = copy;
+    const run = job && runOf(job);
+    if (run?.execution.executionId === copy.id) return run.version >= version ? run : { execution, version };
+    // It was created before jobs had runs.
+    if (job && !run && job.execution_id === copy.id) return { execution, version };
+    // Its claim is on its way.
+    if (nowMs - copy.assigned_at < MAX_CLAIM_MS) return { execution, version };
+    const end = { message: "It was never started: its server died, or another server was faster." };
+    return {
+      execution: { ...execution, status: "CANCELLED", end, finishedAtMs: nowMs },
+      version: version + 1,
+    };
+  }
+}
