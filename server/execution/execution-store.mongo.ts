@@ -35,7 +35,7 @@ export class MongoExecutionStore implements ExecutionStore {
 
   constructor(private readonly store: MongoStore) {
     this.jobs = store.collection("compute_jobs");
-    // Copies are not on a majority at once, but whoever has changed an execution must find it changed.
+    // Copies are not on a majority at once, but the server that changed an execution must find it changed.
     this.executions = store.preparing("compute_executions");
     this.nodes = store.collection("compute_nodes");
     this.copies = new ExecutionCopies(store);

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Collection, FindOptions } from "mongodb";
 import { isFinal } from "../../shared/job-state.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
@@ -23,6 +24,8 @@ export interface Draft {
   readAs: JobRecord;
   readVersion: number;
   job: JobRecord;
+  /** A decision wrote the job, maybe as it was. Then others who have read it must read it again. */
+  isJobWritten: boolean;
   run: Run | undefined;
   isRunChanged: boolean;
 }
@@ -85,6 +88,7 @@ export class DraftReader {
         readAs: job,
         readVersion: document.version,
         job,
+        isJobWritten: false,
         run: runOf(document),
         isRunChanged: false,
       });
@@ -126,7 +130,7 @@ export class Drafts {
       const state = this.stateOf(request.key);
       const { job, execution, result } = request.decide(state, this.othersOf(request, state));
       if (state && execution) this.put(state, execution);
-      if (state && job) this.found(job.jobId).job = job;
+      if (state && job) Object.assign(this.found(job.jobId), { job, isJobWritten: true });
       return { ok: true, value: result };
     } catch (error) {
       return { ok: false, error };
@@ -187,8 +191,21 @@ export class Drafts {
   }
 }
 
-function isChanged({ job, readAs, isRunChanged }: Draft): boolean {
-  return isRunChanged || job !== readAs;
+function isChanged({ isJobWritten, isRunChanged }: Draft): boolean {
+  return isJobWritten || isRunChanged;
+}
+
+/** How many changes a job remembers, so that each finds out whether it was written when others wrote at the same time. */
+const REMEMBERED_CHANGES = 8;
+
+export function newStamp(): string {
+  return randomBytes(9).toString("base64");
+}
+
+/** Part of a pipeline: adds the stamp of a change. */
+export function stampedBy(stamp: string) {
+  const stamps = { $concatArrays: [{ $ifNull: ["$written_by", []] }, [stamp]] };
+  return { $set: { written_by: { $slice: [stamps, -REMEMBERED_CHANGES] } } };
 }
 
 /** The write of a draft: one update of one document, which applies only to what was read. */
@@ -199,7 +216,12 @@ export function writeOfDraft(draft: Draft, stamp: string) {
     // Its node has it, so the claim is complete.
     $unset.claim_expires_at = "";
   }
-  $set.changed_by = stamp;
-  const update = Object.keys($unset).length > 0 ? { $set, $unset, $inc } : { $set, $inc };
+  const $push = { written_by: { $each: [stamp], $slice: -REMEMBERED_CHANGES } };
+  const update = {
+    ...(Object.keys($set).length > 0 && { $set }),
+    ...(Object.keys($unset).length > 0 && { $unset }),
+    $inc,
+    $push,
+  };
   return { updateOne: { filter: { job_id: draft.jobId, version: draft.readVersion }, update } };
 }

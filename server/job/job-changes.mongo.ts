@@ -11,8 +11,10 @@ import {
   type Draft,
   DraftReader,
   type Drafts,
+  newStamp,
   type Outcome,
   type Request,
+  stampedBy,
   writeOfDraft,
 } from "./drafts.mongo.ts";
 import { ExecutionCopies } from "./execution-copies.mongo.ts";
@@ -75,7 +77,7 @@ export class JobChanges {
     if (changesRuns || requests.some((request) => drafts.goesOnBecauseOfOthers(request))) {
       return this.change(requests);
     }
-    const stamp = crypto.randomUUID();
+    const stamp = newStamp();
     const missed = await this.store.attempt(() => this.writeEach(drafts, stamp));
     const jobIdOf = (request: Request) => drafts.jobIdOf(request) ?? "";
     const open = new Set(missed);
@@ -120,7 +122,7 @@ export class JobChanges {
   private async writeSingles(drafts: Drafts): Promise<Set<string>> {
     const { changed } = drafts;
     if (changed.length === 0) return new Set();
-    const stamp = crypto.randomUUID();
+    const stamp = newStamp();
     const writes = changed.map((draft) => writeOfDraft(draft, stamp));
     const { matchedCount } = await this.jobs.bulkWrite(writes, { ordered: false });
     const ids = changed.map(({ jobId }) => jobId);
@@ -131,7 +133,7 @@ export class JobChanges {
   }
 
   private async missedOf(ids: readonly string[], stamp: string): Promise<Set<string>> {
-    const written = this.jobs.find({ job_id: { $in: [...ids] }, changed_by: stamp });
+    const written = this.jobs.find({ job_id: { $in: [...ids] }, written_by: stamp });
     const found = new Set(await written.map((document) => document.job_id).toArray());
     return new Set(ids.filter((id) => !found.has(id)));
   }
@@ -140,7 +142,7 @@ export class JobChanges {
   private async writeEach(drafts: Drafts, stamp: string): Promise<Set<string>> {
     const missed = new Set<string>();
     for (const { ids, version, update } of alike(drafts.changed)) {
-      const stamped = [...update, { $set: { changed_by: stamp } }];
+      const stamped = [...update, stampedBy(stamp)];
       const { matchedCount } = await this.jobs.updateMany({ job_id: { $in: ids }, version }, stamped);
       if (matchedCount === ids.length) continue;
       for (const id of await this.missedOf(ids, stamp)) missed.add(id);
@@ -152,7 +154,7 @@ export class JobChanges {
   private async undo(drafts: Drafts, jobIds: ReadonlySet<string>, stamp: string): Promise<void> {
     const writes = drafts.changed.flatMap(({ jobId, readVersion, readAs }) => {
       if (!jobIds.has(jobId)) return [];
-      const filter = { job_id: jobId, version: readVersion + 1, changed_by: stamp };
+      const filter = { job_id: jobId, version: readVersion + 1, written_by: stamp };
       return [{ updateOne: { filter, update: jobUpdate(readAs) } }];
     });
     if (writes.length > 0) await this.jobs.bulkWrite(writes, { ordered: false });
@@ -217,7 +219,7 @@ export class JobChanges {
   }
 
   private async writeTogether(drafts: readonly Draft[], session?: ClientSession): Promise<void> {
-    const stamp = crypto.randomUUID();
+    const stamp = newStamp();
     const [own, many] = split(drafts);
     const writes = [
       ...own.map((draft) => writeOfDraft(draft, stamp)),

@@ -58,8 +58,8 @@ export interface JobDocument {
   /** From a claim until its node has started the job. If the server dies before the claim is complete, it is undone then. */
   claim_expires_at?: number;
   run?: RunFields;
-  /** Identifies the last change that wrote the job together with others. */
-  changed_by?: string;
+  /** Stamps of the last changes, so that a change that met others finds out whether it was written. */
+  written_by?: string[];
   /** Raised by every change. A write names the version it was decided on. */
   version: number;
 }

@@ -197,7 +197,7 @@ export class MongoNodeStore implements NodeStore {
     return this.store.attempt(() => outlastOthers(() => this.leaveOnce(businessId, nodeId, by)));
   }
 
-  /** Whoever gives the node jobs creates the executions before it replaces the stamp, so they are seen here, or it fails. */
+  /** A server that gives the node jobs creates the executions before it replaces the stamp: they are seen here, or it fails. */
   private async leaveOnce(businessId: string, nodeId: string, by: Speaker): Promise<boolean> {
     const own = { node_id: nodeId, business_id: businessId, ...speaks(by) };
     const node = await this.nodes.findOne(own, { projection: { assign_stamp: 1 } });
