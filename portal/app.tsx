@@ -1,4 +1,5 @@
 import { LocationProvider, lazy, Route, Router, useLocation } from "preact-iso";
+import { exec } from "preact-iso/router";
 import { Boundary } from "./boundary.tsx";
 import { Shell } from "./shell.tsx";
 import { PageHead } from "./ui/blocks.tsx";
@@ -19,6 +20,28 @@ const Node = lazy(() => import("./pages/nodes/node-page.tsx"));
 const Credits = lazy(() => import("./pages/credits/credits-page.tsx"));
 const Settings = lazy(() => import("./pages/settings/settings-page.tsx"));
 
+const PAGES = [
+  { path: "/", component: Overview },
+  { path: "/jobs", component: Jobs },
+  { path: "/jobs/:jobId/:part?", component: Job },
+  { path: "/submit", component: Submit },
+  { path: "/templates", component: Templates },
+  { path: "/templates/:templateId", component: Template },
+  { path: "/schedules", component: Schedules },
+  { path: "/schedules/:scheduleId", component: Schedule },
+  { path: "/nodes", component: Nodes },
+  { path: "/nodes/:nodeId", component: Node },
+  { path: "/credits", component: Credits },
+  { path: "/settings/:part?", component: Settings },
+];
+
+/** Loads the file of the page at this path, so that it is there once somebody may see the page. */
+export function preloadPage(path: string): void {
+  const page = PAGES.find((one) => exec(path, one.path));
+  // If it does not load, the page says so in its place.
+  page?.component.preload().catch(() => undefined);
+}
+
 export function App() {
   return (
     <LocationProvider scope={/^\/(?!sign-in|sign-out|account|device|oauth|invitation|setup|open|api\/)/}>
@@ -37,18 +60,9 @@ function Pages() {
   return (
     <Boundary path={path}>
       <Router onRouteChange={() => scrollTo(0, 0)}>
-        <Route path="/" component={Overview} />
-        <Route path="/jobs" component={Jobs} />
-        <Route path="/jobs/:jobId/:part?" component={Job} />
-        <Route path="/submit" component={Submit} />
-        <Route path="/templates" component={Templates} />
-        <Route path="/templates/:templateId" component={Template} />
-        <Route path="/schedules" component={Schedules} />
-        <Route path="/schedules/:scheduleId" component={Schedule} />
-        <Route path="/nodes" component={Nodes} />
-        <Route path="/nodes/:nodeId" component={Node} />
-        <Route path="/credits" component={Credits} />
-        <Route path="/settings/:part?" component={Settings} />
+        {PAGES.map(({ path: of, component }) => (
+          <Route key={of} path={of} component={component} />
+        ))}
         <Route default component={NoPage} />
       </Router>
     </Boundary>

@@ -3,7 +3,7 @@ import { startLive } from "./api/live.ts";
 import { enter } from "./api/session.ts";
 import { applyTheme } from "./api/theme.ts";
 import { learnWhoIsSignedIn } from "./api/whoami.ts";
-import { App } from "./app.tsx";
+import { App, preloadPage } from "./app.tsx";
 import { Trouble } from "./ui/blocks.tsx";
 
 applyTheme();
@@ -13,6 +13,7 @@ void begin();
 /** Signs in, and shows the page. Whatever fails is said in its place. */
 async function begin(): Promise<void> {
   try {
+    preloadPage(location.pathname);
     if (!(await enter())) return;
     startLive(await learnWhoIsSignedIn());
     render(<App />, root);

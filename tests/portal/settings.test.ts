@@ -67,6 +67,5 @@ test("another browser is signed out from the list of sessions, and its tab says 
   await row.first().getByRole("button", { name: "Sign out" }).click();
   await window.press("Sign it out");
   await window.shows("is signed out.");
-  await other.page.getByRole("link", { name: "Secrets" }).click();
-  await other.page.getByText("You are signed out").waitFor();
+  await other.page.getByRole("dialog", { name: "You are signed out" }).waitFor();
 });

@@ -36,6 +36,5 @@ test("all tabs of a browser share one sign-in, and signing the browser out ends 
   await window.press("Sign out");
   await window.page.waitForURL(`${world.url}/sign-out`);
   await window.press("Sign out");
-  await tab.getByRole("link", { name: "Secrets" }).click();
-  await tab.getByText("You are signed out").waitFor();
+  await tab.getByRole("dialog", { name: "You are signed out" }).waitFor();
 });
