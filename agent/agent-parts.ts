@@ -19,7 +19,9 @@ import { Settings } from "./profile/settings.ts";
 import { taskLimits } from "./profile/task-limits.ts";
 import { Connection } from "./session/connection.ts";
 import { NodeSession } from "./session/node-session.ts";
+import { openSocket } from "./session/open-socket.ts";
 import { ServerClock } from "./session/server-clock.ts";
+import { ServerLine } from "./session/server-line.ts";
 import type { SignIn } from "./session/sign-in.ts";
 import type { HeldLock } from "./state/lock.ts";
 import { machineDigest, placeDigest } from "./state/machine.ts";
@@ -53,6 +55,8 @@ export interface AgentOptions extends EndSignals {
   enrolClient?: ComputeClient | undefined;
   /** Speaks as the node, and names this run of its agent in every call. */
   createNodeClient(nodeKey: string, runId: string): ComputeClient;
+  /** The URL of a proxy for WebSockets; absent: none. `fetch` finds its own. */
+  proxy?: string | undefined;
   /** Kept between runs; one agent at a time. */
   stateDir: string;
   profile: NodeProfile;
@@ -89,6 +93,7 @@ export class AgentParts {
   readonly reporter = new Reporter();
   readonly shipper = new LogShipper();
   readonly connection: Connection;
+  readonly line: ServerLine;
   readonly supervisors: Supervisors;
   readonly worker: Worker;
   readonly ending: Ending;
@@ -115,6 +120,7 @@ export class AgentParts {
     this.connection.serverBack.subscribe(() => this.supervisors.serverIs("back"));
     this.worker = this.createWorker();
     this.ending = new Ending({ ...options, worker: this.worker });
+    this.line = this.createLine();
     this.session = this.createSession();
     this.settings = new Settings({
       profile: options.profile,
@@ -213,6 +219,21 @@ export class AgentParts {
     });
   }
 
+  private createLine(): ServerLine {
+    const { client, proof, proxy, log } = this.context.options;
+    const { url } = client;
+    return new ServerLine({
+      url,
+      open: (headers) => openSocket({ url, proof, proxy }, headers),
+      mode: () => {
+        const { connection, file } = this.settings.profile;
+        return connection ?? file.connection;
+      },
+      connection: this.connection,
+      log,
+    });
+  }
+
   private createSession(): NodeSession {
     const { options, dirs } = this.context;
     return new NodeSession({
@@ -226,6 +247,7 @@ export class AgentParts {
       run: newRun(options.stateDir),
       profile: options.profile,
       connection: this.connection,
+      line: this.line,
       executions: this.worker,
       log: options.log,
     });
@@ -236,6 +258,7 @@ export class AgentParts {
       serverUrl: this.context.options.client.url,
       session: this.session,
       connection: this.connection,
+      line: this.line,
       worker: this.worker,
       supervisors: this.supervisors,
       settings: this.settings,

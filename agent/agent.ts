@@ -71,6 +71,7 @@ class Agent {
     } finally {
       this.parts.files.close();
       this.parts.load.close();
+      this.parts.line.close();
       await supervisors.close();
     }
     const { running, unsent } = worker;

@@ -1,6 +1,7 @@
 import { labelPairs } from "../shared/config/label-option.ts";
 import { defineOptions, optionNumber, optionText } from "../shared/config/options.ts";
 import { pool } from "../shared/manifest.ts";
+import { connectionMode } from "./profile/agent-file.ts";
 
 /** The options of `agent run`. Their `fileKey`s are fields of agent.yaml. */
 export const agentOptions = defineOptions({
@@ -36,6 +37,15 @@ export const agentOptions = defineOptions({
     schema: pool,
     defaultText: "default",
     help: "The pool of the node; it gets only jobs of that pool",
+  },
+  connection: {
+    kind: "value",
+    placeholder: "HOW",
+    env: "TANVRIT_AGENT_CONNECTION",
+    fileKey: "connection",
+    schema: connectionMode.default("auto"),
+    defaultText: "auto",
+    help: "How calls get to the server: auto, socket (a WebSocket only) or http (never a WebSocket)",
   },
   slots: {
     kind: "value",

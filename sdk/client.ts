@@ -22,8 +22,18 @@ import {
 } from "./bytes.ts";
 import type { Credentials } from "./credentials.ts";
 import { errorOfProblem, UnreachableError } from "./errors.ts";
+import type { Line, LineAnswer } from "./line.ts";
 import type { EndRequest, Proof } from "./proof.ts";
-import { COMMON_INIT, closes, isRedirect, requestOf, unreachable } from "./request.ts";
+import {
+  COMMON_INIT,
+  closes,
+  isRedirect,
+  notJson,
+  notOurs,
+  redirected,
+  requestOf,
+  unreachable,
+} from "./request.ts";
 import { SseParser } from "./sse.ts";
 import { TimeLimit, TimeLimitError } from "./time-limit.ts";
 
@@ -34,6 +44,8 @@ export type FetchOfClient = (url: string, init: RequestInit) => Promise<Response
 export interface WayToServer {
   /** Sends them. Default: the `fetch` of this runtime. */
   fetch?: FetchOfClient;
+  /** Carries calls in place of HTTP while it can. It proves the server itself. */
+  line?: Line;
   /** Asked before every request, and sends it, instead of `fetch`; clients of the same server share one. */
   proof?: Proof;
 }
@@ -94,7 +106,15 @@ export class ComputeClient {
 
   /** A client of the same server that signs in another way. */
   signedBy(credentials: Credentials): ComputeClient {
-    return new ComputeClient({ ...this.way, url: this.url, credentials });
+    // What a line carries is signed by the credentials that it was opened with.
+    const { line: _, ...way } = this.way;
+    return new ComputeClient({ ...way, url: this.url, credentials });
+  }
+
+  /** A client of the same server with the same credentials, with which the line was opened too. */
+  over(line: Line): ComputeClient {
+    const { url, credentials } = this;
+    return new ComputeClient({ ...this.way, url, ...(credentials && { credentials }), line });
   }
 
   /** Calls an endpoint once and resolves with its output. */
@@ -108,6 +128,8 @@ export class ComputeClient {
     let end: EndRequest | undefined;
     let isStillThere = false;
     try {
+      const carried = await this.overLine(id, input, options, limit.signal);
+      if (carried) return this.json(carried.body) as EndpointOutput<Id>;
       end = await this.begin(id, limit.signal);
       const extra: Record<string, string> = {};
       if (options.idempotencyKey) extra["idempotency-key"] = options.idempotencyKey;
@@ -136,7 +158,7 @@ export class ComputeClient {
         this.fetch(this.url + path, () => ({ ...COMMON_INIT, ...init, signal: limit.signal })),
       );
       const { status, headers } = response;
-      if (isRedirect(response)) throw this.redirected(response);
+      if (isRedirect(response)) throw redirected(this.url, response);
       const body = await this.reading(limit.signal, () => response.text());
       isStillThere = !closes(response);
       return new Response(body, { status, headers });
@@ -270,9 +292,24 @@ export class ComputeClient {
     }
   }
 
+  /** undefined: the call must go by HTTP. Throws the error of a problem. */
+  private async overLine(
+    id: CallId,
+    input: unknown,
+    { idempotencyKey }: CallOptions,
+    signal: AbortSignal,
+  ): Promise<LineAnswer | undefined> {
+    const { line } = this.way;
+    if (!line) return undefined;
+    const answer = await this.reading(signal, () => line.call(id, input, { signal, idempotencyKey }));
+    if (!answer || answer.status === 200) return answer;
+    const problem = this.json(answer.body) as Problem;
+    throw errorOfProblem({ ...problem, status: answer.status }, answer.retryAfterSeconds);
+  }
+
   /** Proves the server before anything else is sent. Returns the function to call when the request is over. */
   private async begin(id: EndpointId | undefined, signal: AbortSignal): Promise<EndRequest | undefined> {
-    const { proof, ...way } = this.way;
+    const { proof, line: _, ...way } = this.way;
     if (!proof || id === "server.identity") return undefined;
     // Other requests may wait for the same proof, so aborting this request does not abort the proof.
     const begun = proof.begin((input) =>
@@ -301,7 +338,7 @@ export class ComputeClient {
       const init = () => ({ ...COMMON_INIT, method, headers, signal, body: body ?? bytes?.() });
       const response = await this.reading(signal, () => this.fetch(this.url + path, init));
       if (response.ok) return response;
-      if (isRedirect(response)) throw this.redirected(response);
+      if (isRedirect(response)) throw redirected(this.url, response);
       const error = await this.problem(response, signal);
       const mayRenew = error.code === "token_expired" || error.code === "unauthenticated";
       if (attempt > 1 || !mayRenew || !(await this.credentials?.renew?.(error))) throw error;
@@ -329,7 +366,7 @@ export class ComputeClient {
     const text = await this.reading(signal, () => response.text());
     this.expectType(response, "application/problem+json");
     const problem = this.json(text) as Problem;
-    if (typeof problem?.code !== "string") throw this.notOurs(response, "its problem has no code");
+    if (typeof problem?.code !== "string") throw notOurs(this.url, response, "its problem has no code");
     const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
     return errorOfProblem(
       { ...problem, status: response.status },
@@ -345,41 +382,14 @@ export class ComputeClient {
   private expectType(response: Response, type: string): void {
     const got = response.headers.get("content-type") ?? "";
     if (got.split(";")[0]?.trim().toLowerCase() === type) return;
-    throw this.notOurs(response, `it sent ${got === "" ? "no content type" : got} instead of ${type}`);
+    throw notOurs(this.url, response, `it sent ${got === "" ? "no content type" : got} instead of ${type}`);
   }
 
   private json(text: string): unknown {
     try {
       return JSON.parse(text);
     } catch (cause) {
-      throw new UnreachableError(this.url, "its answer is not JSON", { cause, todo: CHECK_URL });
+      throw notJson(this.url, cause);
     }
   }
-
-  private redirected(response: Response): UnreachableError {
-    const target = response.headers.get("location");
-    const todo = "If that is your server, use";
-    // A browser hides where a redirect leads to.
-    if (target === null || !URL.canParse(target, this.url))
-      return new UnreachableError(this.url, "it redirects to another place, and nothing was sent there", {
-        todo: `${todo} that place as its URL`,
-      });
-    const place = new URL(target, this.url).origin;
-    return new UnreachableError(
-      this.url,
-      `it redirects to ${place} (HTTP ${response.status}), and nothing was sent there`,
-      { todo: `${todo} ${place} as its URL` },
-    );
-  }
-
-  private notOurs(response: Response, why: string): UnreachableError {
-    return new UnreachableError(
-      this.url,
-      `what answers there (HTTP ${response.status}) is not a Tanvrit Compute server: ${why}`,
-      // A proxy answers with a 5xx of its own while the server behind it restarts.
-      { todo: CHECK_URL, temporary: response.status >= 500 },
-    );
-  }
 }
-
-const CHECK_URL = "Check the URL and any proxy in between";

@@ -56,6 +56,39 @@ export function unreachable(url: string, cause: unknown): UnreachableError {
   return new UnreachableError(url, trouble, { cause, todo, temporary: false });
 }
 
+const CHECK_URL = "Check the URL and any proxy in between";
+
+/** The error for an answer that is not of our server. */
+export function notOurs(url: string, { status }: Response, why: string): UnreachableError {
+  return new UnreachableError(
+    url,
+    `what answers there (HTTP ${status}) is not a Tanvrit Compute server: ${why}`,
+    // A proxy answers with a 5xx of its own while the server behind it restarts.
+    { todo: CHECK_URL, temporary: status >= 500 },
+  );
+}
+
+export function notJson(url: string, cause: unknown): UnreachableError {
+  return new UnreachableError(url, "its answer is not JSON", { cause, todo: CHECK_URL });
+}
+
+/** The error for an answer that leads to another place. */
+export function redirected(url: string, response: Response): UnreachableError {
+  const target = response.headers.get("location");
+  const todo = "If that is your server, use";
+  // A browser hides where a redirect leads to.
+  if (target === null || !URL.canParse(target, url))
+    return new UnreachableError(url, "it redirects to another place, and nothing was sent there", {
+      todo: `${todo} that place as its URL`,
+    });
+  const place = new URL(target, url).origin;
+  return new UnreachableError(
+    url,
+    `it redirects to ${place} (HTTP ${response.status}), and nothing was sent there`,
+    { todo: `${todo} ${place} as its URL` },
+  );
+}
+
 /** A server that speaks TLS closes a connection on which it gets plain HTTP. */
 function todoOf(url: string, cause: unknown): string | undefined {
   const isClosed = CLOSED.includes(codeOf(cause) ?? "");

@@ -9,6 +9,7 @@ import { openBlobs } from "./compose/open-blobs.ts";
 import { openStores } from "./compose/open-stores.ts";
 import type { ServerSettings } from "./compose/options.ts";
 import { composePlane, type Plane } from "./compose/plane.ts";
+import { callSocketHandler, type Upgrade } from "./http/call-sockets.ts";
 import { clientAddress } from "./http/client-address.ts";
 import { Listener, type TlsKeys } from "./http/listener.ts";
 import { OwnNames, plainName } from "./http/own-names.ts";
@@ -153,9 +154,11 @@ function listen(
         names ??= new OwnNames({ ...settings, ...place });
         const peer = server.requestIP(request)?.address;
         const address = clientAddress(peer, request.headers, settings.trustedProxies);
-        const facts = { address, names };
+        const upgrade: Upgrade = (options) => server.upgrade(request, options);
+        const facts = { address, names, upgrade };
         return isListed ? app.fetch(request, facts) : listed.then(() => app.fetch(request, facts));
       },
+      websocket: callSocketHandler,
     });
   return new Listener(serve, certificate && keysOf(certificate), log);
 }

@@ -52,6 +52,11 @@ export type NodeDescription = z.infer<typeof nodeDescription>;
 /** The header that names the agent's run in every call of a node, except its registration. */
 export const RUN_HEADER = "x-agent-run";
 
+/** The headers by which a run of an agent speaks for its node. */
+export function nodeHeaders(nodeKey: string, runId: string): Record<string, string> {
+  return { "x-api-key": nodeKey, [RUN_HEADER]: runId };
+}
+
 const digest = z.string().regex(/^[\w-]{1,128}$/, { error: "must be 1 to 128 letters, digits, _ and -" });
 
 /** One run of an agent: a process, from its registration to its end. A node belongs to one run at a time. */

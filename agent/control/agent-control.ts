@@ -3,6 +3,7 @@ import type { Settings } from "../profile/settings.ts";
 import type { Connection } from "../session/connection.ts";
 import { SessionEndedError } from "../session/errors.ts";
 import type { NodeSession } from "../session/node-session.ts";
+import type { ServerLine } from "../session/server-line.ts";
 import type { Supervisors } from "../supervisor/supervisors.ts";
 import type { AgentFiles } from "../worker/agent-files.ts";
 import type { Worker } from "../worker/worker.ts";
@@ -12,6 +13,7 @@ export interface AgentControlParts {
   serverUrl: string;
   session: NodeSession;
   connection: Connection;
+  line: Pick<ServerLine, "inUse">;
   worker: Worker;
   supervisors: Supervisors;
   settings: Settings;
@@ -61,6 +63,7 @@ export class AgentControl {
 
   private status(): AgentStatus {
     const { worker, session, connection, supervisors, settings, serverUrl, ending, condition } = this.parts;
+    const { line } = this.parts;
     const { profile } = settings;
     const { awaySince, lastAnswerAt } = connection;
     return {
@@ -74,6 +77,7 @@ export class AgentControl {
       server: {
         url: serverUrl,
         connection: awaySince ? "away" : lastAnswerAt ? "up" : "new",
+        by: line.inUse,
         awaySince,
         lastAnswerAt,
       },

@@ -31,6 +31,8 @@ export interface AgentStatus {
     url: string;
     /** `up`: it answered the last request. `away`: it did not. `new`: it has never answered, or was never asked. */
     connection: "up" | "away" | "new";
+    /** What carries the calls now. Agents of earlier versions do not send it. */
+    by?: "socket" | "http";
     awaySince?: string;
     lastAnswerAt?: string;
   };

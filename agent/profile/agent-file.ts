@@ -6,6 +6,13 @@ import { pool } from "../../shared/manifest.ts";
 import { dockerGrants, registryLogins } from "../executors/docker/settings.ts";
 import { runAsAccount } from "./job-account.ts";
 
+/**
+ * How the agent's calls get to the server. `auto`: over a WebSocket, or by HTTP where none can be opened. `socket`: only over
+ * a WebSocket. `http`: each as a request of its own.
+ */
+export const connectionMode = z.enum(["auto", "socket", "http"]);
+export type ConnectionMode = z.infer<typeof connectionMode>;
+
 /** A group without fields, for example because all its lines are commented out, counts as absent. */
 const group = <Schema extends z.ZodType>(schema: Schema) => z.preprocess((value) => value ?? {}, schema);
 
@@ -18,6 +25,8 @@ export const agentFile = z
     slots: z.int().min(1).max(10_000).optional(),
     /** The pool the node belongs to. */
     pool: pool.unwrap().optional(),
+    /** How calls get to the server. */
+    connection: connectionMode.default("auto"),
     /** Caps for each job. A node announces at most this much. */
     limits: group(
       z.strictObject({

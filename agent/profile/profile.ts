@@ -2,7 +2,7 @@ import { counted } from "../../shared/counted.ts";
 import type { NodeDescription } from "../../shared/node.ts";
 import type { TaskGpu } from "../executors/port/executor.ts";
 import type { JobAccount } from "../process/account.ts";
-import type { AgentFile } from "./agent-file.ts";
+import type { AgentFile, ConnectionMode } from "./agent-file.ts";
 
 /** The parts of a machine that come and go without notice. */
 export interface SeenMachine {
@@ -17,6 +17,8 @@ export interface NodeProfile {
   description: NodeDescription;
   /** The node has no name of its own and uses the host's. */
   isNameOfHost?: boolean;
+  /** How calls get to the server; absent: as the file says. */
+  connection?: ConnectionMode;
   /** agent.yaml, or its defaults when there is no file. */
   file: AgentFile;
   /** The path of the agent.yaml that was read; absent: there is no file. */

@@ -1,11 +1,12 @@
 import type { ComputeClient } from "../../sdk/client.ts";
 import type { ServerProof } from "../../sdk/machine/server-proof.ts";
 import type { Logger } from "../../shared/logger.ts";
-import type { AgentRun, Node } from "../../shared/node.ts";
+import { type AgentRun, type Node, nodeHeaders } from "../../shared/node.ts";
 import type { NodeProfile } from "../profile/profile.ts";
 import { type NodeFile, readNodeFile, writeNodeFile } from "../state/node-file.ts";
 import type { Connection } from "./connection.ts";
 import { isCode, isLostAccess } from "./errors.ts";
+import type { ServerLine } from "./server-line.ts";
 
 export interface RegistrationParts {
   /** Speaks for the signed-in user: makes nodes, and registers a node again when its key is no longer valid. */
@@ -22,6 +23,8 @@ export interface RegistrationParts {
   run: AgentRun;
   profile: Announced;
   connection: Connection;
+  /** What carries the calls of the node; absent: HTTP. */
+  line?: ServerLine;
   executions: HeldExecutions;
   log: Logger;
 }
@@ -55,7 +58,7 @@ export class Registration {
   constructor(private readonly parts: RegistrationParts) {
     this.profile = parts.profile;
     this.node = readNodeFile(parts.nodeFilePath);
-    if (this.node) this.client = parts.createNodeClient(this.node.nodeKey, parts.run.runId);
+    if (this.node) this.client = this.clientOf(this.node.nodeKey);
   }
 
   /** Registers by the node's own key. Resolves with whether the server accepts it. */
@@ -96,7 +99,7 @@ export class Registration {
    * dies before it is stored, the same rotation is asked for again and gives the same key. Throws what the server says.
    */
   async rotateKey(signal: AbortSignal): Promise<void> {
-    const { connection, nodeFilePath, createNodeClient, run } = this.parts;
+    const { connection, nodeFilePath } = this.parts;
     const { client, node } = this;
     if (!client || !node) return;
     const rotation = node.rotation ?? crypto.randomUUID();
@@ -107,7 +110,7 @@ export class Registration {
     const { rotation: _, ...kept } = node;
     this.node = { ...kept, nodeKey, keySince: new Date().toISOString() };
     writeNodeFile(nodeFilePath, this.node);
-    this.client = createNodeClient(nodeKey, run.runId);
+    this.client = this.clientOf(nodeKey);
   }
 
   /**
@@ -131,19 +134,25 @@ export class Registration {
     this.client = undefined;
   }
 
+  private clientOf(nodeKey: string): ComputeClient {
+    const { createNodeClient, run, line } = this.parts;
+    const client = createNodeClient(nodeKey, run.runId);
+    return line ? client.over(line.withHeaders(nodeHeaders(nodeKey, run.runId))) : client;
+  }
+
   private async register(
     client: ComputeClient,
     target: { nodeId?: string },
     signal: AbortSignal,
   ): Promise<void> {
-    const { connection, createNodeClient, log, run } = this.parts;
+    const { connection, log } = this.parts;
     const answer = await connection.attempt(signal, () => this.registerOnce(client, target, signal));
     this.heartbeatSeconds = answer.heartbeatSeconds;
     this.offlineAfterSeconds = answer.offlineAfterSeconds;
     const { nodeId } = answer.node;
     this.answer = answer.node;
     this.meet(answer.onSameMachine ?? []);
-    if (answer.nodeKey !== undefined) this.client = createNodeClient(answer.nodeKey, run.runId);
+    if (answer.nodeKey !== undefined) this.client = this.clientOf(answer.nodeKey);
     this.keep(nodeId, answer.nodeKey ?? this.node?.nodeKey);
     log.info(`Registered as ${answer.node.name} (${nodeId}).`, { nodeId });
   }

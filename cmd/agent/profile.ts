@@ -70,6 +70,7 @@ async function profileOf({ options, config, configPath }: AgentSettings, sight: 
   return {
     description: describeNode(nodeSettings(options, config), machine),
     isNameOfHost: options.name === undefined,
+    connection: options.connection,
     file,
     filePath: configPath,
     account: await accountOf(file),

@@ -13,11 +13,12 @@ import { defineOptions, flagOption, optionNumber, optionText } from "../../share
 import { ENROLMENT_TOKEN_PREFIX } from "../../shared/enrolment.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { textLogger } from "../../shared/logger.ts";
-import { RUN_HEADER } from "../../shared/node.ts";
+import { nodeHeaders } from "../../shared/node.ts";
 import { givenOpenFiles, raiseOpenFiles } from "../../shared/open-files.ts";
 import { selfCommand } from "../../shared/self-command.ts";
 import { defineCommand } from "../command/command.ts";
 import { connectionOptions } from "../connection/connection-options.ts";
+import { proxyFor } from "../connection/proxy.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
 import { stopSignals } from "../exit/stop-signals.ts";
@@ -128,8 +129,9 @@ export const command = defineCommand({
       enrolClient: token === undefined ? undefined : clientWith({ "x-api-key": token }),
       // An agent that exists only for a while must not wait for a person.
       signIn: maxJobs === undefined ? signIn : undefined,
-      createNodeClient: (nodeKey, runId) => clientWith({ "x-api-key": nodeKey, [RUN_HEADER]: runId }),
+      createNodeClient: (nodeKey, runId) => clientWith(nodeHeaders(nodeKey, runId)),
       proof,
+      proxy: proxyFor(url, env),
       stateDir,
       profile,
       profileSource: source,

@@ -84,10 +84,11 @@ function statusInWords(workspace: string, status: AgentStatus, look: Look): Pain
   );
 }
 
-function connectionInWords({ connection, awaySince, lastAnswerAt }: AgentStatus["server"]): string {
+function connectionInWords({ connection, by, awaySince, lastAnswerAt }: AgentStatus["server"]): string {
   const last = lastAnswerAt ? `last answer ${formatAge(lastAnswerAt)} ago` : "no answer yet";
   if (connection === "away" && awaySince) return `away for ${formatAge(awaySince)}, ${last}`;
-  return connection === "up" ? `up, ${last}` : last;
+  const how = by === undefined ? "" : ` over ${by === "socket" ? "a WebSocket" : "HTTP"}`;
+  return connection === "up" ? `up${how}, ${last}` : last;
 }
 
 function stateInWords({ ending, refusing, suspended, nodeStatus }: AgentStatus): string {

@@ -1,3 +1,4 @@
+import { CALLS_PROTOCOL } from "../../shared/call-frames.ts";
 import type { EndpointId } from "../../shared/endpoints/index.ts";
 
 const jobId = "job_01m8k1bg4depbsf22sf4s1hm5w";
@@ -165,6 +166,7 @@ export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unk
   "nodes.poll": {
     answer: { status: "ACTIVE", cancel: [], abandon: [], now: "2026-01-31T12:00:00.000Z", assignments: [] },
   },
+  "nodes.socket": { answer: { protocols: [CALLS_PROTOCOL] } },
   "nodes.workflow-events": {
     body: {
       executionId,

@@ -42,12 +42,20 @@ export class PinnedFetch {
   /**
    * Like `fetch`. `init` is called for every attempt. Throws OtherServerError if the server has another key.
    */
-  async fetch(url: string, init: () => RequestInit): Promise<Response> {
+  fetch(url: string, init: () => RequestInit): Promise<Response> {
+    return this.trusting((trust) => fetchTrusting(trust, url, init()));
+  }
+
+  /**
+   * Makes a connection of any kind that shows the server's certificate to be one of those that `connect` is given. Calls
+   * it again after the server's certificate was renewed. Throws OtherServerError if the server has another key.
+   */
+  async trusting<T>(connect: (trust: TlsTrust) => Promise<T>): Promise<T> {
     if (this.pins.length === 0) await this.look();
     for (;;) {
       const { pins } = this;
       try {
-        return await fetchTrusting(trustOf(pins), url, init());
+        return await connect(trustOf(pins));
       } catch (error) {
         if (certificateTrouble(error) === undefined) throw error;
         // Another request may have seen the new certificate meanwhile.

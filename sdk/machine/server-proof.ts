@@ -5,6 +5,7 @@ import type { ServerPin } from "../../shared/server-pin.ts";
 import { isTemporary, OtherServerError } from "../errors.ts";
 import type { AskIdentity, EndRequest, Proof } from "../proof.ts";
 import { type KnownPin, PinnedFetch } from "./pinned-fetch.ts";
+import type { TlsTrust } from "./tls-fetch.ts";
 
 const NONCE_BYTES = 32;
 /** This long after the last answer, with no request under way, another program may have replaced the server. */
@@ -65,6 +66,11 @@ export class ServerProof implements Proof {
 
   fetch(url: string, init: () => RequestInit): Promise<Response> {
     return this.pinned ? this.pinned.fetch(url, init) : fetch(url, init());
+  }
+
+  /** Makes a connection of another kind. `connect` is told which certificates to trust; undefined: those of authorities. */
+  connect<T>(connect: (trust: TlsTrust | undefined) => Promise<T>): Promise<T> {
+    return this.pinned ? this.pinned.trusting(connect) : connect(undefined);
   }
 
   async begin(ask: AskIdentity): Promise<EndRequest> {

@@ -8,12 +8,16 @@ export interface TlsTrust {
 
 /** Like `fetch`, to a server that shows one of these certificates. Bun's own `fetch` can do that; elsewhere it is `node:https`. */
 export async function fetchTrusting(trust: TlsTrust, url: string, init: RequestInit): Promise<Response> {
-  const ca = trust.certificates;
-  // The certificates are trusted themselves; nobody needs to have signed them.
-  const allowPartialTrustChain = true;
-  if (typeof Bun === "undefined")
+  if (typeof Bun === "undefined") {
+    const { ca, allowPartialTrustChain } = tlsOf(trust);
     return requestTrusting(trust.name, { ca, allowPartialTrustChain }, url, init);
-  return fetch(url, { ...init, tls: { ca, allowPartialTrustChain, serverName: trust.name } } as RequestInit);
+  }
+  return fetch(url, { ...init, tls: tlsOf(trust) } as RequestInit);
+}
+
+/** The option `tls` of Bun's connections. The certificates are trusted themselves; nobody needs to have signed them. */
+export function tlsOf({ certificates, name }: TlsTrust) {
+  return { ca: certificates, allowPartialTrustChain: true, serverName: name };
 }
 
 async function requestTrusting(

@@ -1,3 +1,4 @@
+import { CALLS_PROTOCOL } from "../../shared/call-frames.ts";
 import { Gate } from "../../shared/gate.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import { assignmentView } from "../execution/execution-view.ts";
@@ -32,6 +33,7 @@ type AgentHandlers = Pick<
   | "nodes.logs"
   | "nodes.workflow-events"
   | "nodes.inputs"
+  | "nodes.socket"
 >;
 
 /** When a thousand agents return at once, other requests get their turn between these. */
@@ -74,6 +76,7 @@ export function agentHandlers(parts: AgentHandlerParts): AgentHandlers {
     }),
     "nodes.logs": parts.pushLogs,
     "nodes.workflow-events": parts.pushEvents,
+    "nodes.socket": () => ({ protocols: [CALLS_PROTOCOL] }),
     "nodes.inputs": ({ executionId }, context) => parts.jobInputs.of(nodeOf(context), executionId),
   };
 }

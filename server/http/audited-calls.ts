@@ -91,6 +91,7 @@ export const auditedCalls: Readonly<Record<EndpointId, Audited | "nothing">> = {
   "nodes.poll": "nothing",
   "nodes.result": "nothing",
   "nodes.logs": "nothing",
+  "nodes.socket": "nothing",
   "nodes.workflow-events": "nothing",
   "nodes.inputs": { event: "secrets given to a job", input: ["executionId"], when: hasSecrets },
   "nodes.list": "nothing",

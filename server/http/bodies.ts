@@ -53,6 +53,13 @@ export class Bodies {
     }
   }
 
+  /** Counts a body that is in memory already. Throws `unavailable` if too many bytes are held already. */
+  hold(owner: Owner, bytes: number): Disposable {
+    const held = new Held(this, owner);
+    held.add(bytes);
+    return { [Symbol.dispose]: () => held.release() };
+  }
+
   take(owner: Owner, bytes: number): void {
     const ofOwner = owner === undefined ? 0 : (this.heldOf.get(owner) ?? 0);
     if (this.heldBytes + bytes > MAX_BYTES || ofOwner + bytes > MAX_OWNER_BYTES) {
@@ -180,7 +187,7 @@ class ReadClock {
   }
 }
 
-function tooLarge(maxBytes: number): ComputeError {
+export function tooLarge(maxBytes: number): ComputeError {
   const size = maxBytes >= MIB ? `${maxBytes / MIB} MiB` : `${maxBytes / 1024} KiB`;
   return new ComputeError("payload_too_large", `The body is larger than ${size}.`);
 }

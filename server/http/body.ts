@@ -22,6 +22,11 @@ export function parseBody(bytes: Uint8Array, headers: Headers, schema?: z.ZodTyp
       `The body has the content type ${type || "(none)"}. Send JSON with Content-Type: application/json.`,
     );
   }
+  return parseText(text, schema);
+}
+
+/** Like `parseBody`, for a text that is known to be JSON. */
+export function parseText(text: string, schema?: z.ZodType): unknown {
   checkJsonBounds(text);
   const { value, issues } = parse(text, schema);
   if (issues.length > 0)

@@ -1,6 +1,7 @@
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { pause } from "../../shared/wait.ts";
+import type { CallSocket } from "./call-socket.ts";
 
 /** The certificate and key of a listener, as PEM. */
 export interface TlsKeys {
@@ -8,7 +9,7 @@ export interface TlsKeys {
   key: string;
 }
 
-type BunServer = Bun.Server<undefined>;
+type BunServer = Bun.Server<CallSocket>;
 
 const TRY_AGAIN_MS = 100;
 

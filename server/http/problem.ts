@@ -4,13 +4,7 @@ import { fieldErrors } from "../../shared/problem.ts";
 
 /** An error as `application/problem+json` (RFC 9457). An error that is not a ComputeError reveals no internals. */
 export function problemResponse(error: unknown, requestId: string): Response {
-  const known =
-    error instanceof ComputeError
-      ? error
-      : new ComputeError(
-          "internal",
-          "Something went wrong in the server. Its log has the details under this requestId.",
-        );
+  const known = knownError(error);
   const problem: Problem = known.toProblem(requestId);
   const headers = new Headers({
     ...known.headers,
@@ -24,6 +18,15 @@ export function problemResponse(error: unknown, requestId: string): Response {
   if (known.status === 408 || known.status === 413) headers.set("connection", "close");
   if (known.status === 401) headers.set("www-authenticate", "Bearer");
   return new Response(JSON.stringify(problem), { status: known.status, headers });
+}
+
+/** What the client learns of an error: of one that is not a ComputeError, nothing. */
+export function knownError(error: unknown): ComputeError {
+  if (error instanceof ComputeError) return error;
+  return new ComputeError(
+    "internal",
+    "Something went wrong in the server. Its log has the details under this requestId.",
+  );
 }
 
 /** Whether an error is the server's fault, and so worth a line in its log. */

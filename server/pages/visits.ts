@@ -6,8 +6,8 @@ import { newId } from "../../shared/ids.ts";
 import { digestOf, isSameText, newSecret } from "../auth/bearer-secret.ts";
 import type { PersonRecord, PersonStore } from "../auth/person-store.ts";
 import type { SessionLife } from "../auth/tokens.ts";
-import type { PeerInfo } from "../http/app.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
+import type { PeerInfo } from "../http/serve.ts";
 import type { From } from "../people/contract.ts";
 import type { BrowserSession, VisitStore } from "./visit-store.ts";
 

@@ -145,6 +145,13 @@ export const nodeEndpoints = defineEndpoints(nodeWire, {
     input: z.strictObject({ executionId }),
     output: jobInputs,
   },
+  "nodes.socket": {
+    summary:
+      "Open a WebSocket, over which an agent makes all its calls. Without an upgrade: name the subprotocols for it.",
+    input: z.strictObject({}),
+    output: z.object({ protocols: z.array(z.string()) }),
+    afterLogout: true,
+  },
   "nodes.list": {
     right: "nodes.read",
     summary: "Nodes, newest first; optionally those in some states, with a name, in a pool or with labels.",

@@ -112,6 +112,7 @@ export const inputs: Partial<Record<EndpointId, Input>> = {
     events: [{ type: "run", run: { name: "x" } }],
   }),
   "nodes.inputs": async ({ running: { executionId } }) => ({ executionId }),
+  "nodes.socket": nothing,
   "nodes.list": nothing,
   ...one("nodes.retrieve", aNode),
   ...one("nodes.drain", async (stage) => ({ ...(await aNode(stage)), drain: false })),

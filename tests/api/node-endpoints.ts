@@ -1,5 +1,7 @@
 import { expect } from "bun:test";
+import { CALLS_PROTOCOL } from "../../shared/call-frames.ts";
 import type { EndpointInput } from "../../shared/endpoints/index.ts";
+import { headersOf } from "../support/api.ts";
 import { describeNode, PlayedNode } from "../support/played-node.ts";
 import { runningJob } from "./job-endpoints.ts";
 import type { Scenarios } from "./stage.ts";
@@ -49,6 +51,12 @@ export const nodeScenarios = {
     const again = await node.poll([], 1, 0);
     expect(again.assignments.map((one) => one.executionId)).toEqual([assignment?.executionId ?? ""]);
     expect((await node.poll([assignment?.executionId ?? ""], 1, 0)).assignments).toEqual([]);
+  },
+
+  "nodes.socket": async ({ api, user }) => {
+    const node = await PlayedNode.register(api, user);
+    const response = await api.fetch("/api/compute/nodes/socket", { headers: headersOf(node.as) });
+    expect(await response.json()).toEqual({ protocols: [CALLS_PROTOCOL] });
   },
 
   "nodes.result": async (stage) => {

@@ -8,6 +8,8 @@ import { openMongoStores } from "../../server/compose/open-stores.ts";
 import { composePlane, type Plane } from "../../server/compose/plane.ts";
 import type { Stores } from "../../server/compose/stores.ts";
 import type { Pricing } from "../../server/credit/pricing.ts";
+import type { CallSocket } from "../../server/http/call-socket.ts";
+import { callSocketHandler, type Upgrade } from "../../server/http/call-sockets.ts";
 import { OwnUrls } from "../../server/http/own-urls.ts";
 import { accountLists } from "../../shared/sockets/local-server.ts";
 import { Api } from "./api.ts";
@@ -26,7 +28,7 @@ export class TestPlane implements AsyncDisposable {
   private setByMs = 0;
   private readonly stopping = new AbortController();
   private ownBlobs: BlobStore | undefined;
-  private readonly listener: Bun.Server<undefined>;
+  private readonly listener: Bun.Server<CallSocket>;
   private plane: Plane | undefined;
   private readonly urls = new OwnUrls("127.0.0.1");
   private stopSignIn: (() => void) | undefined;
@@ -45,8 +47,10 @@ export class TestPlane implements AsyncDisposable {
       fetch: (request, server) => {
         this.requests++;
         if (!this.plane) return new Response("not ready", { status: 503 });
-        return this.plane.app.fetch(request, { address: server.requestIP(request)?.address });
+        const upgrade: Upgrade = (options) => server.upgrade(request, options);
+        return this.plane.app.fetch(request, { address: server.requestIP(request)?.address, upgrade });
       },
+      websocket: callSocketHandler,
     });
     this.urls.listensOn({ address: "127.0.0.1", port: this.listener.port ?? 0 });
     this.api = new Api(this.listener.url.href);

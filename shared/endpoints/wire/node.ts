@@ -53,6 +53,14 @@ export const nodeWire = defineWire({
     errors: ["not_found", "conflict", "node_taken", "storage_failed"],
     repeatable: true,
   },
+  "nodes.socket": {
+    method: "GET",
+    path: "/api/compute/nodes/socket",
+    callers: ["node"],
+    errors: ["node_taken"],
+    repeatable: true,
+    opensSocket: true,
+  },
   "nodes.list": {
     method: "POST",
     path: "/api/compute/nodes/list",

@@ -21,6 +21,8 @@ export interface WireRow {
   givesBytes?: string;
   /** Only if the answer is a stream of server-sent events. */
   streams?: true;
+  /** A request to upgrade the connection opens a WebSocket; see `call-frames.ts`. Any other request is answered as usual. */
+  opensSocket?: true;
   /** Errors in addition to those of every endpoint (`commonErrors`). */
   errors: readonly ErrorCode[];
   /** Whether a client may safely repeat the request after a lost answer. */
