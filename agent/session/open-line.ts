@@ -139,7 +139,7 @@ export class OpenLine {
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       this.opened.socket.close(closeCodes.protocolError, error.message);
-      this.over(this.broken(`it sent a frame that is none: ${error.message}`), false);
+      this.over(this.broken(`it sent what is not a frame: ${error.message}`), false);
     }
   }
 

@@ -59,6 +59,12 @@ that breaks off, or that has another size or \`sha256\` than the link, leaves no
 \`curl -C - -OJ "$link"\` goes on where a broken one stopped. Directories with many files travel in packs: ask
 \`artifacts/missing\` what the server lacks, send that with \`artifacts/blobs\`, then call \`artifacts/create\`.
 
+**Sockets.** A node may make its calls over one WebSocket: \`nodes/socket\` with the subprotocol \`tanvrit.calls.v1\`. A call is a text
+frame with a line of JSON, such as \`{"call":1,"endpoint":"nodes.heartbeat"}\`, and the body after it; the numbers of calls rise, and
+\`idempotencyKey\` takes the place of the header. The answer is \`{"answer":1,"status":200}\` and the body that HTTP would have, with
+\`retryAfterSeconds\` for \`Retry-After\`. \`{"cancel":1}\` and a line break take a call back. Each call is authenticated by the headers of
+the upgrade. At most 64 may be under way.
+
 **Lists** end with \`nextCursor\` if there is more. A page may have fewer rows than \`limit\`.
 
 **Idempotency.** Endpoints that say so take an \`Idempotency-Key\` of your choice. The same key with the same request gives the first

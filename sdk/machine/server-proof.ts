@@ -68,7 +68,7 @@ export class ServerProof implements Proof {
     return this.pinned ? this.pinned.fetch(url, init) : fetch(url, init());
   }
 
-  /** Makes a connection of another kind. `connect` is told which certificates to trust; undefined: those of authorities. */
+  /** Makes a connection of another kind. `connect` gets the certificates to trust; undefined: those of authorities. */
   connect<T>(connect: (trust: TlsTrust | undefined) => Promise<T>): Promise<T> {
     return this.pinned ? this.pinned.trusting(connect) : connect(undefined);
   }

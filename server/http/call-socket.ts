@@ -38,7 +38,7 @@ type Peer = Bun.ServerWebSocket<CallSocket>;
 
 /**
  * The server's end of one WebSocket. Each call is authenticated, checked and carried out as one request of HTTP with the
- * headers of the upgrade would be. A frame that is none closes the socket; a call that is refused does not.
+ * headers of the upgrade would be. What is not a frame closes the socket; a call that is refused does not.
  */
 export class CallSocket {
   private peer: Peer | undefined;

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
+import { Api } from "../support/api.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestMail } from "../support/mail.ts";
 import { TestServer } from "../support/server.ts";
@@ -42,7 +43,8 @@ const scenarios: Scenarios = {
 };
 
 const mail = forAllTests(await TestMail.start());
-const { api } = forAllTests(await TestServer.start(mail.env));
+const server = forAllTests(await TestServer.start(mail.env));
+const { api } = server;
 const stage: Stage = { api, user: await api.user(), mail };
 
 test("every endpoint has a scenario, and every scenario has an endpoint", () => {
@@ -51,6 +53,14 @@ test("every endpoint has a scenario, and every scenario has an endpoint", () => 
 
 for (const [id, endpoint] of Object.entries(endpoints) as [EndpointId, Endpoint][]) {
   test(`${id}: ${endpoint.summary}`, () => scenarios[id](stage));
+}
+
+for (const id of Object.keys(nodeScenarios) as (keyof typeof nodeScenarios)[]) {
+  test(`${id}, with the calls of nodes over a WebSocket`, async () => {
+    const api = new Api(server.api.url);
+    api.nodeCalls = "socket";
+    await nodeScenarios[id]({ ...stage, api });
+  });
 }
 
 test("every endpoint that users may call names the right that their role must have", () => {

@@ -11,6 +11,7 @@ import {
 import type { ErrorCode, Problem } from "../../shared/errors.ts";
 import { RUN_HEADER } from "../../shared/node.ts";
 import { problem } from "../../shared/problem.ts";
+import { NodeSockets } from "./node-sockets.ts";
 
 /** How a request authenticates: with an access token, an API key, a node key, or not at all. */
 export interface As {
@@ -21,6 +22,10 @@ export interface As {
   runId?: string;
 }
 
+/** The ways by which an agent's calls get to the server; all promises hold for each. */
+export const nodeCalls = ["socket", "http"] as const;
+export type NodeCalls = (typeof nodeCalls)[number];
+
 const REQUEST_TIMEOUT_MS = 40_000;
 
 /**
@@ -29,9 +34,13 @@ const REQUEST_TIMEOUT_MS = 40_000;
  */
 export class Api {
   readonly url: string;
+  /** What carries the calls of nodes. */
+  nodeCalls: NodeCalls = "http";
+  private readonly sockets: NodeSockets;
 
   constructor(url: string) {
     this.url = url;
+    this.sockets = new NodeSockets(url);
   }
 
   /** A call that must succeed. */
@@ -55,7 +64,16 @@ export class Api {
     return found;
   }
 
-  send(id: EndpointId, body: BodyInit, as: As = {}, headers: Record<string, string> = {}): Promise<Response> {
+  async send(
+    id: EndpointId,
+    body: BodyInit,
+    as: As = {},
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
+    if (this.nodeCalls === "socket" && as.nodeKey !== undefined && typeof body === "string") {
+      const carried = await this.sockets.send(id, body, headersOf(as), headers["idempotency-key"]);
+      if (carried) return carried;
+    }
     const endpoint: Endpoint = endpoints[id];
     return this.fetch(endpoint.path, {
       method: endpoint.method,

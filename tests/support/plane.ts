@@ -128,6 +128,11 @@ export class TestPlane implements AsyncDisposable {
     this.pass(seconds);
   }
 
+  /** Ends every wait, as a server does that stops; it goes on listening until it is disposed of. */
+  endWaits(): void {
+    this.stopping.abort();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopping.abort();
     this.stopSignIn?.();
