@@ -21,7 +21,7 @@ import { waitFor } from "./wait.ts";
 export class TestPlane implements AsyncDisposable {
   readonly api: Api;
   readonly warnings: string[] = [];
-  /** How many requests it has received. */
+  /** How many requests it has received, and frames over WebSockets. */
   requests = 0;
   private aheadMs = 0;
   private stoodMs = 0;
@@ -50,7 +50,13 @@ export class TestPlane implements AsyncDisposable {
         const upgrade: Upgrade = (options) => server.upgrade(request, options);
         return this.plane.app.fetch(request, { address: server.requestIP(request)?.address, upgrade });
       },
-      websocket: callSocketHandler,
+      websocket: {
+        ...callSocketHandler,
+        message: (peer, frame) => {
+          this.requests++;
+          return callSocketHandler.message(peer, frame);
+        },
+      },
     });
     this.urls.listensOn({ address: "127.0.0.1", port: this.listener.port ?? 0 });
     this.api = new Api(this.listener.url.href);
