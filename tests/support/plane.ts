@@ -54,7 +54,7 @@ export class TestPlane implements AsyncDisposable {
         ...callSocketHandler,
         message: (peer, frame) => {
           this.requests++;
-          return callSocketHandler.message(peer, frame);
+          return callSocketHandler.message?.(peer, frame);
         },
       },
     });
