@@ -119,6 +119,7 @@ export class AgentParts {
     this.connection.serverAway.subscribe(() => this.supervisors.serverIs("away"));
     this.connection.serverBack.subscribe(() => this.supervisors.serverIs("back"));
     this.worker = this.createWorker();
+    this.worker.intake.prefetch = options.profile.file.prefetch;
     this.ending = new Ending({ ...options, worker: this.worker });
     this.line = this.createLine();
     this.session = this.createSession();
@@ -143,6 +144,7 @@ export class AgentParts {
       load: this.load,
       rotateKeyDays: () => this.settings.profile.file.rotateKeyDays,
       onSessionEnded: (error) => {
+        this.worker.intake.giveBack("Nobody is signed in for its node.");
         if (!options.signIn) this.ending.fail(error);
       },
     });
@@ -323,7 +325,8 @@ export class AgentParts {
     this.upkeep.configure(file);
     this.supervisors.grantsChanged();
     await this.session.announce(profile, signal);
-    this.worker.slots = description.capacity.slots;
+    this.worker.intake.slots = description.capacity.slots;
+    this.worker.intake.prefetch = file.prefetch;
   }
 
   private hurry(): void {

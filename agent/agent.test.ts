@@ -203,6 +203,25 @@ describe("the agent", () => {
     expect(Math.max(...(asked as number[]))).toBe(2);
   });
 
+  test("asks for jobs ahead of free slots only while the server takes that, and goes on when it does no more", async () => {
+    const asked = () =>
+      plane.requests.flatMap(({ id, body }) => (id === "nodes.poll" ? [Number(body.ahead ?? 0)] : []));
+    startAgent(2);
+    const before = Array.from({ length: 20 }, () => plane.submit({ command: ["true"] }));
+    await plane.until(() => before.every((id) => ended(id)()), "the results before");
+    expect(Math.max(...asked())).toBe(0);
+    plane.takesAhead = true;
+    const during = Array.from({ length: 60 }, () => plane.submit({ command: ["true"] }));
+    await plane.until(() => Math.max(...asked()) > 0, "a request for jobs ahead");
+    expect(Math.max(...asked())).toBeWithin(1, 5);
+    plane.takesAhead = false;
+    await plane.until(() => during.every((id) => ended(id)()), "the results afterwards");
+    const now = plane.requests.length;
+    const after = plane.submit({ command: ["true"] });
+    await plane.until(ended(after), "one more result");
+    expect(plane.requests.slice(now).filter(({ body }) => body.ahead !== undefined)).toEqual([]);
+  });
+
   test("gets a new key when the old one is refused", async () => {
     startAgent();
     await plane.until(() => plane.requests.some((one) => one.id === "nodes.poll"), "a poll");

@@ -199,10 +199,16 @@ export const nodeLoad = z.strictObject({
 });
 export type NodeLoad = z.infer<typeof nodeLoad>;
 
-/** A status change of an execution, reported by its node. A report may be repeated; it is applied once. */
+/** The most jobs that a node may ask for ahead of free slots. */
+export const MAX_AHEAD = 64;
+
+/**
+ * A status change of an execution, reported by its node. A report may be repeated; it is applied once. RETURNED: the node has not
+ * started it and never will. Only for servers that say `takesAhead`.
+ */
 export const executionReport = executionEnd.extend({
   executionId,
-  status: z.enum(["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]),
+  status: z.enum(["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "RETURNED"]),
   /** When it happened, by the agent's clock. */
   at: timestamp,
   results: executionEnd.shape.results.refine((results) => jsonBytes(results) <= limits.maxResultsBytes, {

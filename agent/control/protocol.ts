@@ -47,6 +47,8 @@ export interface AgentStatus {
   refusing?: string;
   slots: { total: number; taken: number };
   running: RunningExecution[];
+  /** Jobs that wait for a slot. Agents of earlier versions do not send it. */
+  waiting?: number;
   /** Executions that are over, whose lines or result the server does not have in full. */
   undelivered: number;
   /** The files kept for the next jobs. Agents of earlier versions do not send it. */

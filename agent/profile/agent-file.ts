@@ -48,6 +48,8 @@ export const agentFile = z
     idleSuspendSeconds: z.number().min(0).max(31_536_000).optional(),
     /** Whether to keep the machine from sleeping while jobs run, if its system offers that. */
     keepAwake: z.boolean().default(true),
+    /** Whether to take jobs ahead of free slots while jobs end quickly. */
+    prefetch: z.boolean().default(true),
     /** MiB. With less free disk for jobs and their output the node takes no jobs. Absent: 512, or 5 % on small disks. 0: no minimum. */
     minFreeDiskMb: z.int().min(0).optional(),
     /** The agent replaces its key when it is this old; absent: when the server says so, by default after 30 days. */

@@ -73,7 +73,8 @@ export class HeartbeatLoop {
   private beatNow(): Beat {
     const { worker, condition } = this.parts;
     const collecting = worker.collecting();
-    const held = { executions: worker.held(), condition: condition.value };
+    // The server would extend the leases of those that wait to begin.
+    const held = { executions: worker.begun(), condition: condition.value };
     // Servers of earlier versions know neither outputs nor this field.
     return collecting.length > 0 ? { ...held, collecting } : held;
   }

@@ -32,6 +32,8 @@ export interface RunningExecution extends Partial<ExecutionFacts> {
 /** An execution that this agent still has work with. */
 export interface Held {
   phase: ExecutionPhase;
+  /** When it took its slot, by `performance.now()`; an execution that was taken over has had it for longer than is known. */
+  begunAtMs: number;
   facts?: ExecutionFacts;
   startedAt?: string;
   enforcedBy?: string;

@@ -1,5 +1,7 @@
+import type { EndpointInput } from "../../shared/endpoints/index.ts";
 import { limits } from "../../shared/limits.ts";
 import { pause } from "../../shared/wait.ts";
+import { isCode } from "../session/errors.ts";
 import type { NodeSession } from "../session/node-session.ts";
 import type { ServerClock } from "../session/server-clock.ts";
 import type { Condition } from "./condition.ts";
@@ -8,11 +10,14 @@ import type { Worker } from "./worker.ts";
 /** While answers come immediately and bring nothing new, the pause before the next request doubles from this. */
 const NOTHING_NEW_FIRST_PAUSE_MS = 2;
 const NOTHING_NEW_PAUSE_MS = 100;
+/** The longest pause between two requests while jobs wait for a slot: orders of the server come with the answers. */
+const MAX_PAUSE_MS = 50;
 
 /**
  * Long-polls the server for jobs and orders, and hands them to the worker. It asks for as many jobs as the node has
  * slots, even when some are taken. The server knows what the node still runs, so a waiting request gets its jobs the
- * moment a result makes room for them.
+ * moment a result makes room for them. While jobs end quickly, it asks for some more ahead of free slots, so that no slot
+ * waits for the next answer.
  */
 export class PollLoop {
   /** Ends the current request or pause. */
@@ -28,7 +33,12 @@ export class PollLoop {
     // its lease.
     worker.drained.subscribe(() => this.again());
     // The waiting request still asks for jobs on the terms of the old condition.
-    condition.changed.subscribe(() => this.again());
+    condition.changed.subscribe((now) => {
+      if (now.refusing !== undefined) worker.intake.giveBack(`Its node takes no jobs: ${now.refusing}.`);
+      this.again();
+    });
+    // The waiting request may still ask for jobs ahead, and would get these again.
+    worker.intake.givingBack.subscribe(() => this.again());
   }
 
   /** Sends a new request immediately: the waiting one is out of date, or its connection may be dead. */
@@ -60,23 +70,40 @@ export class PollLoop {
       sentAtMs = Date.now();
       // A clock that is far off is a reason to take no job. Until the first answer the server's time is unknown.
       const isClockKnown = this.clock.localAheadMs !== undefined;
+      const maxAssignments =
+        isClockKnown && condition.value.refusing === undefined ? worker.intake.wanted : 0;
+      const ahead = maxAssignments > 0 && !condition.value.suspended ? worker.intake.ahead : 0;
       return {
         executions: worker.held(),
         condition: condition.value,
-        maxAssignments: isClockKnown && condition.value.refusing === undefined ? worker.wanted : 0,
+        maxAssignments,
+        ...(ahead > 0 && { ahead }),
         // Whether the server is back must be known now, not when the wait is over.
         waitSeconds: session.isServerAway || !isClockKnown ? 0 : this.waitSeconds,
       };
     };
-    const answer = await session.call("nodes.poll", input, signal);
+    const answer = await this.ask(session, input, signal);
+    worker.intake.takesAhead = answer.takesAhead === true;
     this.clock.sample(answer.now, sentAtMs, Date.now());
     const changed = worker.obey(answer);
     worker.assign(answer.assignments);
+    await worker.intake.untilShort(signal, MAX_PAUSE_MS);
     const isNews = changed || answer.assignments.length > 0 || Date.now() - sentAtMs > NOTHING_NEW_PAUSE_MS;
     const pauseMs = this.nothingNewPauseMs;
     this.nothingNewPauseMs = isNews
       ? 0
       : Math.min(Math.max(pauseMs * 2, NOTHING_NEW_FIRST_PAUSE_MS), NOTHING_NEW_PAUSE_MS);
     if (!isNews && pauseMs > 0) await pause(pauseMs, signal);
+  }
+
+  /** Another server may answer than the one that took `ahead`, and be of an earlier version. */
+  private async ask(session: NodeSession, input: () => EndpointInput<"nodes.poll">, signal: AbortSignal) {
+    try {
+      return await session.call("nodes.poll", input, signal);
+    } catch (error) {
+      if (!isCode(error, "invalid_request")) throw error;
+      this.worker.intake.takesAhead = false;
+      return session.call("nodes.poll", input, signal);
+    }
   }
 }

@@ -9,6 +9,8 @@ import { firstReports } from "./report-batch.ts";
 export interface ReportListener {
   /** How many executions run now. */
   readonly running: number;
+  /** How many jobs wait here for a slot, which they get before their node's reports have reached the server. */
+  readonly waiting: number;
   /** `refused`: the server will never take this report. */
   reportAnswered(report: ExecutionReport, outcome: ReportOutcome | "refused"): void;
 }
@@ -20,6 +22,8 @@ const IDLE_MS = 60_000;
  */
 const GAP_PER_EXECUTION_MS = 0.5;
 const MAX_GAP_MS = 5;
+/** The same while jobs wait here for slots: then no slot is empty until the server knows that it is free. */
+const MAX_GAP_WITH_WAITING_MS = 20;
 
 /** Sends reports in order, one request at a time. Reports that come during a request go together in the next. */
 export class Reporter {
@@ -43,7 +47,10 @@ export class Reporter {
         const report = reports[i];
         if (report) listener.reportAnswered(report, outcome);
       }
-      const gapMs = Math.min(listener.running * GAP_PER_EXECUTION_MS, MAX_GAP_MS);
+      const gapMs =
+        listener.waiting > 0
+          ? MAX_GAP_WITH_WAITING_MS
+          : Math.min(listener.running * GAP_PER_EXECUTION_MS, MAX_GAP_MS);
       const leftMs = sentAtMs + gapMs - performance.now();
       if (leftMs > 0) await pause(leftMs, signal);
     }

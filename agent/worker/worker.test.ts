@@ -51,25 +51,25 @@ const ended = (executionId: string, lastSeq = 0) => ({
 
 test("a worker with maxJobs asks for no more jobs and begins no more than that, and then drains", () => {
   const { worker, started } = stage(4, 2);
-  expect(worker.wanted).toBe(2);
+  expect(worker.intake.wanted).toBe(2);
   const [first, second, third] = [
     assignmentOf({ command: "true" }),
     assignmentOf({ command: "true" }),
     assignmentOf({ command: "true" }),
   ];
   worker.assign([first]);
-  expect(worker.wanted).toBe(1);
+  expect(worker.intake.wanted).toBe(1);
   expect(worker.isDraining).toBe(false);
   worker.assign([first, second, third]);
   expect(started).toEqual([first.executionId, second.executionId]);
-  expect(worker.wanted).toBe(0);
+  expect(worker.intake.wanted).toBe(0);
   expect(worker.isDraining).toBe(true);
 });
 
 test("a draining worker asks for no job: any that it got would wait for its lease to run out", () => {
   const { worker, started } = stage(4);
   worker.drain();
-  expect(worker.wanted).toBe(0);
+  expect(worker.intake.wanted).toBe(0);
   worker.assign([assignmentOf({ command: "true" })]);
   expect(started).toEqual([]);
 });
@@ -81,7 +81,7 @@ test("nothing begins until every hold on starts is released; what arrives meanwh
   worker.assign([one]);
   expect(started).toEqual([]);
   expect(worker.held()).toEqual([one.executionId]);
-  expect(worker.wanted).toBe(1);
+  expect(worker.intake.wanted).toBe(1);
   goOn[0]?.();
   expect(started).toEqual([]);
   goOn[1]?.();
@@ -150,4 +150,63 @@ test("a new supervisor learns which lines the server has, and lines that it repe
   worker.onNews({ type: "lines", executionId, lines });
   expect(stored.mock.calls).toEqual([[executionId, 1]]);
   expect(shipped.mock.lastCall?.[0].peek(10, 10_000)).toEqual(lines.slice(1));
+});
+
+/** A worker with one slot, whose first job has it while the second waits. */
+function withWaiting() {
+  const stand = stage(1);
+  stand.worker.intake.takesAhead = true;
+  const [running, waiting] = [assignmentOf({ command: "true" }), assignmentOf({ command: "true" })];
+  stand.worker.assign([running, waiting]);
+  const reported = spyOn(stand.reporter, "add");
+  return { ...stand, reported, running: running.executionId, waiting: waiting.executionId };
+}
+
+test("a job that waits for a slot begins when the one before it ends; until then no heartbeat extends its lease", () => {
+  const { worker, started, running, waiting } = withWaiting();
+  expect(started).toEqual([running]);
+  expect(worker.held()).toEqual([running, waiting]);
+  expect(worker.begun()).toEqual([running]);
+  expect(worker.starting()).toEqual([running]);
+  expect(worker.running).toBe(1);
+  worker.onNews(ended(running));
+  expect(started).toEqual([running, waiting]);
+  expect(worker.begun()).toContain(waiting);
+});
+
+test("a cancelled job that waits for a slot never begins, and is reported as CANCELLED", () => {
+  const { worker, started, reported, running, waiting } = withWaiting();
+  expect(worker.obey({ status: "ACTIVE", cancel: [waiting], abandon: [] })).toBe(true);
+  expect(reported.mock.calls).toMatchObject([[{ executionId: waiting, status: "CANCELLED" }]]);
+  // The server may repeat the order before it has the report.
+  worker.obey({ status: "ACTIVE", cancel: [waiting], abandon: [] });
+  worker.assign([assignmentOf({ command: "true" }, waiting)]);
+  worker.onNews(ended(running));
+  expect(started).toEqual([running]);
+  expect(reported.mock.calls.filter(([{ executionId }]) => executionId === waiting)).toHaveLength(1);
+});
+
+test("a job that waits for a slot is forgotten when the server says that it is not ours", () => {
+  const { worker, started, reported, running, waiting } = withWaiting();
+  expect(worker.obey({ status: "ACTIVE", cancel: [], abandon: [waiting] })).toBe(true);
+  expect(worker.held()).toEqual([running]);
+  expect(reported).not.toHaveBeenCalled();
+  worker.onNews(ended(running));
+  expect(started).toEqual([running]);
+});
+
+test("jobs that wait for a slot are given back when the server drains the node, and are held until it knows", () => {
+  const { worker, reported, waiting } = withWaiting();
+  worker.obey({ status: "DRAINING", cancel: [], abandon: [] });
+  const report = reported.mock.lastCall?.[0];
+  expect(report).toMatchObject({
+    executionId: waiting,
+    status: "RETURNED",
+    message: "Its node is draining.",
+  });
+  expect(worker.held()).toContain(waiting);
+  expect(worker.unsent).toBe(1);
+  if (report) worker.reportAnswered(report, "applied");
+  expect(worker.held()).not.toContain(waiting);
+  expect(worker.unsent).toBe(0);
 });

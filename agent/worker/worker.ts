@@ -58,7 +58,7 @@ export class Worker {
   readonly settled = new Bell();
   /** The node's status in the server's last answer. */
   nodeStatus: NodeStatus | undefined;
-  private readonly intake: Intake;
+  readonly intake: Intake;
   private readonly deliveries: Deliveries;
   private readonly executions = new Map<string, Held>();
   private slotsTaken = 0;
@@ -76,6 +76,7 @@ export class Worker {
       held: () => this.executions.size,
       isHeld: (executionId) => this.executions.has(executionId),
       begin: (assignment) => this.begin(assignment),
+      giveBack: (executionId, message) => this.neverBegins({ executionId, status: "RETURNED", message }),
     });
     this.deliveries = new Deliveries({
       collector: parts.collector,
@@ -90,21 +91,13 @@ export class Worker {
     return this.intake.isDraining;
   }
 
-  get slots(): number {
-    return this.intake.slots;
-  }
-
-  set slots(slots: number) {
-    this.intake.slots = slots;
-  }
-
-  /** The most jobs to ask the server for. */
-  get wanted(): number {
-    return this.intake.wanted;
-  }
-
   get running(): number {
     return this.slotsTaken;
+  }
+
+  /** Jobs that wait for a slot. */
+  get waiting(): number {
+    return this.intake.lineLength;
   }
 
   /** Executions that are over, and whose lines or result the server does not have in full. */
@@ -120,7 +113,12 @@ export class Worker {
 
   /** Executions that run or wait to begin, and those whose lines or result the server does not have in full. */
   held(): string[] {
-    return [...this.executions.keys(), ...this.intake.waiting];
+    return [...this.begun(), ...this.intake.waiting];
+  }
+
+  /** The same without those that wait to begin. */
+  begun(): string[] {
+    return [...this.executions.keys()];
   }
 
   runningExecutions(): RunningExecution[] {
@@ -146,7 +144,8 @@ export class Worker {
     for (const execution of executions) {
       const { executionId, storedSeq, lastSeq, startedAt, facts, enforcedBy, ended } = execution;
       const lines = new LineQueue(executionId, storedSeq);
-      const held: Held = { phase: "running", facts, startedAt, enforcedBy, lines, reports: [] };
+      const begunAtMs = Number.NEGATIVE_INFINITY;
+      const held: Held = { phase: "running", begunAtMs, facts, startedAt, enforcedBy, lines, reports: [] };
       this.executions.set(executionId, held);
       this.slotsTaken++;
       this.deliveries.send(executionId, held, execution.events ?? ended?.events);
@@ -215,13 +214,18 @@ export class Worker {
     this.nodeStatus = orders.status;
     this.busyUntilMs ??= performance.now();
     let changed = false;
-    for (const id of orders.abandon) changed = this.apply(id, "disown") || changed;
+    for (const id of orders.abandon) changed = this.intake.drop(id) || this.apply(id, "disown") || changed;
     for (const id of orders.cancel) {
+      if (this.intake.drop(id)) {
+        this.neverBegins({ executionId: id, status: "CANCELLED" });
+        changed = true;
+      }
       const held = this.executions.get(id);
       if (held) held.cancelAsked = true;
       if (held) hurry(held);
       changed = this.apply(id, "cancel") || changed;
     }
+    if (orders.status === "DRAINING") this.intake.giveBack("Its node is draining.");
     return changed;
   }
 
@@ -282,11 +286,20 @@ export class Worker {
 
   private begin(assignment: Assignment): void {
     const { executionId } = assignment;
-    const held: Held = { phase: "running", lines: new LineQueue(executionId), reports: [] };
+    const lines = new LineQueue(executionId);
+    const held: Held = { phase: "running", begunAtMs: performance.now(), lines, reports: [] };
     this.executions.set(executionId, held);
     this.slotsTaken++;
     this.loadChanged.emit();
     this.start(held, assignment);
+  }
+
+  /** It waited for a slot. Nothing is left of it but this report. */
+  private neverBegins(end: Omit<ExecutionReport, "at">): void {
+    const lines = new LineQueue(end.executionId);
+    const held: Held = { phase: "reporting", begunAtMs: Number.NEGATIVE_INFINITY, lines, reports: [] };
+    this.executions.set(end.executionId, held);
+    this.report(held, { ...end, at: new Date().toISOString() });
   }
 
   private start(held: Held, assignment: Assignment): void {
@@ -348,7 +361,7 @@ export class Worker {
     }
     if (takesSlot(before) && !takesSlot(held.phase)) {
       this.parts.place.settled(executionId);
-      this.freeSlot();
+      this.freeSlot(held);
     }
     if (held.phase !== "ended" && !takesSlot(held.phase)) stopDelivering(held);
     if (held.phase === "gone") this.forget(executionId);
@@ -370,11 +383,12 @@ export class Worker {
     if (held.phase !== "gone") this.parts.place.tell(executionId, "drop");
   }
 
-  private freeSlot(): void {
+  private freeSlot({ begunAtMs }: Held): void {
     this.slotsTaken--;
     this.busyUntilMs = performance.now();
     this.loadChanged.emit();
     this.settled.ring();
+    this.intake.slotFreed(begunAtMs);
   }
 
   private forget(executionId: string): void {

@@ -44,7 +44,7 @@ function inWords(workspace: string, found: FoundAgent, look: Look): Painted {
 }
 
 function statusInWords(workspace: string, status: AgentStatus, look: Look): Painted {
-  const { node, server, settings, slots, running, undelivered, cache } = status;
+  const { node, server, settings, slots, running, waiting = 0, undelivered, cache } = status;
   const fields = formatFields(
     {
       agent: `process ${status.pid}, version ${status.version}, workspace ${workspace}, for ${formatAge(status.startedAt)}`,
@@ -55,7 +55,7 @@ function statusInWords(workspace: string, status: AgentStatus, look: Look): Pain
       "settings read": `${formatAge(settings.readAt)} ago`,
       "settings now":
         settings.error && `${settings.error.replaceAll("\n", "; ")} (the previous settings stay in force)`,
-      slots: `${slots.taken} of ${slots.total} taken`,
+      slots: `${slots.taken} of ${slots.total} taken${waiting > 0 ? `, ${counted(waiting, "job")} waiting for one` : ""}`,
       cache:
         cache &&
         `${bytesText(cache.bytes)} of at most ${bytesText(cache.maxBytes)} of files for the next jobs`,

@@ -23,12 +23,11 @@ import {
   type NodeChange,
   type NodeRecord,
   type NodeStore,
-  takesWork,
 } from "../node/node-store.ts";
 import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../node/silence.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { type LoadHistory, recordLoad } from "./load.ts";
-import { collectingUntil, ordersFor, SentOrders, starting, undelivered, vanished } from "./orders.ts";
+import { collectingUntil, ordersFor, SentOrders, starting, undelivered, vanished, wishOf } from "./orders.ts";
 
 /** The condition of a node that has not reported any yet. */
 const AWAKE: NodeCondition = { suspended: false };
@@ -308,8 +307,9 @@ export class AgentService {
     input: ParsedInput<"nodes.poll">,
     signal: AbortSignal,
   ): Promise<{ orders: NodeOrders; assigned: Assigned[] }> {
-    const { nodes, executions, dispatcher, now } = this.parts;
-    const deadlineMs = performance.now() + pollWaitMs(input);
+    const { nodes, executions, executionService, dispatcher, now } = this.parts;
+    const askedAtMs = performance.now();
+    const deadlineMs = askedAtMs + pollWaitMs(input);
     if (isSignOfLife(by, input.condition, now())) {
       const live = await executions.live({ nodeId: by.nodeId });
       await this.heard(by, input);
@@ -332,11 +332,11 @@ export class AgentService {
         this.sentOrders.sent(by.nodeId, orders);
         return { orders, assigned: again.length > 0 ? await this.findAdmitted(by.nodeId, again) : [] };
       }
-      const limit = takesWork(node) ? input.maxAssignments : 0;
-      const taken = await dispatcher.take(node, limit, remainingMs, signal, look);
+      const wish = wishOf(node, input, askedAtMs, executionService.isFree);
+      const taken = await dispatcher.take(node, wish, remainingMs, signal, look);
       // If both polls waited again, each would end the other's wait over and over.
       if (taken === "superseded") return { orders, assigned: [] };
-      const assigned = await this.parts.executionService.admit(taken);
+      const assigned = await executionService.admit(taken);
       if (assigned.length > 0) return { orders: { ...orders, now: new Date(now()).toISOString() }, assigned };
     }
   }

@@ -69,7 +69,7 @@ export function agentHandlers(parts: AgentHandlerParts): AgentHandlers {
         const maxLogBytes = logCapBytes(parts.logLimits, job.businessId, job.manifest.maxLogMb);
         return assignmentView({ job, execution }, maxLogBytes);
       });
-      return { ...orders, assignments };
+      return { ...orders, assignments, takesAhead: true };
     },
     "nodes.result": async (input, context) => ({
       outcomes: await executionService.report(nodeOf(context), input.reports),

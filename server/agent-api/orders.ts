@@ -1,8 +1,13 @@
+import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import type { NodeOrders } from "../../shared/node.ts";
+import type { Wish } from "../dispatch/dispatcher.ts";
 import type { LiveExecution } from "../execution/execution-store.ts";
 import { isoTime } from "../http/iso-time.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
-import { type NodeRecord, nodeStatusOf } from "../node/node-store.ts";
+import { type NodeRecord, nodeStatusOf, takesWork } from "../node/node-store.ts";
+
+/** A node gets at most this many jobs ahead of free slots, for each of its slots. */
+const AHEAD_PER_SLOT = 2;
 
 /** The orders for a node that holds `held`, given the executions that are live on it. Pure. */
 export function ordersFor(
@@ -18,6 +23,22 @@ export function ordersFor(
     abandon: held.filter((executionId) => !liveIds.has(executionId)),
     now: isoTime(nowMs),
   };
+}
+
+/**
+ * What a poll may get: nothing while the node takes no work, and nothing ahead of free slots in a pool where waiting would
+ * already cost credit.
+ */
+export function wishOf(
+  node: NodeRecord,
+  { maxAssignments, ahead = 0 }: Pick<ParsedInput<"nodes.poll">, "maxAssignments" | "ahead">,
+  askedAtMs: number,
+  isFree: (pool: string) => boolean,
+): Wish {
+  if (!takesWork(node)) return { limit: 0 };
+  if (ahead === 0 || !isFree(node.description.pool)) return { limit: maxAssignments };
+  const count = Math.min(ahead, AHEAD_PER_SLOT * node.description.capacity.slots);
+  return { limit: maxAssignments, ahead: { count, askedAtMs } };
 }
 
 /** Executions that are assigned to the node, but whose assignment never reached it. */

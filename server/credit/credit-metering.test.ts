@@ -73,7 +73,11 @@ test("an ending that nobody reported to metering is found and settled once", asy
     artifacts: world.stores.artifacts,
     flow: world.flow,
     now: world.now,
-    metering: { onAssigned: async () => ({ admitted: [], refused: [] }), onEnded: () => undefined },
+    metering: {
+      isFree: () => true,
+      onAssigned: async () => ({ admitted: [], refused: [] }),
+      onEnded: () => undefined,
+    },
   });
   world.nowMs += 10 * MINUTE_MS;
   await blind.report(node, [world.reportOf(assigned, "SUCCEEDED")]);

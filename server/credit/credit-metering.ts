@@ -36,6 +36,10 @@ export class CreditMetering implements Metering {
     });
   }
 
+  isFree(pool: string): boolean {
+    return !this.parts.pricing.has(pool);
+  }
+
   async onAssigned(assigned: readonly Assigned[]): Promise<{ admitted: Assigned[]; refused: Refused[] }> {
     const { pricing, now } = this.parts;
     const billed = assigned.flatMap((one) => {

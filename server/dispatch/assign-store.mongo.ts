@@ -17,7 +17,7 @@ import type { AssignRequest, AssignStore } from "./assign-store.ts";
 import { type Claim, MongoClaims } from "./claims.mongo.ts";
 import { mismatch, pickGpus, usageOf } from "./matching.ts";
 import { type NodeRoom, NodeRooms } from "./node-rooms.mongo.ts";
-import { bestThatFits, type QueueHeads, type Shares } from "./picking.ts";
+import { bestAhead, bestThatFits, type QueueHeads, type Shares } from "./picking.ts";
 import { readShares } from "./shares.mongo.ts";
 
 type Call = Waiting<AssignRequest, Assigned[]>;
@@ -220,7 +220,9 @@ export class MongoAssignStore implements AssignStore {
       const queues = await this.readQueues(claimable, orders, skip);
       if (queues.length === 0 && skip === 0) return;
       const shares = await readShares(this.executions, businessId, queues);
-      const picked = orders.flatMap((order) => pick(order, queues, shares));
+      const forSlots = orders.flatMap((order) => pick(order, queues, shares, 0));
+      const ahead = orders.flatMap((order) => pick(order, queues, shares, order.request.ahead ?? 0));
+      const picked = [...forSlots, ...ahead];
       const won = await this.claims.claim(picked.map(({ claim }) => claim));
       for (const [claim, one] of won) assigned.set(claim, one);
       const lost = picked.filter(({ claim }) => !won.has(claim));
@@ -289,15 +291,20 @@ interface Picked {
   held: NodeRoom["held"][number];
 }
 
-/** Picks jobs for the order, up to its limit and the room on its node, and removes them from the queues. */
-function pick(order: Order, queues: readonly MongoQueue[], shares: Shares): Picked[] {
+/**
+ * Picks jobs for the order, up to its limit and the room on its node, and removes them from the queues. The node may have
+ * `ahead` jobs more than it has slots.
+ */
+function pick(order: Order, queues: readonly MongoQueue[], shares: Shares, ahead: number): Picked[] {
   const { request, node, claims } = order;
   const { description } = node;
   const able = queues.filter(({ requirement }) => mismatch(requirement, description) === undefined);
   const picked: Picked[] = [];
   while (claims.length < request.limit) {
     const usage = usageOf(node.held);
-    const queue = bestThatFits(able, { ...request, description }, usage, shares);
+    const taker = { ...request, description };
+    const queue =
+      ahead === 0 ? bestThatFits(able, taker, usage, shares) : bestAhead(able, taker, ahead, usage, shares);
     const head = queue?.heads.shift();
     if (!queue || !head) break;
     const { resources } = queue.requirement;

@@ -1,6 +1,7 @@
 import { newId } from "../../shared/ids.ts";
 import { nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
+import type { NodeDescription } from "../../shared/node.ts";
 import type { Assigned } from "../execution/execution-store.ts";
 import { leaseOf } from "../execution/rules.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
@@ -11,7 +12,20 @@ import { RecentMap } from "../runtime/recent-map.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import type { AssignRequest, AssignStore } from "./assign-store.ts";
 import { mismatch, pickGpus, usageOf } from "./matching.ts";
-import { bestThatFits, type Head, type QueueHeads, Shares } from "./picking.ts";
+import { bestAhead, bestThatFits, type Head, type QueueHeads, Shares } from "./picking.ts";
+
+/** A request whose node takes work, with what it gets. */
+interface Order {
+  request: AssignRequest;
+  description: NodeDescription;
+  assigned: Assigned[];
+}
+
+/** The queues of a business that have claimable jobs, and what their users have running. */
+interface Waiting {
+  queues: readonly QueueHeads[];
+  shares: Shares;
+}
 
 const MAX_CACHED_REQUIREMENTS = 10_000;
 const HEADS_PER_READ = 64;
@@ -23,7 +37,21 @@ export class SqliteAssignStore implements AssignStore {
   constructor(private readonly store: SqliteStore) {}
 
   assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {
-    return this.store.write(() => requests.map((request) => this.assignOne(request)));
+    return this.store.write(() => {
+      const orders = requests.map((request) => this.orderOf(request));
+      const businesses = new Set(orders.flatMap((order) => order?.request.businessId ?? []));
+      const waiting = new Map([...businesses].map((businessId) => [businessId, this.waiting(businessId)]));
+      const fill = (order: Order | undefined, ahead: number) => {
+        const found = order && waiting.get(order.request.businessId);
+        if (found) this.fill(order, found, ahead);
+      };
+      for (const order of orders) fill(order, 0);
+      for (const order of orders) {
+        const { ahead = 0 } = order?.request ?? {};
+        if (ahead > 0) fill(order, ahead);
+      }
+      return orders.map((order) => order?.assigned ?? []);
+    });
   }
 
   async releaseOrphans(): Promise<[]> {
@@ -52,8 +80,8 @@ export class SqliteAssignStore implements AssignStore {
     return ahead;
   }
 
-  /** Runs inside `store.write`. */
-  private assignOne(request: AssignRequest): Assigned[] {
+  /** undefined: the node takes no work, or the caller does not speak for it. */
+  private orderOf(request: AssignRequest): Order | undefined {
     const { nodeId, businessId, by } = request;
     const isSpeaker = by ? `AND ${SPEAKS}` : "";
     const node = this.store.get<{ description: string }>(
@@ -61,20 +89,29 @@ export class SqliteAssignStore implements AssignStore {
        WHERE node_id = $nodeId AND business_id = $businessId AND ${TAKES_WORK} ${isSpeaker}`,
       { nodeId, businessId, ...(by && speakerBindings(by)) },
     );
-    if (!node) return [];
-    const description = descriptions.parse(node.description);
+    return node && { request, description: descriptions.parse(node.description), assigned: [] };
+  }
+
+  private waiting(businessId: string): Waiting {
+    const queues = this.claimable(businessId).map((queue) => ({ ...queue, heads: [] }));
+    return { queues, shares: this.sharesOf(businessId, queues) };
+  }
+
+  /** Claims jobs for the order while the node has a free slot, or less than `ahead` jobs more than slots. */
+  private fill({ request, description, assigned }: Order, { queues, shares }: Waiting, ahead: number): void {
+    const able = queues.filter(({ requirement }) => mismatch(requirement, description) === undefined);
+    if (able.length === 0) return;
+    const { slots } = description.capacity;
+    const taker = { nodeId: request.nodeId, description, nowMs: request.nowMs };
     const held = this.heldBy(request.nodeId);
     let usage = usageOf(held);
-    const assigned: Assigned[] = [];
-    const queues: QueueHeads[] = this.claimable(request.businessId)
-      .filter(({ requirement }) => mismatch(requirement, description) === undefined)
-      .map((queue) => ({ ...queue, heads: [] }));
-    const shares = this.sharesOf(request.businessId, queues);
-    while (assigned.length < request.limit && usage.slots < description.capacity.slots) {
-      const taker = { nodeId: request.nodeId, description, nowMs: request.nowMs };
-      const queue = bestThatFits(queues, taker, usage, shares, ({ key }) =>
-        this.readHeads(request.businessId, key, request.limit - assigned.length),
-      );
+    while (assigned.length < request.limit && usage.slots < slots + ahead) {
+      const wanted = Math.min(request.limit - assigned.length, slots + ahead - usage.slots);
+      const refill = ({ key }: QueueHeads) => this.readHeads(request.businessId, key, wanted);
+      const queue =
+        ahead === 0
+          ? bestThatFits(able, taker, usage, shares, refill)
+          : bestAhead(able, taker, ahead, usage, shares, refill);
       const head = queue?.heads.shift();
       if (!queue || !head) break;
       const gpuIndexes = pickGpus(queue.requirement.resources.gpuCount, description.capacity, usage);
@@ -84,7 +121,6 @@ export class SqliteAssignStore implements AssignStore {
       usage = usageOf(held);
       assigned.push({ job, execution });
     }
-    return assigned;
   }
 
   /** The queues that have claimable jobs. Walks from key to key in the index, so the cost does not grow with the jobs. */

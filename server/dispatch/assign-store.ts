@@ -10,6 +10,8 @@ export interface AssignRequest {
   by?: Speaker;
   /** The most jobs to hand out. */
   limit: number;
+  /** How many jobs the node may have more than it has slots; absent: none. */
+  ahead?: number;
   nowMs: number;
   leaseExpiresAtMs: number;
 }
@@ -22,6 +24,8 @@ export interface AssignStore {
   /**
    * Hands queued jobs of the node's business to the node, by priority, then by the user with the least running, then by
    * age. The node gets only jobs that it matches and has room for next to those it already has. Each job goes to one node.
+   * Only when the free slots of all requests are served do nodes get jobs ahead of free slots (`ahead`), and only jobs that
+   * may wait like that (see `waitsAhead`).
    * A node that takes no work (see `takesWork`) gets none. Resolves with one list per request, in order. The cost grows
    * with the number of different requirements, not with the length of the queue.
    */

@@ -4,7 +4,7 @@ import { within } from "../../tests/support/wait.ts";
 import { MemoryBus } from "../bus/memory-bus.ts";
 import type { Assigned } from "../execution/execution-store.ts";
 import type { Requirement } from "../job/requirement.ts";
-import type { AssignStore } from "./assign-store.ts";
+import type { AssignRequest, AssignStore } from "./assign-store.ts";
 import { Dispatcher } from "./dispatcher.ts";
 
 const ANSWER_MS = 1_000;
@@ -26,11 +26,11 @@ test("if a node has moved to another server, that server hears about its work, a
   const there = serverOf(bus, { claimableRequirements: async () => [], assign: async () => [] });
 
   const moved = new AbortController();
-  const first = here.take(node, 1, WAIT_MS, moved.signal);
+  const first = here.take(node, { limit: 1 }, WAIT_MS, moved.signal);
   await begun.promise;
   moved.abort();
   expect(await first).toEqual([]);
-  const second = there.take(node, 1, WAIT_MS, new AbortController().signal);
+  const second = there.take(node, { limit: 1 }, WAIT_MS, new AbortController().signal);
   let isClosed = false;
   const closing = here.close().then(() => {
     isClosed = true;
@@ -55,7 +55,7 @@ test("a message that arrives while a round ends starts another round, however cl
       claimableRequirements: async () => looks.shift() ?? [anything],
       assign: async () => [[assigned]],
     });
-    const taken = server.take(node, 1, WAIT_MS, new AbortController().signal);
+    const taken = server.take(node, { limit: 1 }, WAIT_MS, new AbortController().signal);
     firstLook.resolve([]);
     for (let step = 0; step < steps; step++) await undefined;
     bus.publish("wake", { businessId: node.businessId });
@@ -63,6 +63,40 @@ test("a message that arrives while a round ends starts another round, however cl
     await server.close();
     await bus.close();
   }
+});
+
+test("a wish for jobs ahead of free slots holds for a moment, and not before all nodes of a large round are served", async () => {
+  const asked: (readonly AssignRequest[])[] = [];
+  const bus = new MemoryBus();
+  const server = serverOf(bus, {
+    claimableRequirements: async () => [anything],
+    assign: async (requests) => {
+      asked.push(requests);
+      return requests.map(() => []);
+    },
+  });
+  const wait = new AbortController();
+  const waitFor = (count: number, askedAtMs: number) =>
+    Array.from({ length: count }, () =>
+      server.take(nodeOf("biz_1"), { limit: 2, ahead: { count: 3, askedAtMs } }, WAIT_MS, wait.signal),
+    );
+  const taken = [...waitFor(1, performance.now()), ...waitFor(1, performance.now() - 250)];
+  await new Promise(setImmediate);
+  expect(asked.flat().map(({ limit, ahead }) => [limit, ahead])).toEqual([
+    [5, 3],
+    [2, 0],
+  ]);
+  taken.push(...waitFor(40, performance.now()));
+  await new Promise(setImmediate);
+  asked.splice(0);
+  bus.publish("wake", { businessId: "biz_1" });
+  await new Promise(setImmediate);
+  const writes = asked.map((requests) => `${requests.length} ${requests[0]?.ahead}`);
+  expect(writes).toEqual(["32 0", "10 0", "32 3", "9 3"]);
+  wait.abort();
+  await Promise.all(taken);
+  await server.close();
+  await bus.close();
 });
 
 const anything: Requirement = {

@@ -13,10 +13,23 @@ const CLOSE_MS = 5_000;
 /** How many waiting nodes are served in one write to the store. */
 const NODES_PER_WRITE = 32;
 
-/** A parked poll. */
-interface Waiter {
-  node: NodeRecord;
+/** What a poll asks for. */
+export interface Wish {
+  /** The most jobs for free slots. */
   limit: number;
+  /** How many jobs the node may get before it has slots for them, and when it asked, by `performance.now()`; absent: none. */
+  ahead?: { count: number; askedAtMs: number };
+}
+
+/**
+ * How long a wish for jobs ahead of free slots holds. An agent asks for them because its jobs ended quickly a moment ago; its next
+ * poll says whether they still do.
+ */
+const AHEAD_HOLDS_MS = 250;
+
+/** A parked poll. */
+interface Waiter extends Wish {
+  node: NodeRecord;
   /** Ends the wait: with work, or without work if there is another reason to answer. */
   resolve: (taken: Taken) => void;
 }
@@ -64,6 +77,8 @@ export interface DispatcherParts {
  * the store assign jobs to the others, and ends the waiters of the nodes that got some. One round runs at a time per
  * business. An event during a round adds to what is due, and the round goes on with it.
  *
+ * A node may ask for jobs ahead of free slots. It gets them only after every node of the round has got jobs for its free slots.
+ *
  * An assignment is on disk before its waiter hears of it. If the waiter is gone by then, `node` is published: a poll that
  * waits at another server looks again, and any later poll finds the execution because the node does not hold it yet.
  */
@@ -98,7 +113,7 @@ export class Dispatcher {
    * the bus, since `look` began). Without work it resolves with an empty list. A newer wait of the same node ends an older
    * one, which resolves with `superseded`.
    */
-  take(node: NodeRecord, limit: number, waitMs: number, signal: AbortSignal, look?: Look): Promise<Taken> {
+  take(node: NodeRecord, wish: Wish, waitMs: number, signal: AbortSignal, look?: Look): Promise<Taken> {
     return new Promise((resolve) => {
       if (signal.aborted || look?.hasNews) return resolve([]);
       this.waiterOf(node)?.resolve("superseded");
@@ -113,9 +128,9 @@ export class Dispatcher {
       const giveUp = () => finish([]);
       const timer = setTimeout(giveUp, waitMs);
       signal.addEventListener("abort", giveUp);
-      const waiter: Waiter = { node, limit, resolve: finish };
+      const waiter: Waiter = { ...wish, node, resolve: finish };
       room.waiters.set(node.nodeId, waiter);
-      if (limit > 0) this.wake(node.businessId, node.nodeId);
+      if (wish.limit > 0) this.wake(node.businessId, node.nodeId);
     });
   }
 
@@ -160,37 +175,51 @@ export class Dispatcher {
       const waiters = [...room.waiters.values()].filter(
         (waiter) => waiter.limit > 0 && (due === "all" || due.has(waiter.node.nodeId)),
       );
-      if (waiters.length === 1) await this.assign(room, waiters);
+      if (waiters.length === 1) await this.assign(room, waiters, true);
       else await this.serveMany(businessId, room, waiters);
     }
   }
 
-  /** Of many nodes most may be able to run none of the queued jobs; those are not worth a write. */
+  /** One write serves free slots first. With several, none may hand out jobs ahead before all have served them. */
   private async serveMany(businessId: string, room: Room, waiters: readonly Waiter[]): Promise<void> {
+    const isOneWrite = waiters.length <= NODES_PER_WRITE;
+    const isMore = await this.serveInWrites(businessId, room, waiters, isOneWrite);
+    if (isOneWrite || !isMore) return;
+    const still = waiters.filter((waiter) => room.waiters.get(waiter.node.nodeId) === waiter);
+    await this.serveInWrites(businessId, room, still.filter(aheadNow), true);
+  }
+
+  /** Resolves with whether there may be more jobs to hand out. */
+  private async serveInWrites(
+    businessId: string,
+    room: Room,
+    waiters: readonly Waiter[],
+    withAhead: boolean,
+  ): Promise<boolean> {
     for (let i = 0; i < waiters.length; i += NODES_PER_WRITE) {
       const requirements = await this.parts.assignments.claimableRequirements(businessId);
-      if (requirements.length === 0) break;
+      if (requirements.length === 0) return false;
       const able = waiters
         .slice(i, i + NODES_PER_WRITE)
         .filter(({ node }) =>
           requirements.some((requirement) => mismatch(requirement, node.description) === undefined),
         );
-      await this.assign(room, able);
+      await this.assign(room, able, withAhead);
     }
+    return true;
   }
 
-  private async assign(room: Room, waiters: Waiter[]): Promise<void> {
+  private async assign(room: Room, waiters: readonly Waiter[], withAhead: boolean): Promise<void> {
     if (waiters.length === 0) return;
     const nowMs = this.parts.now();
     const assigned = await this.parts.assignments.assign(
-      waiters.map(({ node, limit }) => ({
-        nodeId: node.nodeId,
-        businessId: node.businessId,
-        by: speakerOf(node),
-        limit,
-        nowMs,
-        leaseExpiresAtMs: nowMs + LEASE_MS,
-      })),
+      waiters.map((waiter) => {
+        const { nodeId, businessId } = waiter.node;
+        const ahead = withAhead ? aheadNow(waiter) : 0;
+        const by = speakerOf(waiter.node);
+        const limit = waiter.limit + ahead;
+        return { nodeId, businessId, by, limit, ahead, nowMs, leaseExpiresAtMs: nowMs + LEASE_MS };
+      }),
     );
     for (const [i, { node }] of waiters.entries()) {
       const work = assigned[i] ?? [];
@@ -227,6 +256,11 @@ export class Dispatcher {
     }
     return room;
   }
+}
+
+/** How many jobs the node wants ahead of free slots. */
+function aheadNow({ ahead }: Waiter): number {
+  return ahead && performance.now() - ahead.askedAtMs < AHEAD_HOLDS_MS ? ahead.count : 0;
 }
 
 function isDue({ due }: Room): boolean {

@@ -1,6 +1,7 @@
 import type { FitReport, FitVerdict, NodeFit } from "../../shared/fit.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
+import type { JobRecord } from "../job/job-record.ts";
 import { type Requirement, requirementOf } from "../job/requirement.ts";
 import type { NodeRecord, NodeStore } from "../node/node-store.ts";
 import { fits, type Mismatch, mismatches, type Usage, usageOf } from "./matching.ts";
@@ -34,6 +35,17 @@ export class FitCheck {
       moreNodes: found.length > nodes.length,
       hint: couldEver ? undefined : hintOf(requirement, nodes),
     };
+  }
+
+  /** Whether other jobs still have every slot of the node that the job is assigned to. */
+  async waitsForSlot({ businessId, nodeId = "", executionId = "" }: JobRecord): Promise<boolean> {
+    const node = await this.nodes.find(businessId, nodeId);
+    if (!node) return false;
+    const live = await this.executions.live({ nodeId });
+    const before = live.filter(
+      ({ execution }) => execution.status === "RUNNING" || execution.executionId < executionId,
+    );
+    return before.length >= node.description.capacity.slots;
   }
 
   private async checkOne(requirement: Requirement, node: NodeRecord): Promise<NodeFit> {
@@ -73,9 +85,11 @@ function shortageOf({ resources }: Requirement, node: NodeRecord, usage: Usage):
   const { capacity } = node.description;
   if (fits(resources, capacity, usage)) return undefined;
   const none = { cpu: 0, memoryMb: 0, gpuCount: 0 };
+  // More jobs than slots: some wait there for a slot.
+  const taken = Math.min(usage.slots, capacity.slots);
   const slotFree = { ...usage, slots: 0 };
   const short = [
-    fits(none, capacity, usage) ? "" : `${usage.slots} of ${capacity.slots} slots`,
+    fits(none, capacity, usage) ? "" : `${taken} of ${capacity.slots} slots`,
     fits({ ...none, cpu: resources.cpu }, capacity, slotFree)
       ? ""
       : `${round(usage.cpu)} of ${capacity.cpu} cores (the job asks for ${resources.cpu})`,
@@ -86,7 +100,7 @@ function shortageOf({ resources }: Requirement, node: NodeRecord, usage: Usage):
       ? ""
       : `${usage.gpuIndexes.size} of ${capacity.gpuCount} GPUs (the job asks for ${resources.gpuCount})`,
   ].filter(Boolean);
-  const jobs = usage.slots === 1 ? "1 job takes" : `${usage.slots} jobs take`;
+  const jobs = taken === 1 ? "1 job takes" : `${taken} jobs take`;
   return `no room now: ${jobs} ${short.join(" and ")}`;
 }
 

@@ -1,6 +1,6 @@
 import { idTimeMs } from "../../shared/ids.ts";
 import type { NodeDescription } from "../../shared/node.ts";
-import { type Requirement, userOfQueue } from "../job/requirement.ts";
+import { type Requirement, userOfQueue, waitsAhead } from "../job/requirement.ts";
 import { fits, type Usage } from "./matching.ts";
 
 /** A job that can be claimed. */
@@ -79,6 +79,26 @@ export function bestThatFits<Queue extends QueueHeads>(
     }
   }
   return starving && isFirst(starving, best) ? undefined : best;
+}
+
+/**
+ * The same for a node that may get jobs before it has a slot for them: up to `ahead` more than its slots. Returns a queue only if
+ * its jobs may wait like that. If the job that comes first may not, nothing is handed out ahead of free slots, so that job gets
+ * the next slot that becomes free.
+ */
+export function bestAhead<Queue extends QueueHeads>(
+  queues: readonly Queue[],
+  taker: Taker,
+  ahead: number,
+  usage: Usage,
+  shares: Shares,
+  refill?: (queue: Queue) => Head[],
+): Queue | undefined {
+  const { description } = taker;
+  const { capacity } = description;
+  const withAhead = { ...description, capacity: { ...capacity, slots: capacity.slots + ahead } };
+  const best = bestThatFits(queues, { ...taker, description: withAhead }, usage, shares, refill);
+  return best && waitsAhead(best.key) ? best : undefined;
 }
 
 /** Whether this node keeps its room for the job. The answer is the same on every server; each job picks other nodes. */

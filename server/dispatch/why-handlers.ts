@@ -41,9 +41,16 @@ export function whyHandlers(
       const report = isQueued ? await fit.check(job) : NO_NODES;
       const holders = await holdersOf(job, flow, fit);
       const heldBy = holders.map((holder) => heldByView(holder.job));
+      const waitsForSlot = job.status === "ASSIGNED" && (await fit.waitsForSlot(job));
       const ahead = isClaimable(job) ? await countAhead(job, MAX_AHEAD + 1) : undefined;
       return {
-        ...{ jobId, status: job.status, ...explainJob(job, report, holders), heldBy, ...report },
+        ...{
+          jobId,
+          status: job.status,
+          ...explainJob(job, report, holders, waitsForSlot),
+          heldBy,
+          ...report,
+        },
         ahead:
           ahead === undefined ? undefined : { count: Math.min(ahead, MAX_AHEAD), more: ahead > MAX_AHEAD },
       };

@@ -17,9 +17,18 @@ export interface Holder {
 
 /**
  * Explains what a job waits for. `report`: whether the nodes could run it. `holders`: the jobs that hold the places in its
- * group. Pure.
+ * group. `waitsForSlot`: an assigned job is at its node, where other jobs have all slots. Pure.
  */
-export function explainJob(job: JobRecord, report: FitReport, holders: readonly Holder[] = []): Why {
+export function explainJob(
+  job: JobRecord,
+  report: FitReport,
+  holders: readonly Holder[] = [],
+  waitsForSlot = false,
+): Why {
+  if (job.status === "ASSIGNED" && waitsForSlot) {
+    const summary = `The job is assigned to ${job.nodeId}, and waits there for a slot: other jobs have all of them now.`;
+    return { waitsFor: "node", summary };
+  }
   const isInLine = job.status === "QUEUED" && job.gate === "group";
   if (isInLine && job.notBeforeMs === undefined) {
     const isStuck = !report.nodes.some(({ verdict }) => verdict === "fits" || verdict === "busy");

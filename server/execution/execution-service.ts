@@ -37,6 +37,9 @@ const EACH = { unrelated: true };
 export class ExecutionService {
   constructor(private readonly parts: ExecutionServiceParts) {}
 
+  /** Whether executions on nodes of the pool cost no credit. */
+  readonly isFree = (pool: string): boolean => this.parts.metering.isFree(pool);
+
   /** Returns the assignments that may go to their nodes. Jobs of the others go back to their queues. Safe to repeat. */
   async admit(assigned: readonly Assigned[]): Promise<Assigned[]> {
     const { admitted, refused } = await this.parts.metering.onAssigned(assigned);

@@ -12,6 +12,8 @@ export interface Refused {
  * `onAssigned` has admitted it, so no execution runs unseen.
  */
 export interface Metering {
+  /** Whether nothing is charged for executions on nodes of the pool. */
+  isFree(pool: string): boolean;
   /** Sets aside what the executions may cost. Safe to repeat. */
   onAssigned(assigned: readonly Assigned[]): Promise<{ admitted: Assigned[]; refused: Refused[] }>;
   /**

@@ -62,6 +62,28 @@ function after({ job, execution }: Decision<unknown>): string {
   return job || execution ? `${job?.status ?? "-"}/${execution?.status ?? "-"}` : "unchanged";
 }
 
+test("a job that its node gives back unstarted is queued again as it was, loses no retry, and the report is repeated", () => {
+  const state = stateOf("ASSIGNED", "ASSIGNED", { manifest: { maxRetries: 1 }, job: { retryCount: 1 } });
+  const report = reportOf("RETURNED", { message: "No slot became free." });
+  const { job, execution, result } = applyReport(state, report, AT_MS);
+  expect(result).toEqual({ outcome: "applied", job });
+  expect(job).toMatchObject({ jobId: state.job.jobId, status: "QUEUED", retryCount: 1, lostCount: 0 });
+  expect(job).toMatchObject({ nodeId: undefined, executionId: undefined, notBeforeMs: undefined });
+  expect(execution).toMatchObject({ status: "CANCELLED", end: { message: "No slot became free." } });
+  const later = { job: job as JobRecord, execution };
+  expect(applyReport(later, report, AT_MS)).toEqual({ result: { outcome: "repeated" } });
+  // A start that the node reports afterwards must not count, so that it ends.
+  expect(applyReport(later, reportOf("RUNNING"), AT_MS)).toEqual({ result: { outcome: "stale" } });
+});
+
+test("a job that its node gives back after somebody cancelled it is CANCELLED; one that it has started stays", () => {
+  const cancelled = stateOf("ASSIGNED", "ASSIGNED", { job: { cancelRequestedAtMs: AT_MS - 1 } });
+  expect(after(applyReport(cancelled, reportOf("RETURNED"), AT_MS))).toBe("CANCELLED/CANCELLED");
+  const running = stateOf("RUNNING", "RUNNING", { execution: { startedAtMs: AT_MS - 1 } });
+  expect(applyReport(running, reportOf("RETURNED"), AT_MS)).toEqual({ result: { outcome: "stale" } });
+  expect(applyReport(undefined, reportOf("RETURNED"), AT_MS)).toEqual({ result: { outcome: "stale" } });
+});
+
 test("a report moves a live execution and its job, is repeated once they have moved, and is stale otherwise", () => {
   const reports = ["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] as const;
   const expected: Record<ExecutionStatus, string[]> = {

@@ -30,6 +30,7 @@ export function applyReport(
     return { result: { outcome: isRepeated(execution, report) ? "repeated" : "stale" } };
   if (!isCurrent(state)) return { result: { outcome: "stale" } };
   if (report.status === "RUNNING") return start(state, report, nowMs);
+  if (report.status === "RETURNED") return returned(state, report, nowMs);
   const { executionId: _, status, at, ...end } = report;
   const finishedAtMs = clampTime(at, state.execution.assignedAtMs, nowMs);
   const ended = endExecution(state, status, end, finishedAtMs, nowMs);
@@ -163,6 +164,18 @@ export function putBack(
   return takeBack(state, end, nowMs, { end, notBeforeMs: nowMs + waitMs });
 }
 
+/** Takes back an assignment that its node has not started and never will. The job keeps its place by age, and loses no retry. */
+function returned(
+  state: { job: JobRecord; execution: ExecutionRecord },
+  { message }: ExecutionReport,
+  nowMs: number,
+): Decision<Reported> {
+  // A node does not return what it has started.
+  if (state.execution.status !== "ASSIGNED") return { result: { outcome: "stale" } };
+  const taken = takeBack(state, { message: message ?? "The node gave it back unstarted." }, nowMs, {});
+  return { ...taken, result: { outcome: "applied", ...(taken.job && { job: taken.job }) } };
+}
+
 /** Ends an assignment that was not started. The job goes back to the queue, or is CANCELLED if somebody asked for that. */
 function takeBack(
   { job, execution }: { job: JobRecord; execution: ExecutionRecord },
@@ -232,6 +245,8 @@ function isRepeated(execution: ExecutionRecord, report: ExecutionReport): boolea
     const wasGivenUp = reason !== undefined && "lost" in reasons[reason];
     return execution.startedAtMs !== undefined && !wasGivenUp;
   }
+  if (report.status === "RETURNED")
+    return execution.status === "CANCELLED" && execution.startedAtMs === undefined;
   return execution.status === report.status && execution.end?.reason === report.reason;
 }
 

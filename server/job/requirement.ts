@@ -16,9 +16,27 @@ export function requirementOf(manifest: JobManifest, userId: string | undefined)
   return { type, userId, labels, selector, resources, pool, ...container };
 }
 
+/** Ends the requirement in a queue key. */
+const MAY_WAIT_AHEAD = "+";
+
+/**
+ * Whether the job may go to a node before a slot is free for it there. That is only for jobs that cost nothing while they
+ * wait: they take no capacity but a slot, need nothing that is fetched first, and no limit counts them before they start.
+ */
+function mayWaitAhead(manifest: JobManifest): boolean {
+  const { type, resources, startTimeoutSeconds, concurrency } = manifest;
+  const { inputs, secretEnv, secretFiles, envFrom } = manifest;
+  const { cpu, memoryMb, gpuCount } = resources;
+  const takesCapacity = cpu > 0 || memoryMb > 0 || gpuCount > 0;
+  const isCounted = startTimeoutSeconds !== undefined || concurrency !== undefined;
+  const needsFetching = (inputs ?? secretEnv ?? secretFiles ?? envFrom) !== undefined;
+  return type === "COMMAND" && !takesCapacity && !isCounted && !needsFetching;
+}
+
 /**
  * `<requirement>/<user>`: the same for all jobs of a user with the same requirement, regardless of the order of their
- * labels. Each user has separate queues, so that no user's jobs block everyone else's.
+ * labels. Each user has separate queues, so that no user's jobs block everyone else's. Jobs that may wait ahead of a free
+ * slot are in separate queues, too; see `waitsAhead`.
  */
 export function queueKeyOf(manifest: JobManifest, userId: string): string {
   const { cpu, memoryMb, gpuCount } = manifest.resources;
@@ -34,7 +52,12 @@ export function queueKeyOf(manifest: JobManifest, userId: string): string {
     ...(manifest.type === "DOCKER" ? [askedOfContainer(manifest.image, manifest.docker)] : []),
   ]);
   const requirement = new Bun.CryptoHasher("sha256").update(canonical).digest("base64url").slice(0, 22);
-  return `${requirement}/${userId}`;
+  return `${requirement}${mayWaitAhead(manifest) ? MAY_WAIT_AHEAD : ""}/${userId}`;
+}
+
+/** Whether the jobs of this queue may go to a node before a slot is free for them there. */
+export function waitsAhead(queueKey: string): boolean {
+  return queueKey.slice(0, queueKey.indexOf("/")).endsWith(MAY_WAIT_AHEAD);
 }
 
 export function userOfQueue(queueKey: string): string {

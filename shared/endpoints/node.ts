@@ -11,6 +11,7 @@ import {
   assignment,
   executionReport,
   jobInputs,
+  MAX_AHEAD,
   node,
   nodeCondition,
   nodeDescription,
@@ -86,13 +87,24 @@ export const nodeEndpoints = defineEndpoints(nodeWire, {
       condition: nodeCondition.prefault({}),
       /** The most new assignments to return; 0: only orders. */
       maxAssignments: z.int().min(0).max(1_000),
+      /**
+       * How many more to return, at most, for which the node has no free slot yet. Only after an answer with `takesAhead`. The
+       * server hands out only jobs that ask for no capacity, and only when all free slots are served. One that gets no slot
+       * soon must be reported as RETURNED.
+       */
+      ahead: z.int().min(0).max(MAX_AHEAD).optional(),
       /** Only a suspended node may wait longer than other nodes. */
       waitSeconds: z.number().min(0).max(limits.maxSuspendedWaitSeconds),
     }),
-    output: nodeOrders.extend({ assignments: z.array(assignment) }),
+    output: nodeOrders.extend({
+      assignments: z.array(assignment),
+      /** The next poll may have `ahead`, and reports may say RETURNED. */
+      takesAhead: z.literal(true).optional(),
+    }),
   },
   "nodes.result": {
-    summary: "Report executions that started or ended, in order.",
+    summary:
+      "Report executions that started or ended, in order. Or that an execution is RETURNED: the node has not started it and never will, so its job goes back to its queue.",
     input: z.strictObject({ reports: z.array(executionReport).min(1).max(1_000) }),
     output: z.object({
       /** One per report, in the same order. */

@@ -1,4 +1,5 @@
 import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
+import { aheadContract } from "./ahead.contract.ts";
 import { allowContract } from "./allow.contract.ts";
 import { clockContract } from "./clock.contract.ts";
 import { controlPlaneContract } from "./control-plane.contract.ts";
@@ -13,6 +14,7 @@ import { nodeStoreContract } from "./node-store.contract.ts";
 const open = async () => openSqliteStores(":memory:");
 
 controlPlaneContract("SQLite", open);
+aheadContract("SQLite", open);
 allowContract("SQLite", open);
 manyJobsContract("SQLite", open);
 jobFlowContract("SQLite", open);

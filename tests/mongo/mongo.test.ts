@@ -7,6 +7,7 @@ import type { Stores } from "../../server/compose/stores.ts";
 import { newJob } from "../../server/job/job-rules.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobManifest } from "../../shared/manifest.ts";
+import { aheadContract } from "../contract/ahead.contract.ts";
 import { allowContract } from "../contract/allow.contract.ts";
 import { apiKeyStoreContract } from "../contract/api-key-store.contract.ts";
 import { artifactStoreContract } from "../contract/artifact-store.contract.ts";
@@ -65,6 +66,7 @@ afterAll(async () => {
 });
 
 controlPlaneContract("MongoDB", openEmpty);
+aheadContract("MongoDB", openEmpty);
 allowContract("MongoDB", openEmpty);
 manyJobsContract("MongoDB", openEmpty);
 jobFlowContract("MongoDB", openEmpty);

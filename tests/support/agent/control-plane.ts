@@ -29,6 +29,8 @@ export class ControlPlane {
   abandon: string[] = [];
   /** Answers to give instead of the normal ones, by endpoint. */
   readonly failWith = new Map<NodeEndpoint, ErrorCode>();
+  /** Whether it hands out jobs ahead of free slots. Servers of earlier versions do not, and refuse the field. */
+  takesAhead = false;
   /** How far the server's clock is ahead of ours. */
   clockOffsetMs = 0;
   private waiting: Assignment[] = [];
@@ -109,7 +111,8 @@ export class ControlPlane {
     const body = endpoints[id].input.parse(await request.json()) as Record<string, unknown>;
     const key = request.headers.get("x-api-key");
     this.requests.push({ id, body, key });
-    const failure = this.failWith.get(id) ?? this.refusal(key);
+    const isUnknown = body.ahead !== undefined && !this.takesAhead;
+    const failure = this.failWith.get(id) ?? this.refusal(key) ?? (isUnknown ? "invalid_request" : undefined);
     const answer = failure
       ? problem(failure)
       : Response.json(await this.handle(id, body, key, request.signal));
@@ -159,7 +162,8 @@ export class ControlPlane {
 
   private async poll(body: Record<string, unknown>, signal: AbortSignal): Promise<unknown> {
     const held = new Set(body.executions as string[]);
-    const max = body.maxAssignments as number;
+    const { ahead = 0 } = body as { ahead?: number };
+    const max = (body.maxAssignments as number) + ahead;
     const isNews = () =>
       [...this.cancel, ...this.abandon].some((one) => held.has(one)) || (max > 0 && this.waiting.length > 0);
     if (!isNews()) await this.nextChange((body.waitSeconds as number) * 1_000, signal);
@@ -167,7 +171,7 @@ export class ControlPlane {
     const again = [...this.delivered.values()].filter((one) => !held.has(one.executionId));
     const assignments = [...again, ...this.waiting.splice(0, max)];
     for (const one of assignments) this.delivered.set(one.executionId, one);
-    return { ...this.orders(), assignments };
+    return { ...this.orders(), assignments, ...(this.takesAhead && { takesAhead: true }) };
   }
 
   private takeReports(reports: ExecutionReport[]): unknown {
