@@ -138,11 +138,21 @@ function JumpButton({ model }: { model: LogModel }) {
   );
 }
 
+/** By the status of the job; before it is known, the log is on its way. */
+const WAITING: Readonly<Record<string, string>> = {
+  "": "Loading the log…",
+  QUEUED: "The job has not started yet. Its output appears here.",
+};
+
 function Empty({ model }: { model: LogModel }) {
   if (model.lines.value > 0) return null;
   const { state, status } = model;
   if (state.value === "broken") return null;
-  const waiting =
-    status.value === "QUEUED" ? "The job has not started yet. Its output appears here." : "No output yet.";
-  return <p class="log-empty">{state.value === "over" ? "The job wrote nothing." : waiting}</p>;
+  if (state.value === "over") return <p class="log-empty">The job wrote nothing.</p>;
+  const waiting = WAITING[status.value] ?? "No output yet.";
+  return (
+    <p class="log-empty" aria-busy={status.value === ""}>
+      {waiting}
+    </p>
+  );
 }

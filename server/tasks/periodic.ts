@@ -42,7 +42,7 @@ export class TaskRunner {
   private heldUntilMs = 0;
 
   constructor(
-    private readonly task: PeriodicTask,
+    readonly task: PeriodicTask,
     private readonly parts: RunnerParts,
   ) {}
 

@@ -24,14 +24,18 @@ export class Person implements AsyncDisposable {
     config,
     business,
     agent,
+    serverEnv = {},
+    user,
   }: {
     config?: object;
     business?: string;
     agent?: string[];
+    serverEnv?: Record<string, string>;
+    user?: string;
   } = {}): Promise<Person> {
     await using opening = new AsyncDisposableStack();
-    const server = opening.use(await TestServer.start({}, config));
-    const person = opening.use(await Person.signIn(server, business));
+    const server = opening.use(await TestServer.start(serverEnv, config));
+    const person = opening.use(await Person.signIn(server, business, {}, user));
     person.ownServer = server;
     if (agent) await person.startAgent(agent);
     opening.move();
@@ -42,9 +46,11 @@ export class Person implements AsyncDisposable {
     server: TestServer,
     business = "local",
     env: Record<string, string> = {},
+    user?: string,
   ): Promise<Person> {
     const person = await Person.stranger(env);
     const login = ["auth", "login", "--workspace", "local", "--url", server.url, "--business", business];
+    if (user !== undefined) login.push("--user", user);
     const { exitCode, stderr } = await person.run(login);
     if (exitCode !== 0) throw new Error(`auth login failed with ${exitCode}: ${stderr}`);
     return person;

@@ -25,6 +25,8 @@ export class TestPlane implements AsyncDisposable {
   requests = 0;
   private aheadMs = 0;
   private stoodMs = 0;
+  /** Where its clock stands; undefined: it runs. */
+  private standsAtMs: number | undefined;
   private setByMs = 0;
   private readonly stopping = new AbortController();
   private ownBlobs: BlobStore | undefined;
@@ -65,12 +67,18 @@ export class TestPlane implements AsyncDisposable {
   /**
    * @param shared what it shares with other planes. Disposing of the plane closes the bus, not the stores.
    * @param pricing which pools are hosted.
+   * @param standsAtMs its clock stands at this time until `setTime`, and no task runs but by `run`.
    */
-  static async start(shared?: { stores: Stores; bus: Bus }, pricing?: Pricing): Promise<TestPlane> {
+  static async start(
+    shared?: { stores: Stores; bus: Bus },
+    pricing?: Pricing,
+    standsAtMs?: number,
+  ): Promise<TestPlane> {
     const scratch = await makeScratch();
     const database = shared ? undefined : emptySharedDatabase();
     const { stores, bus } = shared ?? { stores: await openOwnStores(database), bus: new MemoryBus() };
     const test = new TestPlane(scratch, stores, bus, shared === undefined, database);
+    test.standsAtMs = standsAtMs;
     const blobs = test.stores.gridFs?.() ?? new DirectoryBlobs(scratch.join("artifacts"));
     await blobs.prepare();
     test.ownBlobs = blobs;
@@ -93,7 +101,7 @@ export class TestPlane implements AsyncDisposable {
       stopping: test.stopping.signal,
     });
     test.stopSignIn = await test.plane.localSignIn.listen(scratch.path, accountLists(undefined));
-    for (const task of test.plane.tasks) task.start();
+    if (standsAtMs === undefined) for (const task of test.plane.tasks) task.start();
     return test;
   }
 
@@ -109,7 +117,19 @@ export class TestPlane implements AsyncDisposable {
 
   /** The time on the plane's clock. */
   now(): number {
-    return Date.now() + this.aheadMs;
+    return this.standsAtMs ?? Date.now() + this.aheadMs;
+  }
+
+  /** Sets a clock that stands. Nothing runs because of that. */
+  setTime(atMs: number): void {
+    this.standsAtMs = atMs;
+  }
+
+  /** Runs a task, such as `compute-schedules`, once. */
+  async run(name: string): Promise<void> {
+    const runner = this.plane?.tasks.find(({ task }) => task.name === name);
+    if (!runner) throw new Error(`there is no task ${name}`);
+    await runner.task.runOnce(this.now());
   }
 
   /** Lets time pass, and runs the periodic tasks that are due by then. */

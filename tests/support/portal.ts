@@ -14,10 +14,16 @@ export class PortalWorld implements AsyncDisposable {
   /**
    * @param agent the options of an agent; absent: there is none.
    * @param config the contents of the server's config file.
+   * @param past the data that the server goes on with, and as whom the person signs in there.
    */
-  static async start(agent?: string[], config?: object): Promise<PortalWorld> {
+  static async start(
+    agent?: string[],
+    config?: object,
+    past?: { dataDir: string; user: string },
+  ): Promise<PortalWorld> {
     await using opening = new AsyncDisposableStack();
-    const person = opening.use(await Person.withServer({ agent, config }));
+    const before = past && { serverEnv: { TANVRIT_DATA_DIR: past.dataDir }, user: past.user };
+    const person = opening.use(await Person.withServer({ agent, config, ...before }));
     const chromium = opening.use(await Chromium.start());
     return new PortalWorld(person, chromium, opening.move());
   }

@@ -173,8 +173,8 @@ export const suites: Suite[] = [
     paths: ["./tests/portal"],
     quick: false,
     onBinary: true,
-    usualSeconds: 120,
-    timeoutMs: 600_000,
+    usualSeconds: 180,
+    timeoutMs: 900_000,
     missing: missingChromium,
   },
   {

@@ -4,6 +4,7 @@ import { useData } from "../../api/use-data.ts";
 import { Card, Chip, Facts, Trouble, Waiting } from "../../ui/blocks.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
 import { counted } from "../../ui/counted.ts";
+import { durationText } from "../../ui/duration.ts";
 import { When } from "../../ui/time.tsx";
 import { Attempts } from "./attempts.tsx";
 import { OtherJobs } from "./other-jobs.tsx";
@@ -137,7 +138,7 @@ function Times({ job }: { job: Job }) {
         ["Started", at(job.startedAt)],
         ["Cancel requested", at(job.cancelRequestedAt)],
         ["Ended", at(job.finishedAt)],
-        ["CPU time", job.cpuSeconds === undefined ? undefined : `${job.cpuSeconds.toFixed(1)} s`],
+        ["CPU time", job.cpuSeconds === undefined ? undefined : durationText(job.cpuSeconds * 1_000)],
         ["Peak memory", job.peakMemoryMb === undefined ? undefined : `${Math.round(job.peakMemoryMb)} MiB`],
         ["Lost nodes", job.lostCount > 0 ? job.lostCount : undefined],
         [

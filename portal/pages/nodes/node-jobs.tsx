@@ -2,6 +2,7 @@ import type { Execution } from "../../../sdk/index.ts";
 import { compute } from "../../api/session.ts";
 import { usePages } from "../../api/use-pages.ts";
 import { Card } from "../../ui/blocks.tsx";
+import { durationText } from "../../ui/duration.ts";
 import { PagedTable } from "../../ui/list.tsx";
 import { Status } from "../../ui/status.tsx";
 import type { Column } from "../../ui/table.tsx";
@@ -136,7 +137,7 @@ const used: Column<Execution> = {
   cell: ({ cpuSeconds, peakMemoryMb }) => (
     <span class="number">
       {[
-        ...(cpuSeconds === undefined ? [] : [`${cpuSeconds.toFixed(1)} s CPU`]),
+        ...(cpuSeconds === undefined ? [] : [`${durationText(cpuSeconds * 1_000)} CPU`]),
         ...(peakMemoryMb === undefined ? [] : [memoryInWords(Math.round(peakMemoryMb))]),
       ].join(" · ") || "–"}
     </span>

@@ -55,11 +55,7 @@ export function Machine({ node }: { node: Node }) {
       <div class="number">
         {coresInWords(cpu)} · {memoryInWords(memoryMb)}
       </div>
-      {gpus !== undefined && (
-        <div class="cut quiet" title={gpus}>
-          {gpus}
-        </div>
-      )}
+      {gpus !== undefined && <div class="quiet">{gpus}</div>}
     </div>
   );
 }

@@ -64,7 +64,7 @@ export function RunTemplate({ template, version }: { template: Template; version
               <Button look="main" icon="play" onClick={run}>
                 Run
               </Button>
-              <span class="quiet keys">
+              <span class="quiet submit-keys">
                 <kbd>Ctrl</kbd> <kbd>Enter</kbd>
               </span>
             </div>
