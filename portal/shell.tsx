@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import mark from "../shared/look/mark.svg" with { type: "file" };
 import { connection } from "./api/live.ts";
@@ -29,7 +30,8 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <a class="skip" href="#main">
         Skip to the page
       </a>
-      {connection.value === "lost" && (
+      <SessionOver />
+      {connection.value === "lost" && sessionState.value === "signed-in" && (
         <p class="banner" role="status">
           <Icon name="wifiOff" />
           The connection to the server is lost. What you see may be out of date; the page connects again by
@@ -42,8 +44,6 @@ export function Shell({ children }: { children: ComponentChildren }) {
           {children}
         </main>
       </div>
-      {sessionState.value === "ended" && <SessionEnded />}
-      {sessionState.value === "other" && <OtherSession />}
       <PageKeys />
       <KeyboardShortcuts />
     </>
@@ -140,34 +140,43 @@ function signOut(): void {
   location.assign("/sign-out");
 }
 
-function SessionEnded() {
-  return (
-    <Dialog title="You are signed out" onClose={() => undefined}>
-      <p>
-        The sign-in of this browser has ended: it was too old, or it was ended elsewhere. What is on this page
-        stays until you sign in again.
-      </p>
-      <div class="actions">
-        <Button look="main" onClick={signInAgain} autoFocus>
-          Sign in again
-        </Button>
-      </div>
-    </Dialog>
-  );
-}
+/** Why the tab can do nothing more, and what helps. */
+const OVER = {
+  ended: {
+    title: "You are signed out",
+    text: "The sign-in of this browser has ended: it was too old, or it was ended elsewhere. What is on this page stays until you sign in again.",
+    does: "Sign in again",
+    act: signInAgain,
+  },
+  other: {
+    title: "This browser has another sign-in",
+    text: "In another tab, somebody signed in as another person or in another business. What is on this page stays until you load it again with the new sign-in.",
+    does: "Load the page",
+    act: () => location.reload(),
+  },
+};
 
-function OtherSession() {
-  return (
-    <Dialog title="This browser has another sign-in" onClose={() => undefined}>
-      <p>
-        In another tab, somebody signed in as another person or in another business. What is on this page
-        stays until you load it again with the new sign-in.
+/** Once the dialog is closed, for example to copy something, a line stays that leads on. */
+function SessionOver() {
+  const [isRead, setIsRead] = useState(false);
+  const { value } = sessionState;
+  if (value === "signed-in") return null;
+  const { title, text, does, act } = OVER[value];
+  const button = (
+    <Button look="main" onClick={act} autoFocus={!isRead}>
+      {does}
+    </Button>
+  );
+  if (isRead)
+    return (
+      <p class="banner" role="status">
+        {title}. {button}
       </p>
-      <div class="actions">
-        <Button look="main" onClick={() => location.reload()} autoFocus>
-          Load the page
-        </Button>
-      </div>
+    );
+  return (
+    <Dialog title={title} onClose={() => setIsRead(true)}>
+      <p>{text}</p>
+      <div class="actions">{button}</div>
     </Dialog>
   );
 }

@@ -36,11 +36,22 @@ export function changed(topic: Topic, ids?: Iterable<string>): void {
  * Hears from the server for as long as the tab lives and is signed in, over one stream for all tabs of this browser that are
  * signed in as this person in this business. A lost connection is shown, and is made again.
  */
-export function startLive({ sessionId, userId, businessId }: Me): void {
+export function startLive(me: Me): void {
   setInterval(() => {
     if (connection.value === "lost" && !document.hidden) changedAll();
   }, POLL_MS);
-  const stream = new SharedStream({
+  let stream: SharedStream | undefined;
+  sessionState.subscribe((state) => {
+    if (state === "signed-in") stream ??= shareStream(me);
+    else {
+      stream?.close();
+      stream = undefined;
+    }
+  });
+}
+
+function shareStream({ sessionId, userId, businessId }: Me): SharedStream {
+  return new SharedStream({
     name: `tanvrit.activity ${businessId} ${userId} ${sessionId}`,
     follow: (options) => compute.activity.follow(options),
     take,
@@ -48,9 +59,6 @@ export function startLive({ sessionId, userId, businessId }: Me): void {
       connection.value = now;
     },
     onRefused: isStillSignedIn,
-  });
-  sessionState.subscribe((state) => {
-    if (state !== "signed-in") stream.close();
   });
 }
 

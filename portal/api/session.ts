@@ -21,6 +21,11 @@ const credentials: Credentials = {
   renew,
 };
 
+// The person may have signed in in another tab before they come back to this one.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && sessionState.value === "ended") void renew();
+});
+
 /** The whole API, signed in as the person of this browser. */
 export const compute = createComputeClient({ url: location.origin, credentials, fetch: send });
 

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { Page } from "playwright-core";
 import type { Window } from "../support/chromium.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { PortalWorld } from "../support/portal.ts";
@@ -28,6 +29,14 @@ async function passTime({ page }: Window): Promise<void> {
   }, LATER_MS);
 }
 
+async function signOutIn(tab: Page): Promise<void> {
+  await tab.goto(`${world.url}/settings/members`);
+  await tab.getByRole("button", { name: "Your account" }).click();
+  await tab.getByRole("button", { name: "Sign out" }).click();
+  await tab.waitForURL(`${world.url}/sign-out`);
+  await tab.getByRole("button", { name: "Sign out" }).click();
+}
+
 /** The page says by itself that nobody is signed in, and a sign-in leads back to it. */
 async function signsInAgain(window: Window): Promise<void> {
   await window.shows("You are signed out");
@@ -52,11 +61,7 @@ test("a browser that is signed out in the list of sessions of another says so, a
 test("a tab whose browser is signed out in another tab says so, and leads back after a sign-in", async () => {
   await using window = await windowAtPlace();
   const tab = await window.page.context().newPage();
-  await tab.goto(`${world.url}/settings/members`);
-  await tab.getByRole("button", { name: "Your account" }).click();
-  await tab.getByRole("button", { name: "Sign out" }).click();
-  await tab.waitForURL(`${world.url}/sign-out`);
-  await tab.getByRole("button", { name: "Sign out" }).click();
+  await signOutIn(tab);
   await signsInAgain(window);
 });
 
@@ -67,8 +72,28 @@ test("a tab whose sign-in was not used for too long says so, and leads back afte
   await passTime(window);
   await window.page.getByRole("link", { name: "Nodes" }).click();
   await window.shows("You are signed out");
+  // Somebody may close the dialog, for example to copy something, and still finds the way.
+  await window.page.keyboard.press("Escape");
+  await window.page.getByRole("dialog").waitFor({ state: "detached" });
   await window.page.goBack();
   await signsInAgain(window);
+});
+
+test("a tab that is signed out goes on, live, once the same person has signed in in another tab", async () => {
+  await using window = await world.window("/settings/secrets");
+  const context = window.page.context();
+  const tab = await context.newPage();
+  await signOutIn(tab);
+  await window.page.getByRole("dialog").waitFor();
+  await tab.goto(`${world.url}/sign-in`);
+  await tab.getByLabel("Email").fill(ANNA.email);
+  await tab.getByLabel("Password").fill(ANNA.password);
+  await tab.getByRole("button", { name: "Sign in", exact: true }).click();
+  await tab.waitForURL(`${world.url}/`);
+  await window.page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await window.page.getByRole("dialog").waitFor({ state: "detached" });
+  await person.get(["secret", "set", "after-the-sign-in"], { stdin: "x" });
+  await window.page.getByRole("cell", { name: "after-the-sign-in", exact: true }).waitFor();
 });
 
 test("a tab whose browser is signed in as somebody else by now says so, and does nothing in their name", async () => {
@@ -92,6 +117,6 @@ test("auth logout signs out the command line alone", async () => {
   await using window = await world.window("/settings/members");
   await person.get(["auth", "logout"]);
   await window.page.getByRole("link", { name: "Secrets" }).click();
-  await window.shows("No secrets");
+  await window.page.getByRole("button", { name: "New secret" }).waitFor();
   expect(await window.page.getByText("You are signed out").count()).toBe(0);
 });
