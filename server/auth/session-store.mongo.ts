@@ -1,6 +1,7 @@
 import { Binary, type Collection } from "mongodb";
 import type { Role } from "../../shared/auth.ts";
 import { newId } from "../../shared/ids.ts";
+import { Lookups } from "../store/lookups.mongo.ts";
 import { isDuplicateKey, type MongoStore } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import { readSecret, resealSecrets, Seal } from "./seal.ts";
@@ -63,6 +64,15 @@ export const authSteps = [
   ]),
 ];
 
+function membershipKey(businessId: string, userId: string): string {
+  return `${businessId}/${userId}`;
+}
+
+function membershipOf(key: string): Pick<MembershipDocument, "business_id" | "user_id"> {
+  const slash = key.indexOf("/");
+  return { business_id: key.slice(0, slash), user_id: key.slice(slash + 1) };
+}
+
 /** Two servers that insert the same row at the same time may both get an error. The next attempt finds the row. */
 const MAX_UPSERT_ATTEMPTS = 10;
 
@@ -72,6 +82,9 @@ export class MongoSessionStore implements SessionStore {
   private readonly businesses: Collection<BusinessDocument>;
   private readonly memberships: Collection<MembershipDocument>;
   private readonly secrets: Collection<SecretDocument>;
+  /** Every request of a person or a node asks for its session. */
+  private readonly live: Lookups<SessionDocument>;
+  private readonly roles: Lookups<MembershipDocument>;
 
   private readonly secretRows = {
     names: () =>
@@ -98,6 +111,18 @@ export class MongoSessionStore implements SessionStore {
     this.businesses = store.collection("compute_businesses");
     this.memberships = store.collection("compute_memberships");
     this.secrets = store.collection("compute_secrets");
+    this.live = new Lookups(store, {
+      collection: this.sessions,
+      filterOf: (ids) => ({ session_id: { $in: [...ids] }, revoked_at: { $exists: false } }),
+      keyOf: (session) => session.session_id,
+      projection: { _id: 0, session_id: 1, business_id: 1, user_id: 1 },
+    });
+    this.roles = new Lookups(store, {
+      collection: this.memberships,
+      filterOf: (keys) => ({ $or: keys.map(membershipOf) }),
+      keyOf: ({ business_id, user_id }) => membershipKey(business_id, user_id),
+      projection: { _id: 0, business_id: 1, user_id: 1, role: 1 },
+    });
   }
 
   /** Needs no transaction: each step can be repeated, and leaves nothing wrong behind if a later one fails. */
@@ -166,24 +191,20 @@ export class MongoSessionStore implements SessionStore {
     });
   }
 
-  isLive(sessionId: string): Promise<boolean> {
-    return this.store.attempt(async () => {
-      const projection = { _id: 0, session_id: 1 };
-      const live = { session_id: sessionId, revoked_at: { $exists: false } };
-      return (await this.sessions.findOne(live, { projection })) !== null;
-    });
+  async isLive(sessionId: string): Promise<boolean> {
+    return (await this.live.find(sessionId)) !== undefined;
   }
 
-  liveRole(session: Pick<SessionRecord, "sessionId" | "businessId" | "userId">): Promise<Role | undefined> {
-    const { sessionId: session_id, businessId: business_id, userId: user_id } = session;
-    return this.store.attempt(async () => {
-      const live = { session_id, business_id, user_id, revoked_at: { $exists: false } };
-      const [found, membership] = await Promise.all([
-        this.sessions.findOne(live, { projection: { _id: 0, session_id: 1 } }),
-        this.memberships.findOne({ business_id, user_id }, { projection: { _id: 0, role: 1 } }),
-      ]);
-      return found ? membership?.role : undefined;
-    });
+  async liveRole({
+    sessionId,
+    businessId,
+    userId,
+  }: Pick<SessionRecord, "sessionId" | "businessId" | "userId">): Promise<Role | undefined> {
+    const [session, membership] = await Promise.all([
+      this.live.find(sessionId),
+      this.roles.find(membershipKey(businessId, userId)),
+    ]);
+    return session?.business_id === businessId && session.user_id === userId ? membership?.role : undefined;
   }
 
   liveOf(businessId: string, userId: string): Promise<string[]> {

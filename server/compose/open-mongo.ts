@@ -16,6 +16,7 @@ import { MongoIntegrityStore } from "../integrity/integrity-store.mongo.ts";
 import { flowSteps, MongoJobFlowStore } from "../job/flow-store.mongo.ts";
 import { executionSteps, jobSteps } from "../job/job-migrations.mongo.ts";
 import { MongoJobStore } from "../job/job-store.mongo.ts";
+import { RecentJobs } from "../job/recent-jobs.mongo.ts";
 import { logSteps } from "../log/log-documents.mongo.ts";
 import { MongoLogStore } from "../log/log-store.mongo.ts";
 import { nodeSteps } from "../node/node-documents.mongo.ts";
@@ -72,13 +73,14 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     await store.close();
     throw error;
   }
+  const recent = new RecentJobs();
   return {
-    jobs: new MongoJobStore(store),
+    jobs: new MongoJobStore(store, recent),
     flow: new MongoJobFlowStore(store),
     nodes: new MongoNodeStore(store),
     enrolments: new MongoEnrolmentStore(store),
     executions: new MongoExecutionStore(store),
-    assignments: new MongoAssignStore(store),
+    assignments: new MongoAssignStore(store, recent),
     sessions: new MongoSessionStore(store, seal),
     apiKeys: new MongoApiKeyStore(store),
     people: new MongoPersonStore(store),

@@ -8,6 +8,7 @@ import {
   queuesOf,
 } from "../job/job-documents.mongo.ts";
 import type { JobRecord } from "../job/job-record.ts";
+import type { RecentJobs } from "../job/recent-jobs.mongo.ts";
 import { type Requirement, requirementOf, userOfQueue } from "../job/requirement.ts";
 import { isSpeaker } from "../node/node-store.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
@@ -72,11 +73,14 @@ export class MongoAssignStore implements AssignStore {
   private readonly rooms: NodeRooms;
   private readonly claims: MongoClaims;
 
-  constructor(private readonly store: MongoStore) {
+  constructor(
+    private readonly store: MongoStore,
+    recent: RecentJobs,
+  ) {
     this.jobs = store.preparing("compute_jobs");
     this.executions = store.preparing("compute_executions");
     this.rooms = new NodeRooms(store);
-    this.claims = new MongoClaims(store);
+    this.claims = new MongoClaims(store, recent);
   }
 
   assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {

@@ -5,11 +5,14 @@ import { leaseOf } from "../execution/rules.ts";
 import {
   CLAIM_MS,
   type ExecutionDocument,
+  isClaimable,
   type JobDocument,
   jobFromDocument,
   QUEUE_EXPRESSION,
+  queueOf,
 } from "../job/job-documents.mongo.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
+import type { KnownJob, RecentJobs } from "../job/recent-jobs.mongo.ts";
 import { executionDocument, runFields } from "../job/run-documents.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import type { AssignRequest } from "./assign-store.ts";
@@ -60,23 +63,26 @@ export class MongoClaims {
   private readonly jobs: Collection<JobDocument>;
   private readonly executions: Collection<ExecutionDocument>;
 
-  constructor(store: MongoStore) {
+  constructor(
+    store: MongoStore,
+    private readonly recent: RecentJobs,
+  ) {
     this.jobs = store.collection("compute_jobs");
     this.executions = store.collection("compute_executions");
   }
 
   /** Claims the jobs that are still free. Resolves with what was claimed, by claim. */
   async claim(claims: readonly Claim[]): Promise<Map<Claim, Assigned>> {
-    const found = await this.jobs.find({ job_id: { $in: claims.map((claim) => claim.jobId) } }).toArray();
-    const documents = new Map(found.map((document) => [document.job_id, document]));
+    const known = await this.knownOf(claims.map((claim) => claim.jobId));
     const drafts = claims.flatMap((claim) => {
-      const document = documents.get(claim.jobId);
-      return document?.queue === claim.queue ? [{ claim, document, ...assignedFor(claim, document) }] : [];
+      const { job, version } = known.get(claim.jobId) ?? {};
+      const isThere = job && isClaimable(job) && queueOf(job.businessId, job.queueKey) === claim.queue;
+      return isThere ? [{ claim, version, ...assignedFor(claim, job) }] : [];
     });
     if (drafts.length === 0) return new Map();
-    const writes = drafts.map(({ claim, document, job, execution }) => ({
+    const writes = drafts.map(({ claim, version, job, execution }) => ({
       updateOne: {
-        filter: { job_id: job.jobId, queue: claim.queue, version: document.version },
+        filter: { job_id: job.jobId, queue: claim.queue, version },
         update: {
           $set: {
             status: job.status,
@@ -99,14 +105,39 @@ export class MongoClaims {
         { ordered: false },
       ),
     );
-    if (matchedCount === drafts.length) return new Map(drafts.map((draft) => [draft.claim, draft]));
+    const won = matchedCount === drafts.length ? drafts : await this.wonOf(drafts);
+    for (const { job, execution, version = 0 } of won) {
+      this.recent.remember({ job, run: { execution, version: 1 }, version: version + 1 });
+    }
+    return new Map(won.map((draft) => [draft.claim, draft]));
+  }
+
+  /** Those of the claims that were first. What the others have written is removed. */
+  private async wonOf<Draft extends Assigned>(drafts: readonly Draft[]): Promise<Draft[]> {
     const ids = drafts.map(({ execution }) => execution.executionId);
-    const names = { job_id: { $in: drafts.map(({ job }) => job.jobId) }, execution_id: { $in: ids } };
-    const won = new Set(await this.jobs.distinct("execution_id", names));
+    const named = { job_id: { $in: drafts.map(({ job }) => job.jobId) }, execution_id: { $in: ids } };
+    const won = new Set(await this.jobs.distinct("execution_id", named));
     await this.executions.deleteMany({ id: { $in: ids.filter((id) => !won.has(id)) } });
-    return new Map(
-      drafts.flatMap((draft) => (won.has(draft.execution.executionId) ? [[draft.claim, draft]] : [])),
-    );
+    return drafts.filter(({ job, execution }) => {
+      const isWon = won.has(execution.executionId);
+      if (!isWon) this.recent.forget(job.jobId);
+      return isWon;
+    });
+  }
+
+  /** Reads the jobs that this server does not know. */
+  private async knownOf(jobIds: readonly string[]): Promise<Map<string, Pick<KnownJob, "job" | "version">>> {
+    const known = new Map<string, Pick<KnownJob, "job" | "version">>();
+    for (const jobId of jobIds) {
+      const recent = this.recent.get(jobId);
+      if (recent && isClaimable(recent.job)) known.set(jobId, recent);
+    }
+    const unknown = jobIds.filter((jobId) => !known.has(jobId));
+    if (unknown.length === 0) return known;
+    for (const document of await this.jobs.find({ job_id: { $in: unknown } }).toArray()) {
+      known.set(document.job_id, { job: jobFromDocument(document), version: document.version });
+    }
+    return known;
   }
 
   /** Undoes claims of nodes that turned out to have no room. What its node has started meanwhile stays. */
@@ -159,8 +190,7 @@ async function settledTogether<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, 
   return Promise.all([a, b]);
 }
 
-function assignedFor({ executionId, request, gpuIndexes }: Claim, document: JobDocument): Assigned {
-  const queued = jobFromDocument(document);
+function assignedFor({ executionId, request, gpuIndexes }: Claim, queued: JobRecord): Assigned {
   const { businessId, nodeId, nowMs, leaseExpiresAtMs } = request;
   const job: JobRecord = {
     ...queued,

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Collection, FindOptions } from "mongodb";
 import { isFinal } from "../../shared/job-state.ts";
-import { RecentMap } from "../runtime/recent-map.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import {
   type ExecutionDocument,
@@ -11,6 +10,7 @@ import {
 } from "./job-documents.mongo.ts";
 import type { ExecutionRecord, JobRecord, JobState } from "./job-record.ts";
 import type { ChangeRequest } from "./job-store.ts";
+import type { KnownJob, RecentJobs } from "./recent-jobs.mongo.ts";
 import { executionFromDocument, type Run, runFields, runOf } from "./run-documents.mongo.ts";
 
 export type Request = ChangeRequest<unknown>;
@@ -28,38 +28,66 @@ export interface Draft {
   isJobWritten: boolean;
   run: Run | undefined;
   isRunChanged: boolean;
+  /** It was not read, but is what this server wrote last. */
+  isRemembered: boolean;
 }
-
-const MAX_KNOWN_EXECUTIONS = 20_000;
 
 /** Reads what requests ask for. */
 export class DraftReader {
   private readonly jobs: Collection<JobDocument>;
   private readonly executions: Collection<ExecutionDocument>;
-  /** The jobs of executions, which never change. */
-  private readonly jobIds = new RecentMap<string>(MAX_KNOWN_EXECUTIONS);
 
-  constructor(store: MongoStore) {
+  constructor(
+    store: MongoStore,
+    private readonly recent: RecentJobs,
+  ) {
     this.jobs = store.collection("compute_jobs");
     this.executions = store.collection("compute_executions");
   }
 
-  async read(requests: readonly Request[]): Promise<Drafts> {
+  /** Reads everything, except the jobs of executions that this server knows. */
+  async recall(requests: readonly Request[]): Promise<Drafts> {
     const drafts = new Drafts();
+    for (const { key } of requests) {
+      if (!("executionId" in key)) continue;
+      const known = this.recent.get(this.recent.jobIdOf(key.executionId) ?? "");
+      if (known?.run?.execution.executionId === key.executionId)
+        drafts.add(known.job.jobId, { ...known, isRemembered: true });
+    }
+    return this.readInto(drafts, requests);
+  }
+
+  read(requests: readonly Request[]): Promise<Drafts> {
+    return this.readInto(new Drafts(), requests);
+  }
+
+  /** What a write has left behind. */
+  remember(drafts: Iterable<Draft>): void {
+    for (const { job, run, readVersion } of drafts) {
+      this.recent.remember({ job, run, version: readVersion + 1 });
+    }
+  }
+
+  forget(jobIds: Iterable<string>): void {
+    for (const jobId of jobIds) this.recent.forget(jobId);
+  }
+
+  private async readInto(drafts: Drafts, requests: readonly Request[]): Promise<Drafts> {
     const executionIds = [
       ...new Set(requests.flatMap(({ key }) => ("executionId" in key ? [key.executionId] : []))),
     ];
     await this.readPast(
       drafts,
-      executionIds.filter((id) => this.jobIds.get(id) === undefined),
+      executionIds.filter((id) => this.recent.jobIdOf(id) === undefined),
     );
     for (const id of executionIds) {
-      const jobId = this.jobIds.get(id);
+      const jobId = this.recent.jobIdOf(id);
       if (jobId !== undefined) drafts.jobIds.set(id, jobId);
     }
     const named = requests.flatMap(({ key }) => ("jobId" in key ? [key.jobId] : []));
     const restedOn = requests.flatMap(({ restsOn }) => restsOn ?? []);
-    await this.readJobs(drafts, [...named, ...drafts.jobIds.values(), ...restedOn], restedOn.length > 0);
+    const unread = [...named, ...drafts.jobIds.values(), ...restedOn].filter((id) => !drafts.jobs.has(id));
+    await this.readJobs(drafts, unread, restedOn.length > 0);
     // Earlier executions of jobs that have gone on, and executions that were created before jobs had runs.
     const current = [...drafts.jobs.values()].flatMap(({ job: { executionId }, run }) =>
       executionId !== undefined && run === undefined ? [executionId] : [],
@@ -82,23 +110,15 @@ export class DraftReader {
     if (wanted.length === 0) return;
     const options: FindOptions = atOneMoment ? { readConcern: { level: "snapshot" } } : {};
     for (const document of await this.jobs.find({ job_id: { $in: wanted } }, options).toArray()) {
-      const job = jobFromDocument(document);
-      drafts.jobs.set(document.job_id, {
-        jobId: document.job_id,
-        readAs: job,
-        readVersion: document.version,
-        job,
-        isJobWritten: false,
-        run: runOf(document),
-        isRunChanged: false,
-      });
+      const known = { job: jobFromDocument(document), run: runOf(document), version: document.version };
+      drafts.add(document.job_id, { ...known, isRemembered: false });
     }
   }
 
   private async readPast(drafts: Drafts, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     for (const document of await this.executions.find({ id: { $in: [...new Set(ids)] } }).toArray()) {
-      this.jobIds.set(document.id, document.job_id);
+      this.recent.rememberExecution(document.id, document.job_id);
       drafts.past.set(document.id, { execution: executionFromDocument(document), version: document.version });
     }
   }
@@ -121,6 +141,11 @@ export class Drafts {
     return this.changed.flatMap(({ isRunChanged, run }) => (isRunChanged && run ? [run] : []));
   }
 
+  add(jobId: string, { job, run, version, isRemembered }: KnownJob & Pick<Draft, "isRemembered">): void {
+    const unchanged = { isJobWritten: false, isRunChanged: false };
+    this.jobs.set(jobId, { jobId, readAs: job, readVersion: version, job, run, isRemembered, ...unchanged });
+  }
+
   isRun(executionId: string): boolean {
     return this.draftOf(executionId)?.run?.execution.executionId === executionId;
   }
@@ -140,6 +165,12 @@ export class Drafts {
   /** The job that a request is about; undefined if there is none. */
   jobIdOf({ key }: Request): string | undefined {
     return "jobId" in key ? key.jobId : this.jobIds.get(key.executionId);
+  }
+
+  /** Whether a request changed nothing about a job that was not read, so that it may be wrong. */
+  isInDoubt(request: Request): boolean {
+    const draft = this.jobs.get(this.jobIdOf(request) ?? "");
+    return draft?.isRemembered === true && !isChanged(draft);
   }
 
   goesOnBecauseOfOthers({ key, restsOn = [] }: Request): boolean {

@@ -19,6 +19,7 @@ import {
 } from "./drafts.mongo.ts";
 import { ExecutionCopies } from "./execution-copies.mongo.ts";
 import { type JobDocument, jobUpdate } from "./job-documents.mongo.ts";
+import type { RecentJobs } from "./recent-jobs.mongo.ts";
 import { updateOfMany } from "./update-of-many.mongo.ts";
 
 type Call = Waiting<readonly Request[], unknown[]>;
@@ -52,9 +53,12 @@ export class JobChanges {
   private readonly reader: DraftReader;
   private readonly copies: ExecutionCopies;
 
-  constructor(private readonly store: MongoStore) {
+  constructor(
+    private readonly store: MongoStore,
+    recent: RecentJobs,
+  ) {
     this.jobs = store.collection("compute_jobs");
-    this.reader = new DraftReader(store);
+    this.reader = new DraftReader(store, recent);
     this.copies = new ExecutionCopies(store);
   }
 
@@ -102,17 +106,22 @@ export class JobChanges {
 
   private async runSingles(batch: readonly Waiting<Request, unknown>[]): Promise<void> {
     let open = batch;
-    const changeOpen = async () => {
-      const drafts = await this.reader.read(open.map(({ item }) => item));
-      const outcomes = open.map(({ item }) => drafts.decide(item));
+    let isFirst = true;
+    const changeOpen = async (): Promise<void> => {
+      const requests = open.map(({ item }) => item);
+      const drafts = await (isFirst ? this.reader.recall(requests) : this.reader.read(requests));
+      const mayRepeatAtOnce = isFirst;
+      isFirst = false;
+      const outcomes = requests.map((request) => drafts.decide(request));
       const missed = await this.writeSingles(drafts);
       open = open.filter((one, i) => {
-        if (missed.has(drafts.jobIdOf(one.item) ?? "")) return true;
+        if (missed.has(drafts.jobIdOf(one.item) ?? "") || drafts.isInDoubt(one.item)) return true;
         const outcome = outcomes[i];
         if (outcome?.ok) one.resolve(outcome.value);
         else one.reject(outcome?.error);
         return false;
       });
+      if (open.length > 0 && mayRepeatAtOnce) return changeOpen();
       if (open.length > 0) throw new ContentionError("A job changed in between.");
     };
     await this.store.attempt(() => outlastOthers(changeOpen));
@@ -127,8 +136,10 @@ export class JobChanges {
     const { matchedCount } = await this.jobs.bulkWrite(writes, { ordered: false });
     const ids = changed.map(({ jobId }) => jobId);
     const missed = matchedCount === ids.length ? new Set<string>() : await this.missedOf(ids, stamp);
-    const written = changed.filter(({ jobId, isRunChanged }) => isRunChanged && !missed.has(jobId));
-    await this.copies.write(written.flatMap(({ run }) => run ?? []));
+    const written = changed.filter(({ jobId }) => !missed.has(jobId));
+    this.reader.remember(written);
+    this.reader.forget(missed);
+    await this.copies.write(written.flatMap(({ run, isRunChanged }) => (run && isRunChanged ? [run] : [])));
     return missed;
   }
 

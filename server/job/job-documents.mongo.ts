@@ -158,8 +158,11 @@ export function jobUpdateFrom(before: JobRecord, after: JobRecord) {
   return { $set, $unset, $inc };
 }
 
+export function isClaimable(job: JobRecord): boolean {
+  return job.status === "QUEUED" && job.notBeforeMs === undefined && job.gate === undefined;
+}
+
 function changingJobFields(job: JobRecord) {
-  const isClaimable = job.status === "QUEUED" && job.notBeforeMs === undefined && job.gate === undefined;
   const isOpen = !isFinal(job.status);
   const { after, concurrency } = job.manifest;
   const group = job.gate === "array" ? undefined : concurrency?.group;
@@ -184,7 +187,7 @@ function changingJobFields(job: JobRecord) {
     started_at: job.startedAtMs,
     finished_at: job.finishedAtMs,
     failed_at: job.status === "FAILED" || job.status === "TIMEOUT" ? job.finishedAtMs : undefined,
-    queue: isClaimable ? queueOf(job.businessId, job.queueKey) : undefined,
+    queue: isClaimable(job) ? queueOf(job.businessId, job.queueKey) : undefined,
   };
 }
 

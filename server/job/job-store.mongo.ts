@@ -3,6 +3,7 @@ import { isFinal } from "../../shared/job-state.ts";
 import { finalJobStatus } from "../../shared/job-status.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
+import { Lookups } from "../store/lookups.mongo.ts";
 import {
   ContentionError,
   duplicatesIn,
@@ -41,6 +42,7 @@ import {
   type Promoted,
 } from "./job-store.ts";
 import { LimitedInserts } from "./limited-inserts.mongo.ts";
+import type { RecentJobs } from "./recent-jobs.mongo.ts";
 import { RETRY_MAX_MS } from "./retry-decision.ts";
 
 const INSERTS_PER_BATCH = 1_000;
@@ -49,6 +51,7 @@ export class MongoJobStore implements JobStore {
   private readonly jobs: Collection<JobDocument>;
   private readonly changes: JobChanges;
   private readonly lists: MongoJobLists;
+  private readonly byId: Lookups<JobDocument>;
   private readonly singleInserts = new Batches<NewJob, InsertOutcome>((batch) => this.insertSingles(batch), {
     maxItems: INSERTS_PER_BATCH,
     maxInFlight: 2,
@@ -56,10 +59,18 @@ export class MongoJobStore implements JobStore {
 
   private readonly limited: LimitedInserts;
 
-  constructor(private readonly store: MongoStore) {
+  constructor(
+    private readonly store: MongoStore,
+    private readonly recent: RecentJobs,
+  ) {
     this.jobs = store.collection("compute_jobs");
-    this.changes = new JobChanges(store);
+    this.changes = new JobChanges(store, recent);
     this.lists = new MongoJobLists(store);
+    this.byId = new Lookups(store, {
+      collection: this.jobs,
+      filterOf: (ids) => ({ job_id: { $in: [...ids] } }),
+      keyOf: (job) => job.job_id,
+    });
     this.limited = new LimitedInserts(store, {
       decide: (session, jobs) => this.outcomesIn(session, jobs),
       write: (session, jobs, outcomes) => this.insertCreated(session, jobs, outcomes),
@@ -92,10 +103,8 @@ export class MongoJobStore implements JobStore {
   }
 
   async find(businessId: string, jobId: string): Promise<JobRecord | undefined> {
-    return this.store.attempt(async () => {
-      const found = await this.jobs.findOne({ job_id: jobId, business_id: businessId });
-      return found ? jobFromDocument(found) : undefined;
-    });
+    const found = await this.byId.find(jobId);
+    return found?.business_id === businessId ? jobFromDocument(found) : undefined;
   }
 
   async list(query: JobListQuery): Promise<JobRecord[]> {
@@ -263,7 +272,9 @@ export class MongoJobStore implements JobStore {
     const insertOpen = async () => {
       const taken = await this.writeUnordered(open.map(({ item }) => documentOf(item)));
       for (const [index, { item, resolve }] of open.entries()) {
-        if (!taken.has(index)) resolve({ kind: "created", job: item.job });
+        if (taken.has(index)) continue;
+        this.recent.remember({ job: item.job, run: undefined, version: 1 });
+        resolve({ kind: "created", job: item.job });
       }
       open = await this.answerTaken(open.filter((_, index) => taken.has(index)));
       if (open.length > 0) throw new ContentionError("An idempotency key is not decided yet.");
@@ -294,8 +305,8 @@ export class MongoJobStore implements JobStore {
   }
 
   /** Inserts all jobs or none. */
-  private insertTogether(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
-    return outlastOthers(
+  private async insertTogether(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
+    const outcomes = await outlastOthers(
       () =>
         this.store.transaction(async (session) => {
           const outcomes = await this.outcomesIn(session, jobs);
@@ -304,6 +315,10 @@ export class MongoJobStore implements JobStore {
         }),
       isFasterElsewhere,
     );
+    for (const outcome of outcomes) {
+      if (outcome.kind === "created") this.recent.remember({ job: outcome.job, run: undefined, version: 1 });
+    }
+    return outcomes;
   }
 
   private async outcomesIn(session: ClientSession, jobs: readonly NewJob[]): Promise<InsertOutcome[]> {

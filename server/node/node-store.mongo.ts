@@ -3,6 +3,7 @@ import type { NodeCondition, NodeStatus } from "../../shared/node.ts";
 import { pcreOfGlob, plainName } from "../job/glob.ts";
 import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
+import { Lookups } from "../store/lookups.mongo.ts";
 import {
   ContentionError,
   isDuplicateKey,
@@ -66,6 +67,8 @@ interface Heartbeat {
 export class MongoNodeStore implements NodeStore {
   private readonly nodes: Collection<NodeDocument>;
   private readonly executions: Collection<ExecutionDocument>;
+  /** Every request of an agent asks for its node. */
+  private readonly byId: Lookups<NodeDocument>;
   private readonly heartbeats = new Batches<Heartbeat, NodeRecord | undefined>(
     (batch) => this.store.attempt(() => this.writeHeartbeats(batch)),
     { maxItems: HEARTBEATS_PER_BATCH, maxInFlight: 2 },
@@ -74,6 +77,11 @@ export class MongoNodeStore implements NodeStore {
   constructor(private readonly store: MongoStore) {
     this.nodes = store.collection("compute_nodes");
     this.executions = store.collection("compute_executions");
+    this.byId = new Lookups(store, {
+      collection: this.nodes,
+      filterOf: (ids) => ({ node_id: { $in: [...ids] } }),
+      keyOf: (node) => node.node_id,
+    });
   }
 
   async insert(node: NodeRecord, idempotencyKey?: string): Promise<NodeRecord> {
@@ -99,12 +107,14 @@ export class MongoNodeStore implements NodeStore {
     });
   }
 
-  findAny(nodeId: string): Promise<NodeRecord | undefined> {
-    return this.findOne({ node_id: nodeId });
+  async findAny(nodeId: string): Promise<NodeRecord | undefined> {
+    const found = await this.byId.find(nodeId);
+    return found && nodeFromDocument(found);
   }
 
-  find(businessId: string, nodeId: string): Promise<NodeRecord | undefined> {
-    return this.findOne({ node_id: nodeId, business_id: businessId });
+  async find(businessId: string, nodeId: string): Promise<NodeRecord | undefined> {
+    const node = await this.findAny(nodeId);
+    return node?.businessId === businessId ? node : undefined;
   }
 
   takenNames(businessId: string, names: readonly string[]): Promise<string[]> {
@@ -250,13 +260,6 @@ export class MongoNodeStore implements NodeStore {
     return this.store.attempt(async () => {
       const ahead = { offline: false, last_heartbeat_at: { $gt: nowMs + CLOCK_SKEW_MS } };
       return (await this.nodes.updateMany(ahead, { $set: { last_heartbeat_at: nowMs } })).modifiedCount;
-    });
-  }
-
-  private findOne(filter: Filter<NodeDocument>): Promise<NodeRecord | undefined> {
-    return this.store.attempt(async () => {
-      const found = await this.nodes.findOne(filter);
-      return found ? nodeFromDocument(found) : undefined;
     });
   }
 

@@ -7,6 +7,7 @@ import { LEASE_MS } from "../../server/dispatch/dispatcher.ts";
 import type { Assigned } from "../../server/execution/execution-store.ts";
 import { applyReport } from "../../server/execution/rules.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
+import { RecentJobs } from "../../server/job/recent-jobs.mongo.ts";
 import type { NodeRecord } from "../../server/node/node-store.ts";
 import { MongoStore } from "../../server/store/mongo.ts";
 import { newId } from "../../shared/ids.ts";
@@ -285,7 +286,7 @@ async function claimed(node: NodeRecord, jobs: readonly JobRecord[]) {
     request: { ...requestFor(node, 1), leaseExpiresAtMs: AT_MS + LEASE_MS },
     gpuIndexes: [],
   }));
-  expect((await new MongoClaims(store).claim(claims)).size).toBe(jobs.length);
+  expect((await new MongoClaims(store, new RecentJobs()).claim(claims)).size).toBe(jobs.length);
   await store.close();
   return claims;
 }

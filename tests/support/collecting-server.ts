@@ -22,6 +22,7 @@ import { sqliteMigrations } from "../../server/compose/open-sqlite.ts";
 import { MongoJobStore } from "../../server/job/job-store.mongo.ts";
 import { SqliteJobStore } from "../../server/job/job-store.sqlite.ts";
 import type { JobStore } from "../../server/job/job-store.ts";
+import { RecentJobs } from "../../server/job/recent-jobs.mongo.ts";
 import { MongoStore } from "../../server/store/mongo.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
 import { ComputeError } from "../../shared/errors.ts";
@@ -262,7 +263,7 @@ async function openMongo(url: string): Promise<Parts> {
   setInterval(() => store.endAbandoned().catch(console.error), 2_000);
   return {
     artifacts: new MongoArtifactStore(store, 0),
-    jobs: new MongoJobStore(store),
+    jobs: new MongoJobStore(store, new RecentJobs()),
     blobs: new GridFsBlobs(store),
   };
 }
