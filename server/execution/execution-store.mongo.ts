@@ -1,8 +1,8 @@
 import type { Collection, Document, Filter } from "mongodb";
+import type { ExecutionStatus } from "../../shared/job-state.ts";
 import { ExecutionCopies } from "../job/execution-copies.mongo.ts";
 import { type ExecutionDocument, type JobDocument, jobFromDocument } from "../job/job-documents.mongo.ts";
 import { type ExecutionRecord, isLive } from "../job/job-record.ts";
-import { executionFromDocument } from "../job/run-documents.mongo.ts";
 import type { NodeDocument } from "../node/node-documents.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
@@ -15,7 +15,7 @@ import {
   MAX_DUE,
 } from "./execution-store.ts";
 
-/** What `ExecutionCopies.heal` needs of a job, and whether it is to be cancelled. A manifest may be large. */
+/** What `ExecutionCopies` needs of a job, and whether it is to be cancelled. A manifest may be large. */
 const RUN_OF_JOB = {
   _id: 0,
   job_id: 1,
@@ -26,6 +26,12 @@ const RUN_OF_JOB = {
   "manifest.resources": 1,
   cancel_requested_at: 1,
 };
+
+/** The statuses that copies of such executions may have: they learn of a start late. */
+function storedStatuses(wanted: readonly ExecutionStatus[]): ExecutionStatus[] {
+  const isLiveWanted = wanted.some((status) => isLive({ status }));
+  return isLiveWanted ? [...new Set<ExecutionStatus>([...wanted, "ASSIGNED", "RUNNING"])] : [...wanted];
+}
 
 export class MongoExecutionStore implements ExecutionStore {
   private readonly jobs: Collection<JobDocument>;
@@ -43,8 +49,8 @@ export class MongoExecutionStore implements ExecutionStore {
 
   find(businessId: string, executionId: string): Promise<ExecutionRecord | undefined> {
     return this.store.attempt(async () => {
-      const found = await this.executions.findOne({ id: executionId, business_id: businessId });
-      return found ? executionFromDocument(found) : undefined;
+      const found = await this.executions.find({ id: executionId, business_id: businessId }).toArray();
+      return (await this.upToDate(found))[0];
     });
   }
 
@@ -52,9 +58,10 @@ export class MongoExecutionStore implements ExecutionStore {
     return this.store.attempt(async () => {
       const found = await this.executions.find({ id: { $in: [...executionIds] }, node_id: nodeId }).toArray();
       const jobs = await this.jobsOf(found);
-      return found.flatMap((document) => {
-        const job = jobs.get(document.job_id);
-        return job ? [{ job: jobFromDocument(job), execution: executionFromDocument(document) }] : [];
+      const executions = await this.copies.bringUpToDate(found, jobs, this.store.clock.now());
+      return executions.flatMap((execution) => {
+        const job = jobs.get(execution.jobId);
+        return job ? [{ job: jobFromDocument(job), execution }] : [];
       });
     });
   }
@@ -66,12 +73,19 @@ export class MongoExecutionStore implements ExecutionStore {
     if (query.nodeId !== undefined && query.status?.every((status) => isLive({ status })))
       filter.live_on = query.nodeId;
     else if (query.nodeId !== undefined) filter.node_id = query.nodeId;
-    if (query.status) filter.status = { $in: [...query.status] };
-    if (query.beforeExecutionId !== undefined) filter.id = { $lt: query.beforeExecutionId };
-    return this.store.attempt(async () => {
-      const found = await this.executions.find(filter).sort({ id: -1 }).limit(query.limit).toArray();
-      return found.map(executionFromDocument);
-    });
+    if (query.status) filter.status = { $in: storedStatuses(query.status) };
+    const executions: ExecutionRecord[] = [];
+    let before = query.beforeExecutionId;
+    for (;;) {
+      const behind = before === undefined ? filter : { ...filter, id: { $lt: before } };
+      const limit = query.limit - executions.length;
+      const page = await this.store.attempt(async () =>
+        this.upToDate(await this.executions.find(behind).sort({ id: -1 }).limit(limit).toArray()),
+      );
+      executions.push(...page.filter(({ status }) => query.status?.includes(status) ?? true));
+      before = page.at(-1)?.executionId;
+      if (page.length < limit || executions.length >= query.limit) return executions;
+    }
   }
 
   live(filter: LiveExecutionFilter): Promise<LiveExecution[]> {
@@ -80,8 +94,8 @@ export class MongoExecutionStore implements ExecutionStore {
       const limit = "nodeId" in filter ? 0 : MAX_DUE;
       const found = await this.executions.find(condition).limit(limit).toArray();
       const jobs = await this.jobsOf(found, RUN_OF_JOB);
-      const live = await this.copies.heal(found, jobs, this.store.clock.now());
-      return live.map(({ execution }) => ({
+      const executions = await this.copies.bringUpToDate(found, jobs, this.store.clock.now());
+      return executions.filter(isLive).map((execution) => ({
         execution,
         cancelRequested: jobs.get(execution.jobId)?.cancel_requested_at !== undefined,
       }));
@@ -104,7 +118,7 @@ export class MongoExecutionStore implements ExecutionStore {
       const ahead = { $or: [{ assigned_at: { $gt: latestMs } }, { started_at: { $gt: latestMs } }] };
       const found = await this.executions.find({ live_on: { $gt: "" }, ...ahead }).toArray();
       const jobs = await this.jobsOf(found);
-      await this.copies.heal(found, jobs, nowMs);
+      await this.copies.bringUpToDate(found, jobs, nowMs);
       if (found.length === 0) return 0;
       const earlier = (time: string, since: string) => ({
         $cond: [{ $gt: [since, latestMs] }, { $subtract: [time, { $subtract: [since, nowMs] }] }, time],
@@ -171,6 +185,14 @@ export class MongoExecutionStore implements ExecutionStore {
     const nodeIds = holding.filter((nodeId) => nodeId !== undefined);
     const offline = await this.nodes.distinct("node_id", { node_id: { $in: nodeIds }, offline: true });
     return { live_on: { $in: offline } };
+  }
+
+  private async upToDate(found: readonly ExecutionDocument[]): Promise<ExecutionRecord[]> {
+    const jobs = await this.jobsOf(
+      found.filter((copy) => copy.live_on !== undefined),
+      RUN_OF_JOB,
+    );
+    return this.copies.bringUpToDate(found, jobs, this.store.clock.now());
   }
 
   private async jobsOf(

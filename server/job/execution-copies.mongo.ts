@@ -1,16 +1,16 @@
 import type { Collection } from "mongodb";
 import type { MongoStore } from "../store/mongo.ts";
 import { CLAIM_MS, type ExecutionDocument, type JobDocument } from "./job-documents.mongo.ts";
-import { isLive } from "./job-record.ts";
+import type { ExecutionRecord } from "./job-record.ts";
 import { executionFromDocument, executionUpdate, type Run, runOf } from "./run-documents.mongo.ts";
 
 /** A claim that takes longer than this has been undone, however slow its server is. */
 export const MAX_CLAIM_MS = 2 * CLAIM_MS;
 
 /**
- * Keeps `compute_executions` up to date with the runs in the jobs. A run is copied after each change, once the change is on
- * a majority. If the server dies in between, the copy stays behind; it is still live then, and those who read live
- * executions find that out (`heal`).
+ * Keeps `compute_executions` up to date with the runs in the jobs. A run is copied when it ends, once that is on a majority.
+ * Until then, and if the server dies in between, the copy stays behind; it is still live then. So everyone who reads a live
+ * copy compares it with its job (`bringUpToDate`).
  */
 export class ExecutionCopies {
   private readonly executions: Collection<ExecutionDocument>;
@@ -20,7 +20,32 @@ export class ExecutionCopies {
     this.executions = store.preparing("compute_executions");
   }
 
-  async write(runs: readonly Run[]): Promise<void> {
+  /** Copies runs after a change of them, as far as the copy must not wait until somebody reads it. */
+  afterChange(runs: readonly Run[]): Promise<void> {
+    return this.write(runs.filter(({ execution }) => execution.status !== "RUNNING"));
+  }
+
+  /**
+   * Resolves with the executions as they really are, in order. Copies that are behind are written.
+   * @param jobs the jobs of those that are live, by id.
+   */
+  async bringUpToDate(
+    copies: readonly ExecutionDocument[],
+    jobs: ReadonlyMap<string, JobDocument>,
+    nowMs: number,
+  ): Promise<ExecutionRecord[]> {
+    const behind: Run[] = [];
+    const executions = copies.map((copy) => {
+      if (copy.live_on === undefined) return executionFromDocument(copy);
+      const truth = this.truthOf(copy, jobs.get(copy.job_id), nowMs);
+      if (truth.version > copy.version) behind.push(truth);
+      return truth.execution;
+    });
+    await this.write(behind);
+    return executions;
+  }
+
+  private async write(runs: readonly Run[]): Promise<void> {
     if (runs.length === 0) return;
     const writes = runs.map((run) => ({
       updateOne: {
@@ -30,26 +55,6 @@ export class ExecutionCopies {
       },
     }));
     await this.executions.bulkWrite(writes, { ordered: false });
-  }
-
-  /**
-   * Resolves with those of the copies that are really live, as they really are. The others are brought up to date.
-   * @param jobs the jobs of all of them, by id.
-   */
-  async heal(
-    copies: readonly ExecutionDocument[],
-    jobs: ReadonlyMap<string, JobDocument>,
-    nowMs: number,
-  ): Promise<Run[]> {
-    const live: Run[] = [];
-    const behind: Run[] = [];
-    for (const copy of copies) {
-      const truth = this.truthOf(copy, jobs.get(copy.job_id), nowMs);
-      if (isLive(truth.execution)) live.push(truth);
-      if (truth.version > copy.version) behind.push(truth);
-    }
-    await this.write(behind);
-    return live;
   }
 
   private truthOf(copy: ExecutionDocument, job: JobDocument | undefined, nowMs: number): Run {

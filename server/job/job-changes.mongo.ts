@@ -139,7 +139,9 @@ export class JobChanges {
     const written = changed.filter(({ jobId }) => !missed.has(jobId));
     this.reader.remember(written);
     this.reader.forget(missed);
-    await this.copies.write(written.flatMap(({ run, isRunChanged }) => (run && isRunChanged ? [run] : [])));
+    await this.copies.afterChange(
+      written.flatMap(({ run, isRunChanged }) => (run && isRunChanged ? [run] : [])),
+    );
     return missed;
   }
 
@@ -225,7 +227,7 @@ export class JobChanges {
     if (changed.length === 1) await this.writeTogether(changed);
     else if (changed.length > 1)
       await this.store.transaction((session) => this.writeTogether(changed, session));
-    await this.copies.write(drafts.changedRuns);
+    await this.copies.afterChange(drafts.changedRuns);
     return outcomes;
   }
 
