@@ -76,7 +76,10 @@ class Quickstart {
     await this.step("Watch it run.", ["job", "logs", "-f", jobId], { live: true });
     await this.step("See how it ended.", ["job", "get", jobId], { live: true });
     await this.step("Wait for it in a script: exits with the job's own code.", ["job", "wait", jobId]);
-    await this.say("\nThat's all. See tanvrit-compute --help for more.");
+    await this.say(`
+That's all. The server also has a portal, a web app at its own address (here ${url}/): when you run
+tanvrit-compute server yourself, tanvrit-compute auth open opens it signed in.
+See tanvrit-compute --help for more.`);
   }
 
   /** Ends what runs, with its own time limit: it must also work after an interruption, and never hang. */

@@ -22,6 +22,7 @@ import { exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
 import { aborted, stopSignals } from "../exit/stop-signals.ts";
 import { readConfigFile } from "../input/read-config.ts";
+import { DEFAULT_URL } from "../workspace/workspaces.ts";
 import { badStoreUrl } from "./bad-store-url.ts";
 import { NEWER_TODO } from "./store-owner.ts";
 
@@ -64,6 +65,8 @@ export const command = defineCommand({
     );
     for (const line of aboutTls(settings, server)) note(line);
     if (server.setupUrl !== undefined) note(setupLine(server.setupUrl));
+    // For a person who reads this; the log of a service needs no advice.
+    if (output.noteLook.columns !== undefined) note(portalLine(server.url));
     await aborted(stop);
     note("tanvrit-compute server stopping");
     const late = Bun.sleep(STOP_LIMIT_MS).then(() => {
@@ -98,6 +101,11 @@ function aboutTls({ tls, host }: ServerSettings, { fingerprint }: RunningServer)
 
 function setupLine(url: string): string {
   return `nobody can sign in from another machine yet: make the first owner at ${url} (valid once, for a day)`;
+}
+
+function portalLine(url: string): string {
+  const at = url === DEFAULT_URL ? "" : ` --url ${url}`;
+  return `the portal is at ${url}/: tanvrit-compute auth open${at} opens it signed in`;
 }
 
 function placesOf({ host }: ServerSettings, { listensAt, url }: RunningServer): string {

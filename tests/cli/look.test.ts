@@ -3,6 +3,7 @@ import { commandHelp } from "../../cmd/command/help.ts";
 import { commands } from "../../cmd/commands.ts";
 import { runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { TestServer } from "../support/server.ts";
 import { runInTerminal } from "../support/terminal.ts";
 
 const ESC = "\u001b";
@@ -81,4 +82,18 @@ test("an error shows the name of the program in red, and nothing else in colour"
   await using home = await makeScratch();
   const { shown } = await runInTerminal(home.path, ["job", "lst"], { columns: 80 });
   expect(shown).toStartWith(`${ESC}[31mtanvrit-compute:${ESC}[0m unknown command`);
+});
+
+test("on a terminal, the server says where its portal is; in a log it says only where it listens", async () => {
+  await using home = await makeScratch();
+  const args = ["server", "--port", "0", "--data-dir", home.join("data")];
+  const typed = { after: "opens it signed in", keys: "\x03" };
+  const { exitCode, shown } = await runInTerminal(home.path, args, { columns: 200, typed });
+  const [, url = "none"] = /listening on (\S+)/.exec(shown) ?? [];
+  expect(shown).toContain(
+    `the portal is at ${url}/: tanvrit-compute auth open --url ${url} opens it signed in`,
+  );
+  expect(exitCode).toBe(0);
+  await using server = await TestServer.start();
+  expect(server.stderr).not.toContain("portal");
 });

@@ -20,6 +20,7 @@ test("quickstart shows a job's live log and result, twice in a row, and leaves n
     expect(stdout).toMatch(/^job_[0-9a-z]{26}$/m);
     expect(stdout).toMatch(/^step 1 of 3/m);
     expect(stdout).toMatch(/SUCCESS/);
+    expect(stdout).toMatch(/a portal, a web app at its own address \(here http:\/\/127\.0\.0\.1:\d+\/\)/);
     expect(processesWithVariable("TMPDIR", scratch.path)).toEqual([]);
     expect(await readdir(scratch.path)).toEqual([]);
   }

@@ -173,7 +173,7 @@ class Player {
     for (const node of this.nodes) {
       const { drainingForMinutes, goneForMinutes } = node.machine;
       if (goneForMinutes !== undefined)
-        this.agenda.add(nowMs - goneForMinutes * MINUTE_MS, () => this.beat(node));
+        this.agenda.add(nowMs - goneForMinutes * MINUTE_MS, () => this.vanish(node));
       if (drainingForMinutes === undefined) continue;
       this.agenda.add(nowMs - drainingForMinutes * MINUTE_MS, async () => {
         await this.plane.api.call("nodes.drain", { nodeId: node.nodeId, drain: true }, await this.as("anna"));
@@ -221,7 +221,12 @@ class Player {
       }
       if (node.machine.goneForMinutes === undefined) await this.beat(node);
     }
-    await this.plane.run("compute-stale-nodes");
+  }
+
+  private async vanish(node: PastNode): Promise<void> {
+    await this.beat(node);
+    const { businessId } = await this.identity();
+    await this.stores.nodes.update(businessId, node.nodeId, { offline: true });
   }
 
   private async beat({ machine, as, held }: PastNode): Promise<void> {
