@@ -88,7 +88,7 @@ export const node = nodeDescription.extend({
   status: nodeStatus,
   /** Why it takes no new jobs although it is online: the agent's report on the machine's health. */
   refusing: z.string().optional(),
-  /** Executions assigned to it or running on it now. */
+  /** Executions running on it now or about to start, without those that wait there for a slot. */
   runningExecutions: z.int(),
   lastHeartbeatAt: timestamp,
   createdAt: timestamp,

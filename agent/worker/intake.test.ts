@@ -146,14 +146,15 @@ describe("an intake of which the server takes jobs back", () => {
     expect(begun).toEqual(idsOf(given).slice(0, 1));
   });
 
-  test("does not begin one whose lease has run out while it waited", () => {
-    const { intake, begun, end, clock } = ahead(1);
-    const [first] = idsOf(assigned(intake, 2)) as [string];
+  test("does not begin one whose lease has run out while it waited, and gives it back", () => {
+    const { intake, begun, end, clock, given } = ahead(1);
+    const [first, second] = idsOf(assigned(intake, 2)) as [string, string];
     const localMs = Date.now();
     clock.sample(new Date(localMs + HOUR_MS).toISOString(), localMs, localMs);
     end(first);
     expect(begun).toEqual([first]);
     expect(intake.waiting).toEqual([]);
+    expect(given.map(([id]) => id)).toEqual([second]);
   });
 
   test("gives all of them back, and asks for none ahead, when no slot becomes free soon", async () => {

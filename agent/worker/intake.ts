@@ -212,7 +212,9 @@ export class Intake {
     const { executionId } = assignment;
     const { log, clock, maxJobs } = this.parts;
     if (clock.isPast(assignment.leaseExpiresAt)) {
-      log.warn(`${executionId} arrived after its lease had run out and is not started.`);
+      log.warn(`${executionId} is not started: its lease has run out.`);
+      if (this.takesAhead)
+        this.parts.giveBack(executionId, "Its lease ran out before its node could start it.");
       return;
     }
     this.begun++;

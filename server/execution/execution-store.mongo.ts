@@ -3,6 +3,7 @@ import type { ExecutionStatus } from "../../shared/job-state.ts";
 import { ExecutionCopies } from "../job/execution-copies.mongo.ts";
 import { type ExecutionDocument, type JobDocument, jobFromDocument } from "../job/job-documents.mongo.ts";
 import { type ExecutionRecord, isLive } from "../job/job-record.ts";
+import type { LiveCount } from "../node/live-count.ts";
 import type { NodeDocument } from "../node/node-documents.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
@@ -102,13 +103,14 @@ export class MongoExecutionStore implements ExecutionStore {
     });
   }
 
-  countLive(nodeIds: readonly string[]): Promise<Map<string, number>> {
+  countLive(nodeIds: readonly string[]): Promise<Map<string, LiveCount>> {
     return this.store.attempt(async () => {
-      const counted = this.executions.aggregate<{ _id: string; live: number }>([
+      const runs = { $cond: [{ $eq: ["$status", "RUNNING"] }, 1, 0] };
+      const counted = this.executions.aggregate<LiveCount & { _id: string }>([
         { $match: { live_on: { $in: [...nodeIds] } } },
-        { $group: { _id: "$live_on", live: { $sum: 1 } } },
+        { $group: { _id: "$live_on", live: { $sum: 1 }, running: { $sum: runs } } },
       ]);
-      return new Map((await counted.toArray()).map(({ _id: nodeId, live }) => [nodeId, live]));
+      return new Map((await counted.toArray()).map(({ _id: nodeId, ...count }) => [nodeId, count]));
     });
   }
 

@@ -1,6 +1,7 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import { type ExecutionRecord, isLive } from "../job/job-record.ts";
 import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
+import type { LiveCount } from "../node/live-count.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import {
@@ -112,13 +113,13 @@ export class SqliteExecutionStore implements ExecutionStore {
     }));
   }
 
-  async countLive(nodeIds: readonly string[]): Promise<Map<string, number>> {
-    const rows = this.store.all<{ node_id: string; live: number }>(
-      `SELECT node_id, count(*) AS live FROM compute_executions
+  async countLive(nodeIds: readonly string[]): Promise<Map<string, LiveCount>> {
+    const rows = this.store.all<LiveCount & { node_id: string }>(
+      `SELECT node_id, count(*) AS live, sum(status = 'RUNNING') AS running FROM compute_executions
        WHERE status IN ('ASSIGNED', 'RUNNING') AND node_id IN (SELECT value FROM json_each($ids)) GROUP BY node_id`,
       { ids: JSON.stringify(nodeIds) },
     );
-    return new Map(rows.map((row) => [row.node_id, row.live]));
+    return new Map(rows.map(({ node_id, ...count }) => [node_id, count]));
   }
 
   bringBack(nowMs: number): Promise<number> {

@@ -1,5 +1,6 @@
 import type { ExecutionStatus } from "../../shared/job-state.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
+import type { LiveCount } from "../node/live-count.ts";
 import type { KeepsTimes } from "../tasks/clock.ts";
 
 /** An execution that was just created, with its job. */
@@ -46,7 +47,7 @@ export interface ExecutionStore extends KeepsTimes {
   /** ASSIGNED and RUNNING executions: all of them for one node; for any other filter at most MAX_DUE. */
   live(filter: LiveExecutionFilter): Promise<LiveExecution[]>;
   /** How many executions are live on each of these nodes. Nodes without live executions are left out. */
-  countLive(nodeIds: readonly string[]): Promise<Map<string, number>>;
+  countLive(nodeIds: readonly string[]): Promise<Map<string, LiveCount>>;
   /**
    * Changes live executions whose assignment or start is in the future: it is set to now, and their leases and deadlines
    * move earlier by the same amount.

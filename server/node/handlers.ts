@@ -7,13 +7,14 @@ import type { Handlers, RequestContext } from "../http/handler.ts";
 import { isoTime } from "../http/iso-time.ts";
 import type { Ownership } from "../http/ownership.ts";
 import { readPage } from "../http/page.ts";
+import type { LiveCount } from "./live-count.ts";
 import type { NodeService } from "./node-service.ts";
 import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
 
 export interface NodeViewParts {
   sessions: Pick<SessionStore, "findMember">;
   /** Counts the live executions of each node. */
-  executions: { countLive(nodeIds: readonly string[]): Promise<Map<string, number>> };
+  executions: { countLive(nodeIds: readonly string[]): Promise<Map<string, LiveCount>> };
 }
 
 export interface NodeHandlerParts extends NodeViewParts {
@@ -102,12 +103,20 @@ async function viewOne(parts: NodeHandlerParts, record: NodeRecord): Promise<Nod
   return view;
 }
 
+/** Executions that run or are about to. Those that were assigned ahead of a free slot do not count. */
+function inSlots(
+  { description }: NodeRecord,
+  { live, running }: LiveCount = { live: 0, running: 0 },
+): number {
+  return Math.max(running, Math.min(live, description.capacity.slots));
+}
+
 /** Nodes as the API shows them. */
 export async function viewNodes(
   { executions, sessions }: NodeViewParts,
   records: readonly NodeRecord[],
 ): Promise<Node[]> {
-  const running = await executions.countLive(records.map((record) => record.nodeId));
+  const counts = await executions.countLive(records.map((record) => record.nodeId));
   const owners = new Map<string, string | undefined>();
   for (const { businessId, userId } of records) {
     if (!owners.has(userId)) owners.set(userId, (await sessions.findMember(businessId, userId))?.userName);
@@ -118,7 +127,7 @@ export async function viewNodes(
     businessId: record.businessId,
     status: nodeStatusOf(record),
     refusing: record.accessEnded ? SIGNED_OUT : record.condition.refusing,
-    runningExecutions: running.get(record.nodeId) ?? 0,
+    runningExecutions: inSlots(record, counts.get(record.nodeId)),
     lastHeartbeatAt: isoTime(record.lastHeartbeatAtMs),
     createdAt: isoTime(record.createdAtMs),
     owner: owners.get(record.userId),

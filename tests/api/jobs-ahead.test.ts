@@ -22,13 +22,15 @@ async function busyNode(pool = "default") {
 }
 
 test("a node gets a job ahead of a free slot, and jobs.why says that the job waits there for one", async () => {
-  const { user, jobs, first, pollAhead } = await busyNode();
+  const { user, node, jobs, first, pollAhead } = await busyNode();
   const answer = await pollAhead([first.executionId], 1);
   expect(answer.takesAhead).toBe(true);
   expect(answer.assignments.map(({ jobId }) => jobId)).toEqual([jobs[1]]);
   const why = await api.call("jobs.why", { jobId: jobs[1] }, user);
   expect(why).toMatchObject({ status: "ASSIGNED", waitsFor: "node" });
   expect(why.summary).toContain("waits there for a slot");
+  const view = await api.call("nodes.retrieve", { nodeId: node.nodeId }, user);
+  expect(view.runningExecutions).toBe(1);
   const next = await api.call("jobs.why", { jobId: jobs[2] }, user);
   expect(next.nodes).toMatchObject([{ verdict: "busy", detail: "no room now: 1 job takes 1 of 1 slots" }]);
 });
