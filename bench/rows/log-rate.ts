@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { HelperProcess } from "../helper-process.ts";
 import { atLeast, type Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 
@@ -6,8 +6,7 @@ const LINES = 1_000_000;
 const WARM_UP_LINES = 200_000;
 const SLOTS = 2;
 const STALLED_READERS = 1_000;
-const LIMIT_MS = 120_000;
-const DIRECTORY = join(import.meta.dirname, "..", "processes");
+const LIMIT_SECONDS = 120;
 
 /** The output of one job, read by one client while the job writes it. */
 export const logRateRow: Row = {
@@ -46,52 +45,16 @@ export const stalledReadersRow: Row = {
 async function linesPerSecond(stage: Stage, lines: number, stalled: number): Promise<number> {
   const go = stage.person.home.join(`go-${crypto.randomUUID()}`);
   const command = `until [ -e ${go} ]; do sleep 0.02; done; seq ${lines}`;
-  const { jobId } = await stage.compute.jobs.submit({ command, timeoutSeconds: LIMIT_MS / 1_000 });
+  const { jobId } = await stage.compute.jobs.submit({ command, timeoutSeconds: LIMIT_SECONDS });
   await using opened = new AsyncDisposableStack();
-  const readers = stalled === 0 ? undefined : start(stage, "stalled-readers.ts", [jobId, String(stalled)]);
-  opened.defer(() => end(readers));
-  await readers?.ready;
-  const reader = start(stage, "log-reader.ts", [jobId]);
-  opened.defer(() => end(reader));
-  await reader.ready;
+  if (stalled > 0) {
+    const readers = opened.use(new HelperProcess(stage, "stalled-readers.ts", [jobId, String(stalled)]));
+    await readers.line();
+  }
+  const reader = opened.use(new HelperProcess(stage, "log-reader.ts", [jobId]));
+  await reader.line();
   await Bun.write(go, "");
-  const { count, tookMs } = JSON.parse(await reader.rest) as { count: number; tookMs: number };
+  const { count, tookMs } = JSON.parse(await reader.line()) as { count: number; tookMs: number };
   if (count !== lines) throw new Error(`the reader got ${count} of ${lines} lines`);
   return count / (tookMs / 1_000);
-}
-
-interface Helper {
-  process: Bun.Subprocess;
-  ready: Promise<void>;
-  /** What it prints after "ready". */
-  rest: Promise<string>;
-}
-
-/** Starts a program that says "ready" in its first line. */
-function start(stage: Stage, file: string, args: readonly string[]): Helper {
-  const child = Bun.spawn([process.execPath, join(DIRECTORY, file), ...args], {
-    env: { ...process.env, BENCH_URL: stage.server.url, BENCH_TOKEN: stage.token },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-    timeout: LIMIT_MS,
-  });
-  const isReady = Promise.withResolvers<void>();
-  const reading = async () => {
-    const decoder = new TextDecoder();
-    let text = "";
-    for await (const chunk of child.stdout) {
-      text += decoder.decode(chunk, { stream: true });
-      if (text.includes("\n")) isReady.resolve();
-    }
-    isReady.reject(new Error(`${file} ended without a word`));
-    return text.slice(text.indexOf("\n") + 1);
-  };
-  const rest = reading();
-  return { process: child, ready: isReady.promise, rest };
-}
-
-async function end(helper: Helper | undefined): Promise<void> {
-  helper?.process.kill("SIGKILL");
-  await helper?.process.exited;
 }
