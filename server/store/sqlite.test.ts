@@ -1,9 +1,11 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ComputeError } from "../../shared/errors.ts";
 import { FileHold } from "./file-hold.ts";
+import { LogSync } from "./log-sync.ts";
 import { SqliteStore, StoreInUseError } from "./sqlite.ts";
 
 const table = { id: "test-1", sql: "CREATE TABLE things (id TEXT PRIMARY KEY) STRICT" };
@@ -39,6 +41,62 @@ test("a write that throws undoes its own changes and no others in its group", as
   expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
   expect(store.all("SELECT id FROM things ORDER BY id")).toEqual([{ id: "a" }, { id: "b" }]);
   store.close();
+});
+
+test("a write is acknowledged when the disk has it and not before, and what comes meanwhile shares the next way there", async () => {
+  const store = new SqliteStore(file, [table]);
+  const syncs: PromiseWithResolvers<void>[] = [];
+  const sync = spyOn(LogSync.prototype, "sync").mockImplementation(() => {
+    syncs.push(Promise.withResolvers<void>());
+    return syncs.at(-1)?.promise ?? Promise.reject();
+  });
+  const acknowledged: string[] = [];
+  const add = (id: string) => insert(store, id).then(() => acknowledged.push(id));
+  const turn = () => new Promise(setImmediate);
+  const all = [add("a"), add("b")];
+  await turn();
+  all.push(add("c"));
+  await turn();
+  all.push(add("d"));
+  await turn();
+  expect([syncs.length, acknowledged]).toEqual([1, []]);
+  syncs[0]?.resolve();
+  await Promise.all(all.slice(0, 2));
+  await turn();
+  expect([syncs.length, acknowledged]).toEqual([2, ["a", "b"]]);
+  syncs[1]?.resolve();
+  await Promise.all(all);
+  sync.mockRestore();
+  store.close();
+});
+
+test("writes that the disk refuses to keep are storage_failed, and later ones are acknowledged only once it has kept all", async () => {
+  const store = new SqliteStore(file, [table]);
+  await insert(store, "a");
+  const sync = spyOn(LogSync.prototype, "sync").mockRejectedValueOnce(new Error("EIO: i/o error, fdatasync"));
+  const maintain = spyOn(Database.prototype, "exec");
+  const refused = await insert(store, "b").catch((error) => error);
+  expect(refused).toMatchObject({ code: "storage_failed", message: expect.stringContaining("i/o error") });
+  expect(maintain.mock.calls.flat()).not.toContain("PRAGMA wal_checkpoint(TRUNCATE)");
+  await insert(store, "c");
+  expect(maintain.mock.calls.flat()).toContain("PRAGMA wal_checkpoint(TRUNCATE)");
+  sync.mockRestore();
+  maintain.mockRestore();
+  store.close();
+});
+
+test("closing brings what is under way to the disk and acknowledges it", async () => {
+  const store = new SqliteStore(file, [table]);
+  const sync = spyOn(LogSync.prototype, "sync").mockReturnValue(new Promise(() => undefined));
+  const first = insert(store, "a");
+  await new Promise(setImmediate);
+  const second = insert(store, "b");
+  store.close();
+  await Promise.all([first, second]);
+  sync.mockRestore();
+  const again = new SqliteStore(file, [table]);
+  expect(count(again)).toBe(2);
+  again.close();
 });
 
 test("a change that the store refuses is storage_failed, and the store keeps working", async () => {

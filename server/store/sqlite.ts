@@ -2,6 +2,7 @@ import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { ComputeError } from "../../shared/errors.ts";
+import { LogSync } from "./log-sync.ts";
 
 /** One step of the schema, applied once and in order, each in its own transaction. Never edit a released step. */
 export interface Migration {
@@ -12,24 +13,37 @@ export interface Migration {
 
 const LOOK_EVERY_MS = 1_000;
 
+type Result<T> = { ok: true; value: T } | { ok: false; error: unknown };
+
 interface PendingWrite {
   run: () => unknown;
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
 }
 
+/** What one caller of `write` gets once its group is on disk, or if the disk refused that. */
+interface Answer {
+  give(): void;
+  fail(error: unknown): void;
+}
+
 /**
  * The embedded store: one SQLite file in WAL mode, opened by one process.
  *
- * Writes are grouped: all writes of one turn of the event loop share one transaction and one fsync, and every caller gets
- * its answer only when that is on disk. A write that throws does not affect the others in its group: the group is rolled
- * back, and each of its writes is applied in its own transaction.
+ * Writes are grouped: all writes that come while the group before them is on its way to the disk share one transaction and one
+ * fsync, and every caller gets its answer only when that is on disk. Meanwhile this thread goes on. A write that throws does not
+ * affect the others in its group: the group is rolled back, and each of its writes is applied in its own transaction.
  */
 export class SqliteStore {
   private readonly db: Database;
   private readonly statements = new Map<string, Statement>();
   private pending: PendingWrite[] = [];
   private flushTimer: ReturnType<typeof setImmediate> | undefined;
+  /** The answers of the group that is on its way to the disk. */
+  private unsynced: Answer[] | undefined;
+  /** The disk refused a group: what it holds of the log is unknown, until the log has been moved into the file. */
+  private isLogDoubtful = false;
+  private readonly log: LogSync | undefined;
   private isClosed = false;
   private lastLook: { atMs: number; answer: Promise<boolean> } | undefined;
 
@@ -43,6 +57,7 @@ export class SqliteStore {
     private readonly makeRoom: () => boolean = () => false,
   ) {
     if (path !== ":memory:") makePrivate(path);
+    this.log = path === ":memory:" ? undefined : new LogSync(path);
     this.db = new Database(path, { create: true, strict: true });
     try {
       this.prepareFile();
@@ -54,7 +69,7 @@ export class SqliteStore {
     }
   }
 
-  /** Reads outside any write; it sees every acknowledged write. */
+  /** Reads outside any write; it sees every acknowledged write, and those that are on their way to the disk. */
   all<Row>(sql: string, bindings: Record<string, SQLQueryBindings> = {}): Row[] {
     return this.statement(sql).all(bindings) as Row[];
   }
@@ -114,32 +129,63 @@ export class SqliteStore {
   /** Writes all pending changes and closes the file. */
   close(): void {
     this.isClosed = true;
-    this.flush();
+    const answers = [...(this.unsynced ?? []), ...this.applyPending()];
+    this.unsynced = undefined;
     for (const statement of this.statements.values()) statement.finalize();
     this.statements.clear();
+    // Moves the log into the file and brings both to the disk.
     this.db.close();
+    this.log?.close();
+    for (const answer of answers) answer.give();
   }
 
+  /** Applies what is pending, unless the group before it is still on its way to the disk: `synced` then comes back to it. */
   private flush(): void {
+    if (this.unsynced) return;
+    const answers = this.applyPending();
+    if (answers.length === 0) return;
+    this.unsynced = answers;
+    if (!this.log) this.synced(answers);
+    else
+      this.log.sync().then(
+        () => this.synced(answers),
+        (error) => this.synced(answers, storageFailed(error)),
+      );
+  }
+
+  private synced(answers: readonly Answer[], failure?: Error): void {
+    // The store was closed in the meantime, and all have their answers.
+    if (this.unsynced !== answers) return;
+    this.unsynced = undefined;
+    if (failure) this.isLogDoubtful = true;
+    for (const answer of answers) {
+      if (failure) answer.fail(failure);
+      else answer.give();
+    }
+    if (this.pending.length > 0) this.flush();
+  }
+
+  private applyPending(): Answer[] {
     if (this.flushTimer) clearImmediate(this.flushTimer);
     this.flushTimer = undefined;
     const group = this.pending;
     this.pending = [];
-    if (group.length === 0) return;
+    if (group.length === 0) return [];
     const results = this.attempt(() => group.map((write) => write.run()));
-    if (results.ok) {
-      for (const [i, write] of group.entries()) write.resolve(results.value[i]);
-      return;
-    }
-    for (const write of group) {
-      const result = group.length === 1 ? results : this.attempt(write.run);
-      if (result.ok) write.resolve(result.value);
-      else write.reject(result.error);
-    }
+    if (results.ok) return group.map((write, i) => answerOf(write, { ok: true, value: results.value[i] }));
+    return group.map((write) => answerOf(write, group.length === 1 ? results : this.attempt(write.run)));
   }
 
-  private attempt<T>(body: () => T): { ok: true; value: T } | { ok: false; error: unknown } {
+  /** Throws if the disk still refuses. */
+  private bringLogToFile(): void {
+    if (!this.isLogDoubtful) return;
+    this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.isLogDoubtful = false;
+  }
+
+  private attempt<T>(body: () => T): Result<T> {
     try {
+      this.bringLogToFile();
       this.db.exec("BEGIN IMMEDIATE");
       const value = body();
       this.db.exec("COMMIT");
@@ -166,8 +212,8 @@ export class SqliteStore {
     // Takes effect only in a new file: free pages can be given back to the disk, a few at a time.
     this.db.exec("PRAGMA auto_vacuum = INCREMENTAL");
     this.db.exec("PRAGMA journal_mode = WAL");
-    // FULL: a commit is fsynced before it is acknowledged.
-    this.db.exec("PRAGMA synchronous = FULL");
+    // NORMAL: a commit itself waits for no disk. `LogSync` brings it there before it is acknowledged.
+    this.db.exec("PRAGMA synchronous = NORMAL");
     this.db.exec("PRAGMA foreign_keys = ON");
     this.db.exec("PRAGMA cache_size = -65536");
     this.db.exec(
@@ -193,6 +239,11 @@ export class SqliteStore {
         throw new Error(`Migration ${migration.id} failed: ${String(result.error)}`, { cause: result.error });
     }
   }
+}
+
+function answerOf(write: PendingWrite, result: Result<unknown>): Answer {
+  if (result.ok) return { give: () => write.resolve(result.value), fail: write.reject };
+  return { give: () => write.reject(result.error), fail: write.reject };
 }
 
 /** SQLite creates the log with the mode of the database file, so that mode must be right before the first write. */
