@@ -333,6 +333,8 @@ export class AgentParts {
     this.connection.hurry();
     this.heartbeat.now();
     this.poll.again();
+    // After a sleep of the machine the server may have closed the connection long ago.
+    this.line.reopen();
   }
 }
 

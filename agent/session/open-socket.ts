@@ -2,6 +2,7 @@ import { ComputeClient } from "../../sdk/client.ts";
 import type { ServerProof } from "../../sdk/machine/server-proof.ts";
 import { type TlsTrust, tlsOf } from "../../sdk/machine/tls-fetch.ts";
 import { CALLS_PROTOCOL } from "../../shared/call-frames.ts";
+import { codeOf } from "../../shared/code-of.ts";
 import { wire } from "../../shared/endpoints/wire/index.ts";
 
 /** Where sockets lead to. */
@@ -73,9 +74,9 @@ export async function openSocket(
 
 function untilOpen(socket: Bun.WebSocket): Promise<Bun.WebSocket> {
   return new Promise((resolve, reject) => {
-    const refuse = (why: string, code?: string) => {
+    const refuse = (why: string, status?: number, code?: string) => {
       clearTimeout(limit);
-      reject(new SocketRefusedError(why, statusIn(why), code));
+      reject(new SocketRefusedError(why, status, code));
       socket.terminate();
     };
     const limit = setTimeout(() => refuse(`no answer within ${OPEN_LIMIT_MS / 1_000} s`), OPEN_LIMIT_MS);
@@ -85,10 +86,16 @@ function untilOpen(socket: Bun.WebSocket): Promise<Bun.WebSocket> {
       else refuse("the answer names another subprotocol");
     });
     socket.addEventListener("error", ({ message, error }) => {
-      refuse(message, (error as { code?: string } | undefined)?.code);
+      const status = statusIn(message);
+      const why = status === undefined ? message.replace(/^.* failed: /, "") : answeredWith(status);
+      refuse(why, status, codeOf(error));
     });
     socket.addEventListener("close", () => refuse("it was closed early"));
   });
+}
+
+function answeredWith(status: number): string {
+  return `the request for it was answered with HTTP ${status}`;
 }
 
 /** Bun says the status only in the message. */

@@ -26,8 +26,8 @@ const TRY_AGAIN = { firstMs: 1_000, maxMs: 5 * 60_000 };
 const SAID_AFTER = 2;
 /** A socket that lives shorter counts as a failure. */
 const LIVED_MS = 10_000;
-/** Statuses by which the server itself refuses the caller; the same call by HTTP says why. */
-const REFUSES_CALLER: readonly (number | undefined)[] = [401, 403, 409];
+/** Statuses by which the server refuses the caller, not the socket; the same call by HTTP says why. */
+const REFUSES_CALLER: readonly (number | undefined)[] = [401, 409];
 
 type Way = "socket" | "http";
 
@@ -56,6 +56,11 @@ export class ServerLine {
     const line = new KeyLine({ ...this.parts, headers, policy: this });
     this.current = line;
     return line;
+  }
+
+  /** Opens another connection for the next call: the one that is open may be dead. */
+  reopen(): void {
+    this.current?.drop();
   }
 
   /** Ends the connection. */
@@ -127,9 +132,14 @@ class KeyLine implements Line {
     this.line?.leave();
   }
 
+  /** Its calls fail, and are made again over another socket. */
+  drop(): void {
+    this.line?.close();
+  }
+
   close(): void {
     this.isLeft = true;
-    this.line?.close();
+    this.drop();
   }
 
   private get isReady(): boolean {
@@ -152,8 +162,7 @@ class KeyLine implements Line {
       return await untilAborted(opening, signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      const mustSayWhy = error instanceof SocketRefusedError && !REFUSES_CALLER.includes(error.status);
-      if (mode() === "socket" && mustSayWhy) throw error;
+      if (mode() === "socket" && error instanceof SocketRefusedError && !refusesCaller(error)) throw error;
       return undefined;
     }
   }
@@ -178,8 +187,12 @@ class KeyLine implements Line {
       if (this.isLeft) line.leave();
       return line;
     } catch (error) {
-      parts.policy.failed(textOf(error));
+      if (!refusesCaller(error)) parts.policy.failed(textOf(error));
       throw error;
     }
   }
+}
+
+function refusesCaller(error: unknown): boolean {
+  return error instanceof SocketRefusedError && REFUSES_CALLER.includes(error.status);
 }
