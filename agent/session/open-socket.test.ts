@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
-import { X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
+import { createServer as createHttpServer } from "node:http";
 import { connect, createServer } from "node:net";
 import { OtherServerError } from "../../sdk/errors.ts";
 import { ServerProof } from "../../sdk/machine/server-proof.ts";
+import { CALLS_PROTOCOL } from "../../shared/call-frames.ts";
 import { pinOfCertificate } from "../../shared/pin-of-certificate.ts";
 import { keyIn, selfSigned, type TlsKeys } from "../../tests/support/certificates.ts";
 import { SocketServer } from "../../tests/support/socket-server.ts";
@@ -65,6 +67,22 @@ test("through a proxy, the certificate is checked as without one", async () => {
   expect(asked).toEqual([`127.0.0.1:${server.port}`]);
   await expect(keysSent(other, proofOf(other.url, tls), through)).rejects.toThrow(OtherServerError);
   expect(other.upgrades).toEqual([]);
+  proxy.close();
+});
+
+test("a socket that carries nothing, as behind a proxy that passes on only the upgrade, is not taken for open", async () => {
+  const proxy = createHttpServer();
+  proxy.on("upgrade", (request, socket) => {
+    const key = `${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+    const accept = createHash("sha1").update(key).digest("base64");
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${accept}\r\nsec-websocket-protocol: ${CALLS_PROTOCOL}\r\n\r\n`,
+    );
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(proxy.address() as { port: number }).port}`;
+  await expect(openSocket({ url, limitMs: 300 }, headers)).rejects.toThrow("no answer within 0.3 s");
+  proxy.closeAllConnections();
   proxy.close();
 });
 

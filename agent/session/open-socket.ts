@@ -13,6 +13,8 @@ export interface SocketPlace {
   proof?: ServerProof | undefined;
   /** The URL of a proxy that the connection goes through; absent: none. */
   proxy?: string | undefined;
+  /** How long opening may take; only tests change it. */
+  limitMs?: number;
 }
 
 export interface OpenedSocket {
@@ -24,8 +26,10 @@ export interface OpenedSocket {
 /** With the options of Bun, which the types of browsers hide. */
 const BunSocket = WebSocket as unknown as new (url: string, options: Bun.WebSocketOptions) => Bun.WebSocket;
 
-/** An upgrade that takes longer is given up: something in between swallows it. */
+/** A socket that is not there after this is given up: something in between swallows what it should carry. */
 const OPEN_LIMIT_MS = 5_000;
+/** The connections that `fetch` keeps may be as dead as the socket before. */
+const ON_A_NEW_CONNECTION = { keepalive: false };
 
 /** The socket could not be opened. */
 export class SocketRefusedError extends Error {
@@ -43,15 +47,20 @@ export class SocketRefusedError extends Error {
 }
 
 /**
- * Opens a WebSocket for calls. As with HTTP, the server is proved before the headers are sent. Throws SocketRefusedError,
+ * Opens a WebSocket for calls, and sees that it carries frames both ways. As with HTTP, the server is proved before the headers are sent. Throws SocketRefusedError,
  * and whatever the proof throws.
  */
 export async function openSocket(
-  { url, proof, proxy }: SocketPlace,
+  { url, proof, proxy, limitMs = OPEN_LIMIT_MS }: SocketPlace,
   headers: Readonly<Record<string, string>>,
 ): Promise<OpenedSocket> {
-  const ask: Parameters<ServerProof["begin"]>[0] = (input) =>
-    new ComputeClient({ url }).call("server.identity", input);
+  const ask: Parameters<ServerProof["begin"]>[0] = (input) => {
+    const client = new ComputeClient({
+      url,
+      fetch: (to, init) => fetch(to, { ...init, ...ON_A_NEW_CONNECTION }),
+    });
+    return client.call("server.identity", input, { timeoutMs: OPEN_LIMIT_MS });
+  };
   const end = (await proof?.begin(ask)) ?? (() => undefined);
   const target = url.replace(/^http/, "ws") + wire["nodes.socket"].path;
   const connect = (trust: TlsTrust | undefined) =>
@@ -63,6 +72,7 @@ export async function openSocket(
         ...(trust && { tls: tlsOf(trust) }),
         ...(proxy !== undefined && { proxy }),
       }),
+      limitMs,
     );
   try {
     return { socket: await (proof ? proof.connect(connect) : connect(undefined)), end };
@@ -72,18 +82,22 @@ export async function openSocket(
   }
 }
 
-function untilOpen(socket: Bun.WebSocket): Promise<Bun.WebSocket> {
+function untilOpen(socket: Bun.WebSocket, limitMs: number): Promise<Bun.WebSocket> {
   return new Promise((resolve, reject) => {
     const refuse = (why: string, status?: number, code?: string) => {
       clearTimeout(limit);
       reject(new SocketRefusedError(why, status, code));
       socket.terminate();
     };
-    const limit = setTimeout(() => refuse(`no answer within ${OPEN_LIMIT_MS / 1_000} s`), OPEN_LIMIT_MS);
+    const limit = setTimeout(() => refuse(`no answer within ${limitMs / 1_000} s`), limitMs);
     socket.addEventListener("open", () => {
-      clearTimeout(limit);
-      if (socket.protocol === CALLS_PROTOCOL) resolve(socket);
+      // Some proxies pass the upgrade on, and nothing after it.
+      if (socket.protocol === CALLS_PROTOCOL) socket.ping();
       else refuse("the answer names another subprotocol");
+    });
+    socket.addEventListener("pong", () => {
+      clearTimeout(limit);
+      resolve(socket);
     });
     socket.addEventListener("error", ({ message, error }) => {
       const status = statusIn(message);

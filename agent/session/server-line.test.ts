@@ -143,8 +143,8 @@ test("a server that knows no WebSocket gets the calls by HTTP, which is said onc
   expect(said.slice(1)).toEqual(["Calls to the server go over a WebSocket again."]);
 });
 
-test("sockets that die right after they were opened make calls go by HTTP", async () => {
-  server.onOpen = (socket) => socket.terminate();
+test("sockets that die as soon as they are opened, or with the first call, make calls go by HTTP", async () => {
+  server.onFrame = ({ close }) => close();
   await waitFor("the second failure", async () => {
     await failure(beat());
     return said.length > 0;
@@ -153,6 +153,11 @@ test("sockets that die right after they were opened make calls go by HTTP", asyn
   await beat();
   expect(server.byHttp.length).toBe(before + 1);
   expect(said[0]).toContain("it was closed after");
+  server.onOpen = (socket) => socket.terminate();
+  line.close();
+  const next = clientOf("k2");
+  for (let calls = 0; calls < 3; calls++) await beat(undefined, next);
+  expect(said).toHaveLength(1);
 });
 
 test("a socket that the server closes because it stops is opened again at once, and counts as no failure", async () => {

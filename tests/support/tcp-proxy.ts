@@ -15,7 +15,8 @@ export class TcpProxy implements AsyncDisposable {
 
   private constructor(
     private readonly server: Server,
-    private target: number,
+    /** Where new connections lead. */
+    public target: number,
   ) {
     server.on("connection", (client) => this.pass(client));
   }
