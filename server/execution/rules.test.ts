@@ -68,6 +68,7 @@ test("a job that its node gives back unstarted is queued again as it was, loses 
   const { job, execution, result } = applyReport(state, report, AT_MS);
   expect(result).toEqual({ outcome: "applied", job });
   expect(job).toMatchObject({ jobId: state.job.jobId, status: "QUEUED", retryCount: 1, lostCount: 0 });
+  expect(job?.attempt).toBe(state.job.attempt - 1);
   expect(job).toMatchObject({ nodeId: undefined, executionId: undefined, notBeforeMs: undefined });
   expect(execution).toMatchObject({ status: "CANCELLED", end: { message: "No slot became free." } });
   const later = { job: job as JobRecord, execution };

@@ -164,7 +164,10 @@ export function putBack(
   return takeBack(state, end, nowMs, { end, notBeforeMs: nowMs + waitMs });
 }
 
-/** Takes back an assignment that its node has not started and never will. The job keeps its place by age, and loses no retry. */
+/**
+ * Takes back an assignment that its node has not started and never will. The job keeps its place by age, loses no retry, and
+ * its next attempt has the same number: the command and its user never see that there was another.
+ */
 function returned(
   state: { job: JobRecord; execution: ExecutionRecord },
   { message }: ExecutionReport,
@@ -172,8 +175,9 @@ function returned(
 ): Decision<Reported> {
   // A node does not return what it has started.
   if (state.execution.status !== "ASSIGNED") return { result: { outcome: "stale" } };
-  const taken = takeBack(state, { message: message ?? "The node gave it back unstarted." }, nowMs, {});
-  return { ...taken, result: { outcome: "applied", ...(taken.job && { job: taken.job }) } };
+  const end: ExecutionEnd = { message: message ?? "The node gave it back unstarted." };
+  const { execution, job } = takeBack(state, end, nowMs, { attempt: state.job.attempt - 1 });
+  return { execution, job, result: { outcome: "applied", job } };
 }
 
 /** Ends an assignment that was not started. The job goes back to the queue, or is CANCELLED if somebody asked for that. */
@@ -181,8 +185,8 @@ function takeBack(
   { job, execution }: { job: JobRecord; execution: ExecutionRecord },
   end: ExecutionEnd,
   nowMs: number,
-  waiting: Pick<Partial<JobRecord>, "end" | "notBeforeMs">,
-): Decision<JobRecord | undefined> {
+  waiting: Pick<Partial<JobRecord>, "end" | "notBeforeMs" | "attempt">,
+): { execution: ExecutionRecord; job: JobRecord; result: JobRecord } {
   const status = nextExecutionStatus(execution.status, "cancel");
   const ended: ExecutionRecord = { ...execution, status, end, finishedAtMs: nowMs };
   const next: JobRecord =

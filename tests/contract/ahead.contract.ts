@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { applyReport } from "../../server/execution/rules.ts";
+import type { JobState } from "../../server/job/job-record.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { jobOf, nodeOf } from "./control-plane.contract.ts";
@@ -78,6 +80,27 @@ export function aheadContract(name: string, open: () => Promise<ControlPlaneStor
         expect(await assign({ nodeId: other, ahead: 0 })).toEqual([own]);
       },
     );
+
+    test("a job that its node gives back is the next of its queue, and its next attempt has the same number", async () => {
+      const jobs = await submit(3);
+      const nodeId = await register(1);
+      await assign({ nodeId });
+      await assign({ nodeId, ahead: 1 });
+      const live = await stores.executions.live({ nodeId });
+      const { executionId = "" } = live.find(({ execution }) => execution.jobId === jobs[1])?.execution ?? {};
+      const report = { executionId, status: "RETURNED" as const, at: new Date().toISOString() };
+      const change = {
+        key: { executionId, nodeId },
+        decide: (state?: JobState) => applyReport(state, report, Date.now()),
+      };
+      expect(await stores.jobs.change([change])).toMatchObject([{ outcome: "applied" }]);
+      expect(await stores.jobs.change([change])).toMatchObject([{ outcome: "repeated" }]);
+      const nowMs = Date.now();
+      const request = { nodeId, businessId, limit: 1, ahead: 1, nowMs, leaseExpiresAtMs: nowMs + 60_000 };
+      const [again = []] = await stores.assignments.assign([request]);
+      expect(again).toMatchObject([{ job: { jobId: jobs[1], attempt: 1 }, execution: { attempt: 1 } }]);
+      expect(again[0]?.execution.executionId).not.toBe(executionId);
+    });
 
     test("a job that has no room yet lets plain jobs go ahead, as it lets them pass to free slots", async () => {
       const nodeId = await register(2);

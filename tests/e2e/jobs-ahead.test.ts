@@ -76,6 +76,7 @@ test("jobs that wait for a slot go back to the queue when the node drains, and r
   await Bun.write(gate, "");
   await person.get(["agent", "resume"]);
   await untilAllRan("third", ids.slice(60));
+  for (const id of ids) expect((await compute.jobs.retrieve(id)).attempt).toBe(1);
 });
 
 test("kill -9 of an agent loses none of the jobs that wait for a slot, and starts none of them twice", async () => {
