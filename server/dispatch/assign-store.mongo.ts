@@ -58,9 +58,10 @@ const MAX_SKIP = 512;
  *
  * A batch takes three steps:
  *
- * 1. It lists the queues with claimable jobs, and reads the nodes that ask and what they hold (`NodeRooms`).
- * 2. `claimFor` reads the heads of the queues, picks jobs for each node and claims them (`MongoClaims.claim`). It repeats
- *    this while another server took some of the jobs, or while there may be more jobs that fit.
+ * 1. It lists the queues with claimable jobs and reads the nodes that ask; then the heads of the queues, and what the nodes
+ *    hold (`NodeRooms`).
+ * 2. `claimFor` picks jobs for each node and claims them (`MongoClaims.claim`). It reads more heads and repeats this while
+ *    another server took some of the jobs, or while there may be more jobs that fit.
  * 3. `NodeRooms.confirm` checks that nobody else gave a node jobs meanwhile. If somebody did, the node's claims are undone,
  *    and the node is served again.
  */
@@ -170,8 +171,11 @@ export class MongoAssignStore implements AssignStore {
     }
     if (orders.size === 0) return [];
     const asking = [...new Set([...orders.values()].map(({ node }) => node))];
-    await this.rooms.readHeld(asking);
-    const assigned = await this.serve(businessId, [...orders.values()], queues);
+    const [heads] = await Promise.all([
+      this.readQueues(queues, [...orders.values()], 0),
+      this.rooms.readHeld(asking),
+    ]);
+    const assigned = await this.serve(businessId, [...orders.values()], heads);
     const given = asking.filter((node) =>
       [...orders.values()].some((order) => order.node === node && order.claims.length > 0),
     );
@@ -197,11 +201,11 @@ export class MongoAssignStore implements AssignStore {
   private async serve(
     businessId: string,
     orders: readonly Order[],
-    queues: readonly ClaimableQueue[],
+    firstRead: readonly MongoQueue[],
   ): Promise<Map<Claim, Assigned>> {
     const assigned = new Map<Claim, Assigned>();
     try {
-      await this.claimFor(businessId, orders, queues, assigned);
+      await this.claimFor(businessId, orders, firstRead, assigned);
       return assigned;
     } catch (error) {
       const claims = orders.flatMap((order) => order.claims);
@@ -214,14 +218,13 @@ export class MongoAssignStore implements AssignStore {
   private async claimFor(
     businessId: string,
     orders: readonly Order[],
-    firstSeen: readonly ClaimableQueue[],
+    firstRead: readonly MongoQueue[],
     assigned: Map<Claim, Assigned>,
   ): Promise<void> {
     const deadlineMs = performance.now() + MAX_CLAIMING_MS;
     let skip = 0;
-    let claimable = firstSeen;
+    let queues = firstRead;
     while (performance.now() < deadlineMs) {
-      const queues = await this.readQueues(claimable, orders, skip);
       if (queues.length === 0 && skip === 0) return;
       const shares = await readShares(this.executions, businessId, queues);
       const forSlots = orders.flatMap((order) => pick(order, queues, shares, 0));
@@ -235,12 +238,13 @@ export class MongoAssignStore implements AssignStore {
         order.node.held.splice(order.node.held.indexOf(held), 1);
       }
       const isDry = picked.length === 0 && skip === 0;
-      const isServed = lost.length === 0 && skip === 0 && !queues.some((queue) => queue.hasMore);
+      const mayHaveMore = queues.some(({ hasMore, heads }) => hasMore && heads.length === 0);
+      const isServed = lost.length === 0 && skip === 0 && !mayHaveMore;
       const isFull = lost.length === 0 && orders.every((order) => order.claims.length >= order.request.limit);
       if (isDry || isServed || isFull) return;
       // Another server takes the same jobs, so begin elsewhere, but come back to the first jobs before giving up.
       skip = lost.length > 0 ? Math.floor(Math.random() * MAX_SKIP) : 0;
-      claimable = await this.claimable(businessId);
+      queues = await this.readQueues(await this.claimable(businessId), orders, skip);
     }
   }
 

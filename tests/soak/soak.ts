@@ -23,6 +23,7 @@ export interface SoakReport extends Verdict {
 
 const SUBMITS_IN_FLIGHT = 64;
 const LOOK_EVERY_MS = 500;
+const EMPTY_LOOKS = 4;
 /** Pause between two submits of one submitter once there are enough jobs. */
 const SLOW_SUBMIT_MS = 500;
 
@@ -111,9 +112,12 @@ async function untilDone(
     status: ["QUEUED" as const, "ASSIGNED" as const, "RUNNING" as const],
     limit: 1,
   });
+  // A primary that was just elected may show for a moment what it knew before: once is not enough.
+  let emptyLooks = 0;
   while (performance.now() < deadlineMs) {
     const { jobs } = await server.call("jobs.list", unfinished, signal);
-    if (jobs.length === 0) return;
+    emptyLooks = jobs.length === 0 ? emptyLooks + 1 : 0;
+    if (emptyLooks === EMPTY_LOOKS) return;
     await Bun.sleep(LOOK_EVERY_MS);
   }
   say(`jobs are still running after ${timeoutMs / 1_000} s`);
