@@ -1,64 +1,93 @@
 /**
- * Measures how long a log line takes from an agent to a follower, on three servers with MongoDB and Redis. The agent
- * talks to the first server, the follower to the second, and the job was submitted to the third.
+ * Measures several servers over a MongoDB replica set of three and Redis, with the built binary: how long a log line takes from an
+ * agent at one server to a follower at another, and how much faster three servers drain a queue than one. On a machine with few
+ * cores, where the servers and the members of the set share them, it also says what a model expects of three machines.
  *
- *     bun run bench:servers           runs the servers from the sources, or the binary in TANVRIT_TEST_BINARY
+ *     bun run bench:servers                3 rounds of 600 jobs
+ *     bun run bench:servers --rounds 1     sooner
  */
-import { createComputeClient } from "../sdk/index.ts";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
 import { TestMongo } from "../tests/support/mongod.ts";
-import { PlayedNode } from "../tests/support/played-node.ts";
 import { TestRedis } from "../tests/support/redis.ts";
-import { TestServer } from "../tests/support/server.ts";
-import { waitFor } from "../tests/support/wait.ts";
-import { percentile } from "./figures.ts";
+import { isMet, type Measured, median, percentile, printTable } from "./figures.ts";
+import { logDelays } from "./log-delay.ts";
+import { atLeast, atMost } from "./row.ts";
+import { type ServersDrained, ServersStage, updatesPerSecond } from "./servers-drain.ts";
+import { useBinary } from "./stage.ts";
 
 const MEMBERS = 3;
-const WARM_UP_LINES = 100;
-const LINES = 1_000;
-/** Pause between two lines, counted from the response to the first. */
-const PAUSE_MS = 5;
-const AIM_P99_MS = 50;
+const SERVERS = 3;
+const JOBS = 600;
+/** Three servers, three members and three agents need as many cores as this to be measured and not modelled. */
+const ENOUGH_CORES = 12;
+const CORES_OF_A_MACHINE = 4;
+const GAIN = 1.5;
 
+const { values } = parseArgs({ options: { rounds: { type: "string", default: "3" } } });
+useBinary();
 await using opened = new AsyncDisposableStack();
 const mongo = opened.use(await TestMongo.start(MEMBERS));
 const redis = opened.use(await TestRedis.start());
-const env = { TANVRIT_STORE: mongo.url("bench"), TANVRIT_BUS: redis.url };
-const start = async () => opened.use(await TestServer.start(env));
-const [submitter, worker, reader] = [await start(), await start(), await start()];
-
-const user = { token: (await submitter.api.signIn("local")).accessToken };
-const node = await PlayedNode.register(worker.api, user);
-const { jobId } = await submitter.api.call("jobs.submit", { command: "true" }, user);
-const { executionId } = await node.take();
-await node.report(executionId, "RUNNING");
-
-const delaysMs: number[] = [];
-const seqs: number[] = [];
-const following = follow();
-for (let seq = 1; seq <= WARM_UP_LINES + LINES; seq++) {
-  await node.log(executionId, seq, [String(performance.now())]);
-  // From here on, a line cannot be one that was stored before the follower connected.
-  if (seq === 1) await waitFor("the first line", () => seqs.length > 0);
-  await Bun.sleep(PAUSE_MS);
+const delays = await logDelays(mongo, redis.url);
+const updates = await updatesPerSecond(mongo);
+const one = opened.use(await ServersStage.open(mongo, redis.url, 1));
+const three = opened.use(await ServersStage.open(mongo, redis.url, SERVERS));
+const byOne: ServersDrained[] = [];
+const byThree: ServersDrained[] = [];
+while (byOne.length < Number(values.rounds)) {
+  byOne.push(await one.drain(JOBS));
+  byThree.push(await three.drain(JOBS));
 }
-await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
-await following;
 
-const inOrder = seqs.every((seq, i) => seq === i + 1) && seqs.length === WARM_UP_LINES + LINES;
-const measured = delaysMs.slice(WARM_UP_LINES);
-const p99Ms = percentile(measured, 99);
-console.log(`agent to follower over two servers, ${LINES} lines, one at a time:`);
-console.log(
-  `p50 ${percentile(measured, 50).toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms (aim: p99 < ${AIM_P99_MS} ms)`,
-);
-console.log(inOrder ? "all lines in order, no duplicates" : "lines are missing, duplicated or out of order");
-process.exitCode = inOrder && p99Ms < AIM_P99_MS ? 0 : 1;
+const hasCores = cpus().length >= ENOUGH_CORES;
+const gains = byThree.map((drained, i) => drained.jobsPerSecond / (byOne[i]?.jobsPerSecond ?? Number.NaN));
+const expected = modelOf(byOne, byThree);
+const table: Measured[] = [
+  row("log line, agent to follower over two servers, p50", "ms", [percentile(delays, 50)]),
+  {
+    ...row("log line, agent to follower over two servers, p99", "ms", [percentile(delays, 99)]),
+    aim: atMost(50),
+  },
+  row("drain by one server", "/s", of(byOne, "jobsPerSecond")),
+  row("drain by three servers", "/s", of(byThree, "jobsPerSecond")),
+  { ...row("three / one", "", gains), aim: hasCores ? atLeast(GAIN) : undefined },
+  row("commands for each job, one server", "", of(byOne, "commands")),
+  row("commands for each job, three servers", "", of(byThree, "commands")),
+  row("CPU of one server for each job", "µs", of(byOne, "serverUs")),
+  row("CPU of the primary for each job, three servers", "µs", of(byThree, "primaryUs")),
+  row(`single updates of the set, many in flight`, "/s", [updates]),
+  row("model: one server on a machine of its own", "/s", [expected.one]),
+  row("model: three servers on three machines", "/s", [expected.three]),
+  {
+    ...row("model: three / one", "", [expected.three / expected.one]),
+    aim: hasCores ? undefined : atLeast(GAIN),
+  },
+];
+printTable(table);
+console.log(`\nThe next wall by the model: ${expected.wall}.`);
+process.exitCode = table.every(isMet) ? 0 : 1;
 
-async function follow(): Promise<void> {
-  const compute = createComputeClient({ url: reader.url, token: user.token });
-  for await (const event of compute.jobs.follow(jobId)) {
-    if (event.event !== "log") continue;
-    delaysMs.push(performance.now() - Number(event.data.text));
-    seqs.push(event.data.seq);
-  }
+function row(what: string, unit: string, rounds: number[]): Measured {
+  return { row: "servers", what, unit, rounds };
+}
+
+function of(drained: readonly ServersDrained[], name: keyof ServersDrained): number[] {
+  return drained.map((one) => one[name]);
+}
+
+/**
+ * A server decides in one thread, so it does at most a second's worth of its CPU time for each job. The primary has the cores of a
+ * machine. The set acknowledges only so many commands a second.
+ */
+function modelOf(single: readonly ServersDrained[], several: readonly ServersDrained[]) {
+  const limits = (drained: readonly ServersDrained[], servers: number) => ({
+    "the thread of each server": (servers * 1e6) / median(of(drained, "serverUs")),
+    "the CPU of the primary": (CORES_OF_A_MACHINE * 1e6) / median(of(drained, "primaryUs")),
+    "the commands that the set acknowledges": updates / median(of(drained, "commands")),
+  });
+  const ofThree = Object.entries(limits(several, SERVERS)).sort(([, a], [, b]) => a - b);
+  const one = Math.min(...Object.values(limits(single, 1)));
+  const [[wall, three] = ["", Number.NaN]] = ofThree;
+  return { one, three, wall };
 }

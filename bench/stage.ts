@@ -18,7 +18,11 @@ export function storeKindOf(text: string): StoreKind {
 /** The built binary, which all programs of a bench run. */
 export const binary =
   process.env.TANVRIT_TEST_BINARY ?? join(import.meta.dirname, "..", "dist", "tanvrit-compute");
-process.env.TANVRIT_TEST_BINARY = binary;
+
+/** The programs that `tests/support` starts are the binary from now on. */
+export function useBinary(): void {
+  process.env.TANVRIT_TEST_BINARY = binary;
+}
 
 /** Undefined for the embedded store, which needs no other process. */
 export async function startMongo(kind: StoreKind): Promise<TestMongo | undefined> {
@@ -39,6 +43,7 @@ export class Stage implements AsyncDisposable {
   ) {}
 
   static async open(kind: StoreKind, mongo: TestMongo | undefined): Promise<Stage> {
+    useBinary();
     await using opening = new AsyncDisposableStack();
     const store = mongo?.url(`bench_${crypto.randomUUID().slice(0, 13)}`);
     const server = opening.use(await TestServer.start(store === undefined ? {} : { TANVRIT_STORE: store }));

@@ -1,5 +1,6 @@
 import { openMongoStores } from "../../server/compose/open-stores.ts";
 import { jobCostContract } from "../contract/job-cost.contract.ts";
+import { mongoCommands } from "../support/mongo-commands.ts";
 import { TestMongo } from "../support/mongod.ts";
 
 jobCostContract("MongoDB", open, {
@@ -11,31 +12,17 @@ jobCostContract("MongoDB", open, {
   "reads and writes of the supervisor": 16,
 });
 
-/** Each is one round trip of the server. Members also send commands to each other and to themselves. */
-const COUNTED = [
-  ...["find", "getMore", "aggregate", "count", "distinct", "insert", "update", "delete", "findAndModify"],
-  ...["bulkWrite", "commitTransaction", "abortTransaction"],
-];
-
-type Metrics = Record<string, { total: number }>;
-
 async function open() {
   const mongo = await TestMongo.start();
   const stores = await openMongoStores(mongo.url("cost"));
-  let before: Metrics = {};
-  const since = (now: Metrics, name: string) =>
-    Number(now[name]?.total ?? 0) - Number(before[name]?.total ?? 0);
+  let before = await mongoCommands(mongo);
   return {
     stores,
     async count() {
-      const status = await mongo.withClient((client) => client.db("admin").command({ serverStatus: 1 }));
-      const now: Metrics = status.metrics.commands;
-      const counts = {
-        commands: COUNTED.reduce((sum, name) => sum + since(now, name), 0),
-        transactions: since(now, "commitTransaction"),
-      };
+      const now = await mongoCommands(mongo);
+      const { commands, transactions } = before;
       before = now;
-      return counts;
+      return { commands: now.commands - commands, transactions: now.transactions - transactions };
     },
     async [Symbol.asyncDispose]() {
       await stores.close();
