@@ -68,6 +68,32 @@ test("a job in a hosted pool costs its run time, and the rest of its reservation
   ]);
 });
 
+test("what the jobs of a template cost adds up under its name, and under its id once it is deleted", async () => {
+  const { user, cloud, pass } = await somebody();
+  const { api } = plane;
+  const job = { command: "true", pool: "cloud", resources };
+  const { templateId } = await api.call("templates.create", { name: "evaluate", job }, user);
+  const jobIds: string[] = [];
+  for (const _ of [1, 2]) {
+    const { jobId } = await api.call("templates.run", { template: "evaluate" }, user);
+    jobIds.push(jobId);
+    const { executionId } = await cloud.take();
+    await cloud.report(executionId, "RUNNING");
+    await pass(50);
+    await cloud.report(executionId, "SUCCEEDED", { exitCode: 0, at: new Date(plane.now()).toISOString() });
+    await costOf(user, jobId);
+  }
+  const spend = await api.call("credits.spend", {}, user);
+  const { costMicroUsd } = spend;
+  expect(spend.templates).toEqual([{ templateId, name: "evaluate", costMicroUsd, executions: 2 }]);
+  expect(spend.jobs.map((one) => [one.jobId, one.templateId]).sort()).toEqual(
+    jobIds.map((jobId) => [jobId, templateId]).sort(),
+  );
+  await api.call("templates.delete", { template: templateId }, user);
+  const { templates } = await api.call("credits.spend", {}, user);
+  expect(templates).toEqual([{ templateId, costMicroUsd, executions: 2 }]);
+});
+
 test("a job on the user's own nodes costs nothing, even when the credit is used up", async () => {
   const { user, own } = await somebody();
   await submit(user, { pool: "own" });
