@@ -1,4 +1,3 @@
-import { isatty } from "node:tty";
 import { hasBrokenGpus, lookAgain, lookAtMachine, type Sight } from "../../agent/detectors/detect.ts";
 import { engineHazard } from "../../agent/detectors/engine-hazard.ts";
 import { taskGpu } from "../../agent/detectors/gpu.ts";
@@ -13,6 +12,7 @@ import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import type { Settings } from "../command/command.ts";
 import { CliError } from "../exit/failure.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 import { agentFilePath, nodeSettings } from "./settings.ts";
 
 export interface ProfileReader {
@@ -91,10 +91,10 @@ async function accountOf({ runAs }: AgentFile): ReturnType<typeof jobAccount> {
 function hangUps(): { asked: EventTarget; terminalGone: AbortSignal } {
   const asked = new EventTarget();
   const gone = new AbortController();
-  const terminals = [0, 1, 2].filter((fd) => isatty(fd));
+  const terminals = [0, 1, 2].filter((fd) => isTerminal(fd));
   process.on("SIGHUP", () => {
     // A closed terminal is not a terminal any more.
-    if (terminals.some((fd) => !isatty(fd))) gone.abort();
+    if (terminals.some((fd) => !isTerminal(fd))) gone.abort();
     else asked.dispatchEvent(new Event("asked"));
   });
   return { asked, terminalGone: gone.signal };

@@ -1,7 +1,7 @@
-import { isatty } from "node:tty";
 import { limits } from "../../shared/limits.ts";
 import { CliError } from "../exit/failure.ts";
 import { readHiddenLine } from "../input/hidden-line.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 import { readBytes } from "../input/read-file.ts";
 import type { Output } from "../output/output.ts";
 
@@ -14,7 +14,7 @@ export class PasswordPrompt {
   constructor(private readonly output: Output) {}
 
   async ask(question: string): Promise<string> {
-    const password = isatty(STDIN) ? await this.hidden(question) : await this.nextLine(question);
+    const password = isTerminal(STDIN) ? await this.hidden(question) : await this.nextLine(question);
     if (password === "") throw new CliError("bad_data", `${question} is empty`);
     return password;
   }
@@ -22,7 +22,7 @@ export class PasswordPrompt {
   /** Asks twice on a terminal, because nobody sees what they type. */
   async askNew(question: string): Promise<string> {
     const password = await this.ask(question);
-    if (!isatty(STDIN)) return password;
+    if (!isTerminal(STDIN)) return password;
     if ((await this.hidden(`${question}, again`)) === password) return password;
     throw new CliError("bad_data", "the two passwords are not the same; nothing was changed");
   }

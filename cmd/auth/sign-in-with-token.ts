@@ -1,10 +1,10 @@
-import { isatty } from "node:tty";
 import { decodeJwt } from "jose";
 import { ComputeClient } from "../../sdk/client.ts";
 import { ComputeError } from "../../sdk/errors.ts";
 import { headersOf, isToken } from "../../sdk/token-credentials.ts";
 import { CliError } from "../exit/failure.ts";
 import { readHiddenLine } from "../input/hidden-line.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 import { readBytes } from "../input/read-file.ts";
 import type { Output } from "../output/output.ts";
 import type { ChosenWorkspace } from "../workspace/workspaces.ts";
@@ -43,7 +43,7 @@ export async function signInWithToken(
 
 async function readToken(output: Output): Promise<string> {
   const ask = () => output.writeError("Access token or API key (not shown): ");
-  const bytes = isatty(STDIN)
+  const bytes = isTerminal(STDIN)
     ? await readHiddenLine(ask, () => output.writeError("\n"))
     : await readBytes("-", MAX_BYTES);
   const token = Buffer.from(bytes).toString("utf8").trim();

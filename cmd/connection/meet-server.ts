@@ -1,9 +1,9 @@
-import { isatty } from "node:tty";
 import { OtherServerError } from "../../sdk/errors.ts";
 import { seeCertificate } from "../../sdk/machine/see-certificate.ts";
 import { ServerProof } from "../../sdk/machine/server-proof.ts";
 import type { ServerPin } from "../../shared/server-pin.ts";
 import { CliError } from "../exit/failure.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 import { readShownLine } from "../input/shown-line.ts";
 import type { Output } from "../output/output.ts";
 import type { GivenTrust } from "../workspace/server-trust.ts";
@@ -48,7 +48,7 @@ const CHANGED =
 
 async function confirm(output: Output, url: string, pin: ServerPin, login: string): Promise<void> {
   const { fingerprint } = pin;
-  if (!isatty(STDIN) || !isatty(STDERR)) {
+  if (!isTerminal(STDIN) || !isTerminal(STDERR)) {
     throw new CliError(
       "not_signed_in",
       `no authority has signed the certificate of ${url}, and nobody is here to compare its fingerprint. Nothing was sent`,

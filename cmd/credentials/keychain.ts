@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { isatty } from "node:tty";
 import { type Env, inAccountHome, tanvritHome } from "../../shared/config/home.ts";
 import { withLimit } from "../../shared/wait.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 import { Output } from "../output/output.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
@@ -104,7 +104,7 @@ async function evenIfLocked<T>(find: () => Promise<T | null>): Promise<T | undef
 /** Whether there is a terminal where we can say that we wait, and a desktop where the keychain can ask. */
 function isPersonThere(env: Env): boolean {
   const desktop = process.platform !== "linux" || Boolean(env.DISPLAY || env.WAYLAND_DISPLAY);
-  return desktop && isatty(2);
+  return desktop && isTerminal(2);
 }
 
 function sayThatWeWait(): void {

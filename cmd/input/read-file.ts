@@ -1,11 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { createReadStream, fstatSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { isatty } from "node:tty";
 import { codeOf } from "../../shared/code-of.ts";
 import { limits } from "../../shared/limits.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { CliError } from "../exit/failure.ts";
+import { isTerminal } from "./is-terminal.ts";
 
 /** A file's name as messages show it; `-` is standard input. */
 export function fileName(file: string): string {
@@ -49,7 +49,8 @@ function wellFormedLength(bytes: Buffer): number {
 /** A file's bytes; `-` is standard input. Also reads pipes, and devices such as /dev/null, which cannot be polled. */
 export async function* bytesIn(file: string): AsyncGenerator<Uint8Array, void, void> {
   const isDevice = (file === "-" ? fstatSync(0) : await stat(file)).isCharacterDevice();
-  if (isDevice && !(file === "-" && isatty(0))) yield* createReadStream(file === "-" ? "/dev/stdin" : file);
+  if (isDevice && !(file === "-" && isTerminal(0)))
+    yield* createReadStream(file === "-" ? "/dev/stdin" : file);
   else yield* (file === "-" ? Bun.stdin : Bun.file(file)).stream();
 }
 

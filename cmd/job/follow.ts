@@ -1,7 +1,7 @@
-import { isatty } from "node:tty";
 import type { Compute, Job } from "../../sdk/index.ts";
 import { patience } from "../connection/connect.ts";
 import { exitCodeOfJob } from "../exit/exit-codes.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 import type { Output } from "../output/output.ts";
 import { watchReader } from "../output/standard-streams.ts";
 import { attached } from "./attached.ts";
@@ -48,7 +48,7 @@ export function followJob(
 
 /** Both streams go to somebody who watches. */
 function isView(): boolean {
-  return isatty(1) && isatty(2);
+  return isTerminal(1) && isTerminal(2);
 }
 
 /** Says how a job ended if its exit code alone does not. */

@@ -1,9 +1,9 @@
-import { isatty } from "node:tty";
 import { counted } from "../../shared/counted.ts";
 import type { LogEvent } from "../../shared/log.ts";
 import { lineLength } from "../../shared/log-text.ts";
 import { safeLine } from "../../shared/terminal-text.ts";
 import { CliError } from "../exit/failure.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 import type { Output } from "../output/output.ts";
 import { LinePrefix } from "./line-prefix.ts";
 
@@ -146,7 +146,7 @@ export class LogWriter implements AsyncDisposable {
 
   /** Writes the bytes unchanged; a terminal takes only text, so it gets U+FFFD for bytes that are not text. */
   private put(stream: "stdout" | "stderr", piece: string | Uint8Array): Promise<void> {
-    const isBytes = typeof piece !== "string" && !isatty(stream === "stdout" ? 1 : 2);
+    const isBytes = typeof piece !== "string" && !isTerminal(stream === "stdout" ? 1 : 2);
     const shown = typeof piece === "string" || isBytes ? piece : Buffer.from(piece).toString("utf8");
     return stream === "stdout" ? this.output.write(shown) : this.output.writeError(shown);
   }

@@ -1,8 +1,8 @@
-import { isatty } from "node:tty";
 import type { Compute, Job } from "../../sdk/index.ts";
 import { isFinal } from "../../shared/job-state.ts";
 import { pause } from "../../shared/wait.ts";
 import { patience } from "../connection/connect.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 import type { Output } from "../output/output.ts";
 import { sayFailed } from "./array-output.ts";
 import { attached } from "./attached.ts";
@@ -35,7 +35,7 @@ export async function waitForJobs(
       }
     };
     const over = new AbortController();
-    const progress = isatty(2)
+    const progress = isTerminal(2)
       ? sayProgress(compute, jobIds, output, AbortSignal.any([signal, over.signal]))
       : undefined;
     try {

@@ -1,5 +1,5 @@
-import { fstatSync } from "node:fs";
 import type { Env } from "../../shared/config/home.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 
 /** What the reader of a stream can see. */
 export interface Look {
@@ -19,19 +19,10 @@ const DEFAULT_COLUMNS = 80;
  * like NO_COLOR.
  */
 export function lookOf(stream: "stdout" | "stderr", env: Env): Look {
-  const isTerminal = isTerminalAt(stream);
+  const isShown = isTerminal(stream === "stdout" ? 1 : 2);
   const { FORCE_COLOR: force, NO_COLOR: without, TERM: term } = env;
-  const color = force ? !["0", "false"].includes(force) : isTerminal && !without && term !== "dumb";
-  return { columns: isTerminal ? columnsOf(stream, env) : undefined, color };
-}
-
-function isTerminalAt(stream: "stdout" | "stderr"): boolean {
-  try {
-    // Loading the stream takes 9 ms, so only do it if it may be a terminal.
-    return fstatSync(stream === "stdout" ? 1 : 2).isCharacterDevice() && process[stream].isTTY === true;
-  } catch {
-    return false; // The stream is closed.
-  }
+  const color = force ? !["0", "false"].includes(force) : isShown && !without && term !== "dumb";
+  return { columns: isShown ? columnsOf(stream, env) : undefined, color };
 }
 
 function columnsOf(stream: "stdout" | "stderr", env: Env): number {

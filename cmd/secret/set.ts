@@ -1,4 +1,3 @@
-import { isatty } from "node:tty";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import { limits } from "../../shared/limits.ts";
@@ -9,6 +8,7 @@ import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { CliError } from "../exit/failure.ts";
 import { readHiddenLine } from "../input/hidden-line.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 import { fileName, readBytes } from "../input/read-file.ts";
 import type { Output } from "../output/output.ts";
 import { checkSecretName, NOT_ON_THE_LINE } from "./secret-names.ts";
@@ -70,7 +70,8 @@ they start. Nobody can read it back, so keep it elsewhere if you need it again.`
 
 async function readValue(name: string, file: string | undefined, output: Output): Promise<Uint8Array> {
   if (file !== undefined) return checked(await readBytes(file, MAX_SECRET_BYTES), fileName(file));
-  if (!isatty(STDIN)) return checked(withoutNewline(await readBytes("-", limits.maxBodyBytes)), "<stdin>");
+  if (!isTerminal(STDIN))
+    return checked(withoutNewline(await readBytes("-", limits.maxBodyBytes)), "<stdin>");
   const ask = () => output.writeError(`Value of ${name} (not shown): `);
   return checked(await readHiddenLine(ask, () => output.writeError("\n")), "the value");
 }

@@ -1,4 +1,3 @@
-import { isatty } from "node:tty";
 import { stringify } from "yaml";
 import type { Template } from "../../sdk/index.ts";
 import { defineOptions } from "../../shared/config/options.ts";
@@ -6,6 +5,7 @@ import { safeText } from "../../shared/terminal-text.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 import { checkTemplate, templatePositional, versionOption } from "./template-options.ts";
 
 export const command = defineCommand({
@@ -23,7 +23,7 @@ export const command = defineCommand({
     const { templates } = await connect(env, options);
     const template = await templates.retrieve(name, { ...patience(output), version: options.version });
     if (options.json) await output.json(template);
-    else await output.write(isatty(1) ? safeText(templateYaml(template)) : templateYaml(template));
+    else await output.write(isTerminal(1) ? safeText(templateYaml(template)) : templateYaml(template));
     return 0;
   },
 });

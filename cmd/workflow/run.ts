@@ -1,8 +1,8 @@
-import { isatty } from "node:tty";
 import { defineOptions, type OptionValues } from "../../shared/config/options.ts";
 import { defineCommand } from "../command/command.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { CliError } from "../exit/failure.ts";
+import { isTerminal } from "../input/is-terminal.ts";
 import { requestOptions } from "./draft/request-options.ts";
 import { readWishes } from "./draft/wishes.ts";
 import { placeOptions } from "./run-options.ts";
@@ -77,7 +77,7 @@ function refuseHere(options: Values): void {
     );
   }
   if (!options["shell-on-failure"]) return;
-  if (!isatty(0) || !isatty(1)) throw new CliError("usage", "--shell-on-failure needs a terminal");
+  if (!isTerminal(0) || !isTerminal(1)) throw new CliError("usage", "--shell-on-failure needs a terminal");
   if (options.json || options.quiet) {
     throw new CliError("usage", "--shell-on-failure cannot be used with --json or --quiet");
   }

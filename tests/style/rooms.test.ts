@@ -72,7 +72,8 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
   ],
   cmd: [
     ["exit"],
-    ["input", "output"],
+    ["input"],
+    ["output"],
     ["command"],
     ["api", "completion", "quickstart", "workspace"],
     ["oauth"],
