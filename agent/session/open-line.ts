@@ -60,12 +60,14 @@ export class OpenLine {
 
   /** Whether it takes another call. */
   get isUsable(): boolean {
-    return !this.isLeaving && !this.isOver && this.waiting.size < MAX_WAITING;
+    return !this.isLeaving && !this.isOver;
   }
 
+  /** Throws UnreachableError if the line is over, or too many calls wait. */
   call(endpoint: string, body: string, { signal, idempotencyKey }: LineCallOptions): Promise<LineAnswer> {
     signal.throwIfAborted();
     if (this.isOver) throw this.broken();
+    if (this.waiting.size >= MAX_WAITING) throw this.broken("too many calls wait for their turn");
     const number = ++this.lastNumber;
     const frame = callFrame({
       number,
