@@ -268,7 +268,7 @@ export class AgentService {
     await this.parts.executionService.renewDeadlines(collecting, this.parts.now() + 2 * OFFLINE_AFTER_MS);
     const heard = { nodeId: by.nodeId, load: input.load, live, nowMs: this.parts.now() };
     await recordLoad(this.parts.history, executions, heard);
-    const orders = ordersFor(node, live, input.executions, this.parts.now());
+    const orders = this.ordersFor(node, live, input.executions);
     this.sentOrders.sent(by.nodeId, orders);
     return { ...orders, wantsLoad: true, ...(this.isKeyOld(node) && { rotateKey: true }) };
   }
@@ -324,7 +324,7 @@ export class AgentService {
       // While this poll waited, the key may have been replaced, or the node removed or given to another run.
       refuseUnlessSpeaker(node, by);
       if (node.accessEnded) throw sessionEnded();
-      const orders = ordersFor(node, live, input.executions, now());
+      const orders = this.ordersFor(node, live, input.executions);
       const again = undelivered(live, input.executions).map(({ execution }) => execution.executionId);
       const remainingMs = deadlineMs - performance.now();
       const isNews = this.sentOrders.isNews(by.nodeId, orders);
@@ -339,6 +339,12 @@ export class AgentService {
       const assigned = await executionService.admit(taken);
       if (assigned.length > 0) return { orders: { ...orders, now: new Date(now()).toISOString() }, assigned };
     }
+  }
+
+  private ordersFor(node: NodeRecord, live: readonly LiveExecution[], held: readonly string[]): NodeOrders {
+    const { executionService, now } = this.parts;
+    const unreported = held.filter((executionId) => !executionService.hasJustReported(executionId));
+    return ordersFor(node, live, unreported, now());
   }
 
   /** Reads executions that are handed out again. They are admitted here: a server may have died before it did that. */

@@ -5,6 +5,7 @@ import type { NodeIdentity } from "../http/handler.ts";
 import type { JobFlow } from "../job/job-flow.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { JobStore } from "../job/job-store.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
 import type { Assigned } from "./execution-store.ts";
 import type { Metering } from "./metering.ts";
 import { withOwnOutputs } from "./own-outputs.ts";
@@ -27,6 +28,10 @@ export interface ExecutionServiceParts {
   metering: Metering;
 }
 
+const MAX_REPORTED_ENDS = 10_000;
+/** Longer than an answer takes. */
+const ANSWERED_WITHIN_MS = 5_000;
+
 /** No execution's change depends on another's. */
 const EACH = { unrelated: true };
 
@@ -35,6 +40,9 @@ const EACH = { unrelated: true };
  * `rules.ts` decides what becomes of an execution and its job; `JobFlow.changed` announces the result.
  */
 export class ExecutionService {
+  /** When ends were reported, by execution. */
+  private readonly reportedEnds = new RecentMap<number>(MAX_REPORTED_ENDS);
+
   constructor(private readonly parts: ExecutionServiceParts) {}
 
   /** Whether executions on nodes of the pool cost no credit. */
@@ -74,12 +82,19 @@ export class ExecutionService {
       const { executionId = "" } = reports[i] ?? {};
       return job && job.status !== "RUNNING" ? [{ executionId, job }] : [];
     });
+    for (const { executionId } of ended) this.reportedEnds.set(executionId, nowMs);
     this.parts.metering.onEnded(ended);
     await this.parts.flow.changed(
       results.map((result) => result.job),
       ended.length > 0 ? [node] : [],
     );
     return results.map((result) => result.outcome);
+  }
+
+  /** Whether the node has reported the end of this execution a moment ago, so that it hears of it in the answer to that. */
+  hasJustReported(executionId: string): boolean {
+    const reportedAtMs = this.reportedEnds.get(executionId);
+    return reportedAtMs !== undefined && Math.abs(this.parts.now() - reportedAtMs) < ANSWERED_WITHIN_MS;
   }
 
   /** Ends queued jobs that have waited longer than their queueTtlSeconds. */

@@ -117,10 +117,12 @@ export class MongoExecutionStore implements ExecutionStore {
   bringBack(nowMs: number): Promise<number> {
     const latestMs = nowMs + CLOCK_SKEW_MS;
     return this.store.attempt(async () => {
-      const ahead = { $or: [{ assigned_at: { $gt: latestMs } }, { started_at: { $gt: latestMs } }] };
-      const found = await this.executions.find({ live_on: { $gt: "" }, ...ahead }).toArray();
-      const jobs = await this.jobsOf(found);
-      await this.copies.bringUpToDate(found, jobs, nowMs);
+      const copies = await this.executions.find({ live_on: { $gt: "" } }).toArray();
+      const jobs = await this.jobsOf(copies, RUN_OF_JOB);
+      const live = await this.copies.bringUpToDate(copies, jobs, nowMs, true);
+      const found = live.filter(
+        ({ assignedAtMs, startedAtMs = 0 }) => assignedAtMs > latestMs || startedAtMs > latestMs,
+      );
       if (found.length === 0) return 0;
       const earlier = (time: string, since: string) => ({
         $cond: [{ $gt: [since, latestMs] }, { $subtract: [time, { $subtract: [since, nowMs] }] }, time],
@@ -133,7 +135,7 @@ export class MongoExecutionStore implements ExecutionStore {
         started_at: { $ifNull: [atMost(`$${at}started_at`), "$$REMOVE"] },
         version: { $add: [`$${at}version`, 1] },
       });
-      const ids = found.map(({ id }) => id);
+      const ids = found.map(({ executionId }) => executionId);
       const run = Object.fromEntries(
         Object.entries(moved("run.")).map(([name, value]) => [`run.${name}`, value]),
       );

@@ -28,17 +28,19 @@ export class ExecutionCopies {
   /**
    * Resolves with the executions as they really are, in order. Copies that are behind are written.
    * @param jobs the jobs of those that are live, by id.
+   * @param learnsAll also writes copies that need not know yet that their execution has started.
    */
   async bringUpToDate(
     copies: readonly ExecutionDocument[],
     jobs: ReadonlyMap<string, JobDocument>,
     nowMs: number,
+    learnsAll = false,
   ): Promise<ExecutionRecord[]> {
     const behind: Run[] = [];
     const executions = copies.map((copy) => {
       if (copy.live_on === undefined) return executionFromDocument(copy);
       const truth = this.truthOf(copy, jobs.get(copy.job_id), nowMs);
-      if (truth.version > copy.version) behind.push(truth);
+      if (truth.version > copy.version && (learnsAll || mustKnow(copy, truth, nowMs))) behind.push(truth);
       return truth.execution;
     });
     await this.write(behind);
@@ -72,4 +74,12 @@ export class ExecutionCopies {
       version: version + 1,
     };
   }
+}
+
+/**
+ * Whether a copy must learn what its job knows. Of a start it only must when its lease has expired: until then nobody looks for
+ * it by anything that the start changed.
+ */
+function mustKnow(copy: ExecutionDocument, { execution }: Run, nowMs: number): boolean {
+  return execution.status !== "RUNNING" || copy.status !== "ASSIGNED" || copy.lease_expires_at <= nowMs;
 }
