@@ -19,6 +19,7 @@ interface Played {
 }
 
 const AT_ONCE = 32;
+const BEAT_CONNECTIONS = 16;
 /** Between two tries to reach the server, on average. */
 const RETRY_MS = 1_000;
 /** A poll that has gone this long without an answer or an error is under way. */
@@ -35,9 +36,9 @@ const user = clientWith({ authorization: `Bearer ${BENCH_TOKEN}` });
 let heartbeatMs = 0;
 let brokeAtMs: number | undefined;
 const nodes = await registerAll();
-for (const [i, node] of nodes.entries()) {
-  void keepPolling(node);
-  setTimeout(() => void keepBeating(node), (heartbeatMs * i) / count);
+for (const node of nodes) void keepPolling(node);
+for (let i = 0; i < BEAT_CONNECTIONS; i++) {
+  void keepBeating(nodes.filter((_, index) => index % BEAT_CONNECTIONS === i));
 }
 const areAll = (is: (node: Played) => boolean) => () => nodes.every(is);
 await waitFor(
@@ -93,13 +94,24 @@ async function keepPolling(node: Played): Promise<void> {
   }
 }
 
-async function keepBeating(node: Played): Promise<void> {
-  const client = clientWith(node.headers);
+/** Sends the heartbeats of every `BEAT_CONNECTIONS`th node, one at a time, each when it is due. */
+async function keepBeating(share: readonly Played[]): Promise<void> {
+  const connection = new KeptConnection(hostname, Number(port), {});
+  const body = JSON.stringify({ executions: [] });
+  for (let dueMs = performance.now(); ; dueMs += heartbeatMs) {
+    for (const [i, node] of share.entries()) {
+      await Bun.sleep(Math.max(0, dueMs + (heartbeatMs * i) / share.length - performance.now()));
+      await untilAnswered(() => connection.post(endpoints["nodes.heartbeat"].path, body, node.headers));
+      node.hasBeatenSince = brokeAtMs !== undefined;
+    }
+  }
+}
+
+async function untilAnswered(send: () => Promise<string>): Promise<void> {
   for (;;) {
     try {
-      await client.call("nodes.heartbeat", { executions: [] });
-      node.hasBeatenSince = brokeAtMs !== undefined;
-      await Bun.sleep(heartbeatMs);
+      await send();
+      return;
     } catch {
       await afterBreak(); // The server is away.
     }
