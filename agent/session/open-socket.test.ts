@@ -70,20 +70,39 @@ test("through a proxy, the certificate is checked as without one", async () => {
   proxy.close();
 });
 
-test("a socket that carries nothing, as behind a proxy that passes on only the upgrade, is not taken for open", async () => {
-  const proxy = createHttpServer();
-  proxy.on("upgrade", (request, socket) => {
+/** A server that takes an upgrade, and sends these bytes in place of frames. */
+async function afterUpgrade(bytes: Uint8Array) {
+  const server = createHttpServer();
+  server.on("upgrade", (request, socket) => {
     const key = `${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
     const accept = createHash("sha1").update(key).digest("base64");
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${accept}\r\nsec-websocket-protocol: ${CALLS_PROTOCOL}\r\n\r\n`,
     );
+    if (bytes.length > 0) socket.write(bytes);
   });
-  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(proxy.address() as { port: number }).port}`;
-  await expect(openSocket({ url, limitMs: 300 }, headers)).rejects.toThrow("no answer within 0.3 s");
-  proxy.closeAllConnections();
-  proxy.close();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as { port: number }).port}`,
+    [Symbol.dispose]() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+test("a socket that carries nothing, as behind a proxy that passes on only the upgrade, is not taken for open", async () => {
+  using deaf = await afterUpgrade(new Uint8Array());
+  const opening = openSocket({ url: deaf.url, limitMs: 300 }, headers);
+  await expect(opening).rejects.toThrow("no answer within 0.3 s");
+});
+
+test("bytes that are no frames of a WebSocket never bring the agent down", async () => {
+  for (let round = 0; round < 20; round++) {
+    const bytes = Uint8Array.from({ length: 1 + round * 20 }, (_, i) => (round * 11 + i * 37) % 256);
+    using garbled = await afterUpgrade(bytes);
+    await expect(openSocket({ url: garbled.url, limitMs: 100 }, headers)).rejects.toThrow(SocketRefusedError);
+  }
 });
 
 test("a redirect is not followed", async () => {

@@ -122,7 +122,7 @@ class KeyLine implements Line {
     if (!line) return undefined;
     const body = JSON.stringify(input);
     // HTTP says what is wrong with it, and the connection stays.
-    if (Buffer.byteLength(body) > limits.maxBodyBytes) return undefined;
+    if (isTooLong(body)) return undefined;
     return line.call(id, body, options);
   }
 
@@ -191,6 +191,11 @@ class KeyLine implements Line {
       throw error;
     }
   }
+}
+
+function isTooLong(body: string): boolean {
+  // No text has more than three bytes for each of its code units.
+  return body.length * 3 > limits.maxBodyBytes && Buffer.byteLength(body) > limits.maxBodyBytes;
 }
 
 function refusesCaller(error: unknown): boolean {

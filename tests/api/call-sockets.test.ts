@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { CALLS_PROTOCOL } from "../../shared/call-frames.ts";
 import { limits } from "../../shared/limits.ts";
 import { type As, headersOf, readProblem } from "../support/api.ts";
 import { RawSocket } from "../support/node-sockets.ts";
 import { TestPlane } from "../support/plane.ts";
 import { PlayedNode } from "../support/played-node.ts";
+import { RawHttp } from "../support/raw-http.ts";
 import { waitFor } from "../support/wait.ts";
 
 let plane: TestPlane;
@@ -182,6 +184,25 @@ test("random frames never bring the server down", async () => {
     socket.socket.send(random(4) === 0 ? new TextEncoder().encode(text) : text);
     socket.socket.close();
     await socket.closed;
+  }
+  await expectAlive();
+});
+
+test("bytes that are no frames of a WebSocket never bring the server down", async () => {
+  const head = [
+    "GET /api/compute/nodes/socket HTTP/1.1",
+    `Host: 127.0.0.1:${plane.port}`,
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    `Sec-WebSocket-Protocol: ${CALLS_PROTOCOL}`,
+    `X-API-Key: ${node.as.nodeKey}`,
+  ];
+  for (let round = 0; round < 30; round++) {
+    const key = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64");
+    using peer = new RawHttp(plane.port, [...head, `Sec-WebSocket-Key: ${key}`]);
+    expect(await peer.status()).toBe(101);
+    peer.write(Uint8Array.from({ length: 1 + round * 20 }, (_, i) => (round * 11 + i * 37) % 256));
   }
   await expectAlive();
 });
