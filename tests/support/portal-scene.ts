@@ -5,7 +5,7 @@ import { Chance } from "./past/agenda.ts";
 import { Alive } from "./past/alive.ts";
 import { hoursAhead, type Past, pastConfig, playPast } from "./past/play.ts";
 import { PortalWorld } from "./portal.ts";
-import { makeScratch } from "./scratch.ts";
+import { makeScratchInMemory } from "./scratch.ts";
 import { waitFor } from "./wait.ts";
 
 /** A page of the portal or of the server, as the screenshots name it. */
@@ -30,7 +30,7 @@ const AGENT = ["--name", "berlin-1", "--label", "site=berlin", "--slots", "4", "
 /** A team with days behind it: a server that goes on with what was played before, a real agent, and pages that show it. */
 export async function openScene(): Promise<Scene> {
   await using opening = new AsyncDisposableStack();
-  const scratch = opening.use(await makeScratch());
+  const scratch = opening.use(await makeScratchInMemory());
   const dataDir = scratch.join("data");
   await mkdir(dataDir, { mode: 0o700 });
   const past = await playPast(dataDir, USER);
