@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { createComputeClient } from "../../sdk/index.ts";
 import { openMongoStores } from "../../server/compose/open-stores.ts";
 import { leaseStoreContract } from "../contract/lease-store.contract.ts";
+import { startAgentHere } from "../support/agent/agent-here.ts";
 import type { As } from "../support/api.ts";
 import { Fleet, type FleetServer } from "../support/fleet.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
@@ -73,6 +74,32 @@ test("servers share a port; when one is killed, its log followers continue at an
   await untilSent(() => node.report(executionId, "SUCCEEDED", { exitCode: 0 }), "applied");
   await reading;
   expect(texts).toEqual(Array.from({ length: 60 }, (_, i) => String(i + 1)));
+});
+
+test("an agent whose server is killed or stopped opens its WebSocket at another, and its job goes on with its whole log", async () => {
+  await using fleet = await startFleet(["0", "same"]);
+  const [first, second] = fleet.servers as [FleetServer, FleetServer];
+  const { port } = new URL(first.api.url);
+  await using scratch = await makeScratch();
+  const { token } = await first.api.user();
+  const agent = startAgentHere({ url: first.api.url.replace(/\/$/, ""), stateDir: scratch.path, token });
+  const compute = createComputeClient({ url: first.api.url, token: token ?? "" });
+  const command = "for i in $(seq 60); do echo $i; sleep 0.1; done";
+  const { jobId } = await compute.jobs.submit({ command });
+  const has = (lines: number) =>
+    waitFor(`${lines} lines`, async () => (await Array.fromAsync(compute.jobs.logs(jobId))).length >= lines);
+  await has(10);
+  await first.running.stop("SIGKILL");
+  await has(25);
+  await fleet.add(port);
+  expect(await second.running.stop("SIGTERM")).toBe(0);
+  expect(await compute.jobs.wait(jobId)).toMatchObject({ status: "SUCCESS", attempt: 1 });
+  const events = await Array.fromAsync(compute.jobs.logs(jobId));
+  const texts = events.flatMap((event) => (event.event === "log" ? [event.data.text] : []));
+  expect(texts).toEqual(Array.from({ length: 60 }, (_, i) => String(i + 1)));
+  expect(agent.said.filter((line) => line.includes("WebSocket"))).toEqual([]);
+  agent.stop.abort();
+  expect(await agent.done).toBeUndefined();
 });
 
 test("a poll that waits at one server is refused immediately when its node is taken, or its key replaced, at another", async () => {
