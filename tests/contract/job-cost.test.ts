@@ -6,9 +6,9 @@ import { makeScratch } from "../support/scratch.ts";
 import { jobCostContract } from "./job-cost.contract.ts";
 
 jobCostContract("SQLite", open, {
-  statements: 17,
-  transactions: 1.2,
-  requests: 1.4,
+  statements: 16,
+  transactions: 1,
+  requests: 1.1,
   "messages to the supervisor": 2.2,
   "reads of its messages": 1.2,
   "reads and writes of the supervisor": 16,

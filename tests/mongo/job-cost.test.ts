@@ -4,9 +4,9 @@ import { mongoCommands } from "../support/mongo-commands.ts";
 import { TestMongo } from "../support/mongod.ts";
 
 jobCostContract("MongoDB", open, {
-  commands: 11,
-  transactions: 0.9,
-  requests: 1.2,
+  commands: 5,
+  transactions: 0.1,
+  requests: 1,
   "messages to the supervisor": 2.2,
   "reads of its messages": 1.2,
   "reads and writes of the supervisor": 16,
