@@ -4,7 +4,7 @@ import { mongoCommands } from "../support/mongo-commands.ts";
 import { TestMongo } from "../support/mongod.ts";
 
 jobCostContract("MongoDB", open, {
-  commands: 5,
+  commands: 7,
   transactions: 0.1,
   requests: 1,
   "messages to the supervisor": 2.2,
