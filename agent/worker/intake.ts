@@ -32,7 +32,7 @@ interface Waiting {
 const MAX_HELD = 9_000;
 const MAX_ASSIGNMENTS = 1_000;
 /** The longest wait for a slot. Then another node may have the job. */
-const MAX_WAIT_MS = 300;
+const MAX_WAIT_MS = 400;
 
 /**
  * Decides how many jobs the agent asks for, and which assignments begin. It is in one of three modes:

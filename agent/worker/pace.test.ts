@@ -12,15 +12,15 @@ test("as long as no job has ended, none is asked for ahead", () => {
   expect(stage().pace.ahead(16)).toBe(0);
 });
 
-test("the faster short jobs end, the more are asked for ahead: what begins within about 100 ms", () => {
+test("the faster short jobs end, the more are asked for ahead: what begins within about 200 ms", () => {
   const { clock, pace } = stage();
   for (let i = 0; i < 25; i++) {
     clock.nowMs += 10;
     pace.slotFreed(clock.nowMs - 100);
   }
-  expect(pace.ahead(16)).toBe(10);
+  expect(pace.ahead(16)).toBe(20);
   clock.nowMs += 120;
-  expect(pace.ahead(16)).toBe(6);
+  expect(pace.ahead(16)).toBe(11);
   clock.nowMs += 130;
   expect(pace.ahead(16)).toBe(0);
 });

@@ -4,8 +4,8 @@ import { MAX_AHEAD } from "../../shared/node.ts";
 const SHORT_MS = 250;
 /** Jobs that ended within this time say how fast slots become free now. */
 const WINDOW_MS = 250;
-/** So many jobs are asked for ahead as begin within this time: longer than a usual round trip to the server. */
-const AHEAD_MS = 100;
+/** So many jobs are asked for ahead as begin within this time: longer than a round trip to a server whose store takes its time. */
+const AHEAD_MS = 200;
 const AHEAD_PER_SLOT = 2;
 /** The pause after jobs were given back because no slot became free for them. */
 const BACK_OFF_MS = 1_000;
