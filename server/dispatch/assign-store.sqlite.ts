@@ -36,7 +36,10 @@ export class SqliteAssignStore implements AssignStore {
 
   constructor(private readonly store: SqliteStore) {}
 
-  assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {
+  async assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {
+    const asking = new Set(requests.map((request) => request.businessId));
+    if (![...asking].some((businessId) => this.claimable(businessId).length > 0))
+      return requests.map(() => []);
     return this.store.write(() => {
       const orders = requests.map((request) => this.orderOf(request));
       const businesses = new Set(orders.flatMap((order) => order?.request.businessId ?? []));

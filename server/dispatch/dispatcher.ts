@@ -172,9 +172,9 @@ export class Dispatcher {
     while (isDue(room)) {
       const due = room.due;
       room.due = new Set();
-      const waiters = [...room.waiters.values()].filter(
-        (waiter) => waiter.limit > 0 && (due === "all" || due.has(waiter.node.nodeId)),
-      );
+      const woken =
+        due === "all" ? room.waiters.values() : [...due].flatMap((nodeId) => room.waiters.get(nodeId) ?? []);
+      const waiters = [...woken].filter((waiter) => waiter.limit > 0);
       if (waiters.length === 1) await this.assign(room, waiters, true);
       else await this.serveMany(businessId, room, waiters);
     }

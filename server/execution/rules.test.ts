@@ -62,19 +62,16 @@ function after({ job, execution }: Decision<unknown>): string {
   return job || execution ? `${job?.status ?? "-"}/${execution?.status ?? "-"}` : "unchanged";
 }
 
-test("a job that its node gives back unstarted is queued again as it was, loses no retry, and the report is repeated", () => {
+test("a job that its node gives back unstarted is queued again as it was, and nothing of the execution is kept", () => {
   const state = stateOf("ASSIGNED", "ASSIGNED", { manifest: { maxRetries: 1 }, job: { retryCount: 1 } });
   const report = reportOf("RETURNED", { message: "No slot became free." });
-  const { job, execution, result } = applyReport(state, report, AT_MS);
+  const { job, execution, removed, result } = applyReport(state, report, AT_MS);
   expect(result).toEqual({ outcome: "applied", job });
   expect(job).toMatchObject({ jobId: state.job.jobId, status: "QUEUED", retryCount: 1, lostCount: 0 });
   expect(job?.attempt).toBe(state.job.attempt - 1);
   expect(job).toMatchObject({ nodeId: undefined, executionId: undefined, notBeforeMs: undefined });
-  expect(execution).toMatchObject({ status: "CANCELLED", end: { message: "No slot became free." } });
-  const later = { job: job as JobRecord, execution };
-  expect(applyReport(later, report, AT_MS)).toEqual({ result: { outcome: "repeated" } });
-  // A start that the node reports afterwards must not count, so that it ends.
-  expect(applyReport(later, reportOf("RUNNING"), AT_MS)).toEqual({ result: { outcome: "stale" } });
+  expect(execution).toBeUndefined();
+  expect(removed).toBe(state.execution);
 });
 
 test("a job that its node gives back after somebody cancelled it is CANCELLED; one that it has started stays", () => {

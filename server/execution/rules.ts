@@ -177,7 +177,9 @@ function returned(
   if (state.execution.status !== "ASSIGNED") return { result: { outcome: "stale" } };
   const end: ExecutionEnd = { message: message ?? "The node gave it back unstarted." };
   const { execution, job } = takeBack(state, end, nowMs, { attempt: state.job.attempt - 1 });
-  return { execution, job, result: { outcome: "applied", job } };
+  const result: Reported = { outcome: "applied", job };
+  // Queued again as it was: that it once waited at a node is nothing anyone has to know.
+  return job?.status === "QUEUED" ? { removed: state.execution, job, result } : { execution, job, result };
 }
 
 /** Ends an assignment that was not started. The job goes back to the queue, or is CANCELLED if somebody asked for that. */

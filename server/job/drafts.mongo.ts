@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Collection, FindOptions } from "mongodb";
 import { isFinal } from "../../shared/job-state.ts";
 import type { MongoStore } from "../store/mongo.ts";
+import type { ChangedRun } from "./execution-copies.mongo.ts";
 import {
   type ExecutionDocument,
   type JobDocument,
@@ -19,15 +20,13 @@ export type Request = ChangeRequest<unknown>;
 export type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
 
 /** A job with its run, as they were read, and as the decisions so far have changed them. */
-export interface Draft {
+export interface Draft extends ChangedRun {
   jobId: string;
   readAs: JobRecord;
   readVersion: number;
   job: JobRecord;
   /** A decision wrote the job, maybe as it was. Then others who have read it must read it again. */
   isJobWritten: boolean;
-  run: Run | undefined;
-  isRunChanged: boolean;
   /** It was not read, but is what this server wrote last. */
   isRemembered: boolean;
 }
@@ -136,11 +135,6 @@ export class Drafts {
     return [...this.jobs.values()].filter(isChanged);
   }
 
-  /** The runs that the decisions have changed. */
-  get changedRuns(): Run[] {
-    return this.changed.flatMap(({ isRunChanged, run }) => (isRunChanged && run ? [run] : []));
-  }
-
   add(jobId: string, { job, run, version, isRemembered }: KnownJob & Pick<Draft, "isRemembered">): void {
     const unchanged = { isJobWritten: false, isRunChanged: false };
     this.jobs.set(jobId, { jobId, readAs: job, readVersion: version, job, run, isRemembered, ...unchanged });
@@ -153,8 +147,9 @@ export class Drafts {
   decide(request: Request): Outcome {
     try {
       const state = this.stateOf(request.key);
-      const { job, execution, result } = request.decide(state, this.othersOf(request, state));
+      const { job, execution, removed, result } = request.decide(state, this.othersOf(request, state));
       if (state && execution) this.put(state, execution);
+      if (state && removed) this.remove(state, removed);
       if (state && job) Object.assign(this.found(job.jobId), { job, isJobWritten: true });
       return { ok: true, value: result };
     } catch (error) {
@@ -183,12 +178,21 @@ export class Drafts {
   }
 
   private put(state: JobState, execution: ExecutionRecord): void {
-    const draft = this.found(state.job.jobId);
-    const { run } = draft;
-    if (run?.execution.executionId !== execution.executionId)
-      throw new Error(`A decision changes ${execution.executionId}, which is not the run of its job`);
+    const [draft, run] = this.runFor(state, execution);
     draft.run = { execution, version: draft.isRunChanged ? run.version : run.version + 1 };
     draft.isRunChanged = true;
+  }
+
+  private remove(state: JobState, execution: ExecutionRecord): void {
+    const [draft, run] = this.runFor(state, execution);
+    Object.assign(draft, { run: undefined, removedRun: run, isRunChanged: true });
+  }
+
+  private runFor({ job }: JobState, { executionId }: ExecutionRecord): [Draft, Run] {
+    const draft = this.found(job.jobId);
+    if (draft.run?.execution.executionId !== executionId)
+      throw new Error(`A decision changes ${executionId}, which is not the run of its job`);
+    return [draft, draft.run];
   }
 
   private found(jobId: string): Draft {
@@ -242,8 +246,9 @@ export function stampedBy(stamp: string) {
 /** The write of a draft: one update of one document, which applies only to what was read. */
 export function writeOfDraft(draft: Draft, stamp: string) {
   const { $set, $unset, $inc } = jobUpdateFrom(draft.readAs, draft.job);
-  if (draft.isRunChanged && draft.run) {
-    $set.run = runFields(draft.run);
+  if (draft.isRunChanged) {
+    if (draft.run) $set.run = runFields(draft.run);
+    else $unset.run = "";
     // Its node has it, so the claim is complete.
     $unset.claim_expires_at = "";
   }

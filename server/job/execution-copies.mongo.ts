@@ -4,6 +4,14 @@ import { CLAIM_MS, type ExecutionDocument, type JobDocument } from "./job-docume
 import type { ExecutionRecord } from "./job-record.ts";
 import { executionFromDocument, executionUpdate, type Run, runOf } from "./run-documents.mongo.ts";
 
+/** What a change has made of the run of a job. */
+export interface ChangedRun {
+  run: Run | undefined;
+  isRunChanged: boolean;
+  /** A run that never began, and of which nothing is kept. */
+  removedRun?: Run | undefined;
+}
+
 /** A claim that takes longer than this has been undone, however slow its server is. */
 export const MAX_CLAIM_MS = 2 * CLAIM_MS;
 
@@ -20,9 +28,12 @@ export class ExecutionCopies {
     this.executions = store.preparing("compute_executions");
   }
 
-  /** Copies runs after a change of them, as far as the copy must not wait until somebody reads it. */
-  afterChange(runs: readonly Run[]): Promise<void> {
-    return this.write(runs.filter(({ execution }) => execution.status !== "RUNNING"));
+  /** Copies runs that were changed, as far as the copy must not wait until somebody reads it. */
+  async afterChange(changes: readonly ChangedRun[]): Promise<void> {
+    const removed = changes.flatMap(({ removedRun }) => removedRun?.execution.executionId ?? []);
+    if (removed.length > 0) await this.executions.deleteMany({ id: { $in: removed } });
+    const changed = changes.flatMap(({ run, isRunChanged }) => (run && isRunChanged ? [run] : []));
+    await this.write(changed.filter(({ execution }) => execution.status !== "RUNNING"));
   }
 
   /**

@@ -77,7 +77,7 @@ export class JobChanges {
     const outcomes = requests.map((request) => drafts.decide(request));
     const failed = outcomes.find((outcome) => !outcome.ok);
     if (failed) throw failed.error;
-    const changesRuns = drafts.changedRuns.length > 0;
+    const changesRuns = drafts.changed.some(({ isRunChanged }) => isRunChanged);
     if (changesRuns || requests.some((request) => drafts.goesOnBecauseOfOthers(request))) {
       return this.change(requests);
     }
@@ -139,9 +139,7 @@ export class JobChanges {
     const written = changed.filter(({ jobId }) => !missed.has(jobId));
     this.reader.remember(written);
     this.reader.forget(missed);
-    await this.copies.afterChange(
-      written.flatMap(({ run, isRunChanged }) => (run && isRunChanged ? [run] : [])),
-    );
+    await this.copies.afterChange(written);
     return missed;
   }
 
@@ -227,7 +225,7 @@ export class JobChanges {
     if (changed.length === 1) await this.writeTogether(changed);
     else if (changed.length > 1)
       await this.store.transaction((session) => this.writeTogether(changed, session));
-    await this.copies.afterChange(drafts.changedRuns);
+    await this.copies.afterChange(drafts.changed);
     return outcomes;
   }
 

@@ -158,3 +158,10 @@ export function updateExecution(store: SqliteStore, execution: ExecutionRecord):
     },
   );
 }
+
+export function deleteExecution(
+  store: SqliteStore,
+  { executionId }: Pick<ExecutionRecord, "executionId">,
+): void {
+  store.run("DELETE FROM compute_executions WHERE execution_id = $executionId", { executionId });
+}

@@ -8,6 +8,7 @@ import { insertLinks } from "./job-links.sqlite.ts";
 import { JobLists } from "./job-lists.sqlite.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import {
+  deleteExecution,
   type ExecutionRow,
   executionFromRow,
   type JobRow,
@@ -254,6 +255,7 @@ export class SqliteJobStore implements JobStore {
     const state = this.readState(request.key);
     const decision = request.decide(state, this.othersOf(request, state, seen));
     if (decision.execution) updateExecution(this.store, decision.execution);
+    if (decision.removed) deleteExecution(this.store, decision.removed);
     if (decision.job) {
       updateJob(this.store, decision.job);
       seen.set(decision.job.jobId, decision.job);

@@ -2,7 +2,7 @@ import type { JobStatus } from "../../shared/job-state.ts";
 import type { KeyLimits, KeyUse, LimitRefusal, LimitState } from "../auth/key-limits.ts";
 import type { KeepsTimes } from "../tasks/clock.ts";
 import type { GroupKey } from "./flow-store.ts";
-import type { JobRecord, JobState } from "./job-record.ts";
+import type { ExecutionRecord, JobRecord, JobState } from "./job-record.ts";
 import type { JobSlice } from "./job-slices.ts";
 
 export interface NewJob {
@@ -38,6 +38,8 @@ export type WithinLimits<Result> = { left: LimitState[] } & (
 export interface Decision<Result> {
   job?: JobRecord;
   execution?: JobState["execution"];
+  /** An execution that never began. Nothing of it is kept. */
+  removed?: ExecutionRecord;
   result: Result;
 }
 

@@ -94,7 +94,8 @@ export function aheadContract(name: string, open: () => Promise<ControlPlaneStor
         decide: (state?: JobState) => applyReport(state, report, Date.now()),
       };
       expect(await stores.jobs.change([change])).toMatchObject([{ outcome: "applied" }]);
-      expect(await stores.jobs.change([change])).toMatchObject([{ outcome: "repeated" }]);
+      expect(await stores.jobs.change([change])).toMatchObject([{ outcome: "stale" }]);
+      expect(await stores.executions.find(businessId, executionId)).toBeUndefined();
       const nowMs = Date.now();
       const request = { nodeId, businessId, limit: 1, ahead: 1, nowMs, leaseExpiresAtMs: nowMs + 60_000 };
       const [again = []] = await stores.assignments.assign([request]);
