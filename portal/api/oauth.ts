@@ -25,6 +25,17 @@ interface Attempt {
   next: string;
 }
 
+/**
+ * Signs this tab in, before anything is shown. Resolves with undefined if nobody is signed in in this browser. Throws
+ * SignInError, or an error of `fetch`.
+ */
+export async function signIn(): Promise<AccessToken | undefined> {
+  if (location.pathname !== CALLBACK) return tokenInBackground();
+  const { next, access } = await finishSignIn();
+  history.replaceState(null, "", next);
+  return access ?? tokenInBackground();
+}
+
 /** A token for the person that this browser is signed in as; undefined if nobody is. */
 export async function tokenInBackground(signal?: AbortSignal): Promise<AccessToken | undefined> {
   const { url, verifier } = await request({ prompt: "none" });
@@ -46,13 +57,8 @@ export async function signInOnPage(next: string): Promise<void> {
   location.assign(url);
 }
 
-/** Whether this page is the answer to a sign-in. */
-export function isCallback(): boolean {
-  return location.pathname === CALLBACK;
-}
-
 /** Trades the code in the address of this page for a token. `next`: where to go. */
-export async function finishSignIn(): Promise<{ next: string; access?: AccessToken }> {
+async function finishSignIn(): Promise<{ next: string; access?: AccessToken }> {
   const answer = new URLSearchParams(location.search);
   const kept = KEPT + (answer.get("state") ?? "");
   const stored = sessionStorage.getItem(kept);

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { type Credentials, createComputeClient } from "../../sdk/index.ts";
-import { type AccessToken, finishSignIn, isCallback, signInOnPage, tokenInBackground } from "./oauth.ts";
+import { type AccessToken, signInOnPage, tokenInBackground } from "./oauth.ts";
+import { type Me, me, personOf } from "./whoami.ts";
 
 /** Renewed this long before its end, so that no request carries a token that ends on its way. */
 const MARGIN_MS = 60_000;
@@ -30,19 +31,14 @@ document.addEventListener("visibilitychange", () => {
 export const compute = createComputeClient({ url: location.origin, credentials, fetch: send });
 
 /**
- * Signs this tab in, before anything is shown. Resolves with false if the browser is on its way to the sign-in page. Throws
- * SignInError, or an error of `fetch`.
+ * Goes on with the sign-in of this tab. Resolves with who is signed in; with undefined if nobody is, and the browser is on
+ * its way to the sign-in page. Throws what the sign-in throws.
  */
-export async function enter(): Promise<boolean> {
-  if (isCallback()) {
-    const { next, access: got } = await finishSignIn();
-    history.replaceState(null, "", next);
-    access = got;
-  }
-  access ??= await tokenInBackground();
-  if (access) return true;
+export async function enter(signingIn: Promise<AccessToken | undefined>): Promise<Me | undefined> {
+  const got = await signingIn;
+  if (got) return take(got);
   await signInAgain();
-  return false;
+  return undefined;
 }
 
 /** Leads to the sign-in page, and back to the page that is shown now. */
@@ -69,9 +65,9 @@ async function saysEnded(response: Response): Promise<boolean> {
 function renew(): Promise<boolean> {
   renewing ??= tokenInBackground()
     .then((got) => {
-      const state = !got ? "ended" : access && ownerOf(got) !== ownerOf(access) ? "other" : "signed-in";
+      const state = !got ? "ended" : isOther(personOf(got.token)) ? "other" : "signed-in";
       sessionState.value = state;
-      if (state === "signed-in") access = got;
+      if (got && state === "signed-in") take(got);
       return state === "signed-in";
     })
     // Without a server there is no token; the request itself then says why.
@@ -82,10 +78,14 @@ function renew(): Promise<boolean> {
   return renewing;
 }
 
-/** The person and the business whose token it is. */
-function ownerOf({ token }: AccessToken): string {
-  const [, claims = ""] = token.split(".");
-  const text = atob(claims.replaceAll("-", "+").replaceAll("_", "/"));
-  const { userId, businessId } = JSON.parse(text) as { userId: string; businessId: string };
-  return `${userId} ${businessId}`;
+function take(got: AccessToken): Me {
+  access = got;
+  const person = personOf(got.token);
+  me.value = person;
+  return person;
+}
+
+/** Whether this is another person than the one of this tab, or the same one in another business. */
+function isOther({ userId, businessId }: Me): boolean {
+  return me.value !== undefined && (me.value.userId !== userId || me.value.businessId !== businessId);
 }

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { onChange, type Topic } from "./live.ts";
 
 /** Changes that arrive faster than this are fetched together. */
@@ -46,7 +46,8 @@ export function useData<T>(
   const refresh = useCallback(() => current.current?.now(), []);
   const wantedIds = ids?.join(" ");
 
-  useEffect(() => {
+  // Before the browser paints: the request need not wait for a frame.
+  useLayoutEffect(() => {
     const refetcher = new Refetcher(async (signal) => {
       try {
         const value = await latest.current(signal);

@@ -8,7 +8,7 @@ mountPortal(app);
 const get = (path: string, headers: Record<string, string> = {}) =>
   app.request(`http://127.0.0.1${path}`, { headers });
 
-test("every path of the portal is its one page, whose policy allows nothing from elsewhere", async () => {
+test("every path of the portal has a page, whose policy allows nothing from elsewhere", async () => {
   for (const path of ["/", "/jobs", "/jobs/job_1", "/settings/audit", "/portal/callback"]) {
     expect(isPortalPage(path)).toBe(true);
     const page = await get(path);
@@ -19,6 +19,30 @@ test("every path of the portal is its one page, whose policy allows nothing from
   for (const path of ["/api/compute/jobs/list", "/jobsx", "/sign-in", "/healthz"])
     expect(isPortalPage(path)).toBe(false);
   expect((await get("/portal/assets/none.js")).status).toBe(404);
+});
+
+test("each page names the few scripts that it needs, so that none of them waits for another one", async () => {
+  const scriptsOf = async (path: string) => {
+    const named = (await (await get(path)).text()).matchAll(/(?:src|modulepreload" href)="([^"]+\.js)"/g);
+    return [...named].map(([, script = ""]) => script);
+  };
+  const [home, jobs, job, unknown] = [
+    await scriptsOf("/"),
+    await scriptsOf("/jobs"),
+    await scriptsOf("/jobs/job_1/log"),
+    await scriptsOf("/jobs/job_1/log/none"),
+  ];
+  expect(jobs.filter((script) => script.includes("/jobs-page-"))).toHaveLength(1);
+  expect(job.filter((script) => script.includes("/job-page-"))).toHaveLength(1);
+  expect(unknown).toEqual(home);
+  for (const named of [home, jobs, job]) {
+    expect(named.length).toBeLessThanOrEqual(7);
+    for (const script of named) {
+      const text = await (await get(script)).text();
+      const imported = [...text.matchAll(/(?:from|import)\s?"([^"]+\.js)"/g)].map(([, from = ""]) => from);
+      expect(named).toEqual(expect.arrayContaining(imported));
+    }
+  }
 });
 
 test("the first page takes less than 150 KB, and is not sent to a browser that has it", async () => {

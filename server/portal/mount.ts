@@ -1,7 +1,7 @@
 import { accepts } from "hono/accepts";
 import type { Mount } from "../http/app.ts";
 import { openPortal } from "./open-portal.ts";
-import type { PortalFile } from "./pack.ts";
+import type { PortalFile, PortalFiles } from "./pack.ts";
 
 /** The first parts of the paths of the portal's pages; every one of them is the same page, which shows what its path says. */
 const PAGES = ["jobs", "submit", "templates", "schedules", "nodes", "credits", "settings", "portal"];
@@ -26,7 +26,7 @@ export function isPortalPage(path: string): boolean {
   return PAGE.test(path);
 }
 
-/** The web app: one page for all its paths, and the scripts and styles below `/portal/assets/`. */
+/** The web app: a page for each kind of path, which all show what the path says, and the scripts and styles below `/portal/assets/`. */
 export const mountPortal: Mount = (app) => {
   app.get("/portal/assets/:name", async (c) => {
     const file = (await openPortal()).get(c.req.path);
@@ -34,13 +34,23 @@ export const mountPortal: Mount = (app) => {
   });
   app.get("*", async (c, next) => {
     if (!isPortalPage(c.req.path)) return next();
-    const page = (await openPortal()).get("/");
+    const page = pageAt(await openPortal(), c.req.path);
     if (!page) return next();
     const response = answer(c.req.raw, page, encodingOf(c));
     response.headers.set("content-security-policy", POLICY);
     return response;
   });
 };
+
+/** The page whose pattern, such as `/jobs/:jobId/:part?`, has this path; any other path gets that of `/`, which says so. */
+function pageAt(files: PortalFiles, path: string): PortalFile | undefined {
+  const pattern = [...files.keys()].find((one) => patternOf(one).test(path));
+  return files.get(pattern ?? "/");
+}
+
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replaceAll(/\/:\w+\?/g, "(?:/[^/]+)?").replaceAll(/:\w+/g, "[^/]+")}/?$`);
+}
 
 type Encoding = "br" | "gzip" | "identity";
 

@@ -13,7 +13,7 @@ export interface PortalFile {
   br?: Uint8Array<ArrayBuffer>;
 }
 
-/** The portal's files by path, such as `/portal/assets/main-1x2y3z.js`; its page is `/`. */
+/** The portal's files by path, such as `/portal/assets/main-1x2y3z.js`; its pages by pattern, such as `/jobs/:jobId/:part?`. */
 export type PortalFiles = ReadonlyMap<string, PortalFile>;
 
 type Body = "identity" | "gzip" | "br";
