@@ -20,12 +20,14 @@ let usedBytes = process.memoryUsage.rss();
  * Call this while many bytes or files pass through, with the bytes that became garbage: it is collected before the process
  * grows much. The runtime collects it too, but so late that a small heap grows by a hundred megabytes, since it does not
  * count the memory behind its objects.
+ * @param mostBytes the most it may grow, unless that is less than a tenth of what it uses.
  */
-export function leaveGarbage(bytes: number): void {
+export function leaveGarbage(bytes: number, mostBytes = Number.POSITIVE_INFINITY): void {
   bytesSinceLook += bytes;
   if (bytesSinceLook < LOOK_BYTES) return;
   bytesSinceLook = 0;
-  const growthBytes = Math.max((COMFORT_BYTES - usedBytes) / 2, usedBytes * MIN_GROWTH);
+  const comfortBytes = Math.min((COMFORT_BYTES - usedBytes) / 2, mostBytes);
+  const growthBytes = Math.max(comfortBytes, usedBytes * MIN_GROWTH);
   if (process.memoryUsage.rss() - usedBytes < growthBytes) return;
   if (typeof Bun !== "undefined") Bun.gc(true);
   usedBytes = process.memoryUsage.rss();

@@ -3,6 +3,7 @@ import type { LogLine, LogStream } from "../../shared/log.ts";
 import type { MaskStream, SecretMask } from "../masking/secret-mask.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import { LogCap } from "./log-cap.ts";
+import { leaveOutputGarbage } from "./output-garbage.ts";
 import type { LogSpool } from "./spool.ts";
 
 /** What the logs of all executions share. */
@@ -42,6 +43,7 @@ export class ExecutionLog {
   /** Takes a chunk of output. If it returns a promise, the caller must await it before it reads the next chunk. */
   write(stream: "stdout" | "stderr", bytes: Uint8Array, stop: AbortSignal): Promise<void> | undefined {
     if (this.cap.isOver) return void this.cap.take(bytes);
+    leaveOutputGarbage(bytes.length);
     this.pass(stream, this.masks?.[stream].push(bytes) ?? bytes);
     if (this.cap.isOver) this.endByCap();
     this.append();

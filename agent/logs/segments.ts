@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { type LogLine, logLine } from "../../shared/log.ts";
 import { namesIn } from "../state/names-in.ts";
+import { leaveOutputGarbage } from "./output-garbage.ts";
 
 interface Segment {
   path: string;
@@ -23,6 +24,10 @@ interface Segment {
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Enough for the longest possible line: 32 Ki units of at most six bytes each as JSON. */
 const READ_BYTES = 512 * 1024;
+/** What is read goes through this memory; nobody keeps it. */
+const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
+/** Written together. As JSON, all unsent lines at once would be a multiple of what they are in memory. */
+const LINES_AT_ONCE = 256;
 
 /**
  * Unsent lines of one execution on disk, in files of JSON lines. They are written at the end and read at the front. Each
@@ -66,17 +71,18 @@ export class Segments {
    */
   append(lines: readonly LogLine[], read: boolean): void {
     if (lines.length === 0) return;
-    const data = Buffer.from(`${lines.map((line) => JSON.stringify(line)).join("\n")}\n`);
     const segment = this.segmentToWrite();
     const fd = this.writeFd ?? -1;
+    let sizeBytes = 0;
     try {
-      for (let written = 0; written < data.length; ) written += writeSync(fd, data, written);
+      for (let from = 0; from < lines.length; from += LINES_AT_ONCE)
+        sizeBytes += writeLines(fd, lines.slice(from, from + LINES_AT_ONCE));
     } catch (error) {
       // The disk may be full. Half a line must not remain in front of later lines.
       ftruncateSync(fd, segment.sizeBytes);
       throw error;
     }
-    segment.sizeBytes += data.length;
+    segment.sizeBytes += sizeBytes;
     if (read) segment.readBytes = segment.sizeBytes;
     segment.lastSeq = lines.at(-1)?.seq ?? segment.lastSeq;
   }
@@ -85,7 +91,7 @@ export class Segments {
   read(): LogLine[] {
     const segment = this.segments.find((one) => one.readBytes < one.sizeBytes);
     if (!segment) return [];
-    const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, segment.sizeBytes - segment.readBytes));
+    const buffer = readBuffer.subarray(0, segment.sizeBytes - segment.readBytes);
     const got = readAt(segment.path, buffer, segment.readBytes);
     if (got === undefined) {
       // It was removed or is damaged, so it is skipped. The log shows what is missing, and new lines go to a new file.
@@ -98,6 +104,7 @@ export class Segments {
     segment.readBytes = end === 0 ? segment.sizeBytes : segment.readBytes + end;
     const lines = parseLines(buffer.toString("utf8", 0, end));
     segment.lastSeq = Math.max(segment.lastSeq, lines.at(-1)?.seq ?? 0);
+    leaveOutputGarbage(end);
     return lines;
   }
 
@@ -140,6 +147,14 @@ export class Segments {
 /** The names of executions that have files in `dir`. */
 export function executionsWithSegments(dir: string): string[] {
   return [...new Set(filesIn(dir).map((file) => file.slice(0, file.indexOf("."))))];
+}
+
+/** Returns how many bytes these are. */
+function writeLines(fd: number, lines: readonly LogLine[]): number {
+  const data = Buffer.from(`${lines.map((line) => JSON.stringify(line)).join("\n")}\n`);
+  for (let written = 0; written < data.length; ) written += writeSync(fd, data, written);
+  leaveOutputGarbage(data.length);
+  return data.length;
 }
 
 function leftFiles(dir: string, name: string): string[] {

@@ -21,7 +21,7 @@ export function spoolRoom(dir: string, sizes: Partial<SpoolRoom> = {}): SpoolRoo
     dir,
     serverAway: false,
     memoryBytes: 0,
-    maxMemoryBytes: 16 * 1024 * 1024,
+    maxMemoryBytes: 4 * 1024 * 1024,
     maxSpoolBytes: 256 * 1024 * 1024,
     ...sizes,
   };

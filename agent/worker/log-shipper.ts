@@ -6,6 +6,7 @@ import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { Bell, pause } from "../../shared/wait.ts";
 import type { LineQueue } from "../logs/line-queue.ts";
+import { leaveOutputGarbage } from "../logs/output-garbage.ts";
 import type { NodeSession } from "../session/node-session.ts";
 
 export interface ShipListener {
@@ -117,6 +118,8 @@ export class LogShipper {
     log: Logger,
   ): void {
     const { queue, batch } = shipment;
+    // They came from the supervisor, and went to the server.
+    leaveOutputGarbage(2 * batch.lines.reduce((sum, line) => sum + lineLength(line), 0));
     if (stored === "full") {
       listener.linesHeldUp(queue.executionId);
       return;

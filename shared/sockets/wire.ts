@@ -8,8 +8,8 @@ const NEWLINE = 0x0a;
 export class Wire<Sent, Received> {
   /** Messages of this turn of the event loop, sent together. */
   private outgoing: string[] = [];
-  /** Bytes the socket had no room for. */
-  private unsent: Uint8Array | undefined;
+  /** What the socket had no room for, oldest first. */
+  private unsent: Uint8Array[] = [];
   private incoming: Uint8Array[] = [];
   private incomingBytes = 0;
   private readonly drained = Promise.withResolvers<void>();
@@ -30,21 +30,25 @@ export class Wire<Sent, Received> {
   async end(): Promise<void> {
     this.flush();
     this.ending = true;
-    if (this.unsent === undefined) this.drained.resolve();
+    if (this.unsent.length === 0) this.drained.resolve();
     await this.drained.promise;
     this.socket.end();
   }
 
   /** The socket has room again. */
   onDrain(): void {
-    const bytes = this.unsent;
-    this.unsent = undefined;
-    if (bytes) this.write(bytes);
+    for (let bytes = this.unsent.shift(); bytes; bytes = this.unsent.shift()) {
+      const written = this.write(bytes);
+      if (written === bytes.length) continue;
+      this.unsent.unshift(bytes.subarray(written));
+      return;
+    }
+    if (this.ending) this.drained.resolve();
   }
 
   onClosed(): void {
     this.outgoing = [];
-    this.unsent = undefined;
+    this.unsent = [];
     this.drained.resolve();
   }
 
@@ -70,13 +74,12 @@ export class Wire<Sent, Received> {
     if (this.outgoing.length === 0) return;
     const bytes = Buffer.from(this.outgoing.join(""));
     this.outgoing = [];
-    if (this.unsent) this.unsent = Buffer.concat([this.unsent, bytes]);
-    else this.write(bytes);
+    const written = this.unsent.length > 0 ? 0 : this.write(bytes);
+    if (written < bytes.length) this.unsent.push(bytes.subarray(written));
   }
 
-  private write(bytes: Uint8Array): void {
-    const written = Math.max(0, this.socket.write(bytes));
-    if (written < bytes.length) this.unsent = bytes.subarray(written);
-    else if (this.ending) this.drained.resolve();
+  /** Returns how many bytes the socket took. */
+  private write(bytes: Uint8Array): number {
+    return Math.max(0, this.socket.write(bytes));
   }
 }
