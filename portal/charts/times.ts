@@ -1,15 +1,24 @@
+import { lazily } from "../ui/lazily.ts";
+
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** A step about this long is a day, also when the clocks change. */
 const NEARLY_DAY_MS = 20 * 3_600_000;
 
-const SECOND = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const MINUTE = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const MOMENT = new Intl.DateTimeFormat(undefined, {
-  ...{ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" },
-});
-const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
-const UTC_DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
+const secondFormat = lazily(
+  () => new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+);
+const minuteFormat = lazily(() => new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" }));
+const momentFormat = lazily(
+  () =>
+    new Intl.DateTimeFormat(undefined, {
+      ...{ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" },
+    }),
+);
+const dayFormat = lazily(() => new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" }));
+const utcDayFormat = lazily(
+  () => new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" }),
+);
 
 /** The shortest distance between two moments; a day if there are not two. */
 export function stepMsOf(times: readonly number[]): number {
@@ -25,8 +34,8 @@ export function stepMsOf(times: readonly number[]): number {
  */
 export function timeText(atMs: number, { spanMs, stepMs }: { spanMs: number; stepMs: number }): string {
   if (stepMs >= NEARLY_DAY_MS) return dayOf(atMs).format(atMs);
-  if (spanMs <= 3 * MINUTE_MS) return SECOND.format(atMs);
-  return isMidnight(atMs) ? DAY.format(atMs) : MINUTE.format(atMs);
+  if (spanMs <= 3 * MINUTE_MS) return secondFormat().format(atMs);
+  return isMidnight(atMs) ? dayFormat().format(atMs) : minuteFormat().format(atMs);
 }
 
 /** The moment at which somebody looks. */
@@ -34,13 +43,13 @@ export function momentText(atMs: number, times: readonly number[]): string {
   const step = stepMsOf(times);
   if (times.length > 1 && step >= NEARLY_DAY_MS) return dayOf(atMs).format(atMs);
   const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
-  if (span > DAY_MS) return MOMENT.format(atMs);
-  return step < MINUTE_MS ? SECOND.format(atMs) : MINUTE.format(atMs);
+  if (span > DAY_MS) return momentFormat().format(atMs);
+  return step < MINUTE_MS ? secondFormat().format(atMs) : minuteFormat().format(atMs);
 }
 
 /** Whole days are either the person's own or those of UTC. */
 function dayOf(atMs: number): Intl.DateTimeFormat {
-  return atMs % DAY_MS === 0 ? UTC_DAY : DAY;
+  return atMs % DAY_MS === 0 ? utcDayFormat() : dayFormat();
 }
 
 function isMidnight(atMs: number): boolean {

@@ -1,5 +1,6 @@
 import { bytesText, formatUsd } from "../../sdk/index.ts";
 import { durationText } from "../ui/duration.ts";
+import { lazily } from "../ui/lazily.ts";
 
 /** How the values of a chart are written, and where its axis has lines. */
 export interface Unit {
@@ -16,8 +17,10 @@ const BYTE_POWERS = 6;
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
-const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const numberFormat = lazily(() => new Intl.NumberFormat("en", { maximumFractionDigits: 2 }));
+const compactFormat = lazily(
+  () => new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 }),
+);
 const LARGE = 10_000;
 const MICRO_USD_PER_USD = 1_000_000;
 
@@ -39,9 +42,9 @@ export const units = {
   /** Whole things, such as jobs. */
   count: { text: countText, steps: decimalSteps(0, 9), atLeast: 1 },
   /** Any number, such as load or cores. */
-  number: { text: (value) => NUMBER.format(value), atLeast: 1 },
+  number: { text: (value) => numberFormat().format(value), atLeast: 1 },
   /** 1 is 100 %. */
-  share: { text: (value) => `${NUMBER.format(Math.round(value * 1_000) / 10)} %`, atLeast: 1 },
+  share: { text: (value) => `${numberFormat().format(Math.round(value * 1_000) / 10)} %`, atLeast: 1 },
   bytes: { text: bytesText, steps: byteSteps(), atLeast: 1_024 ** 2 },
   /** Mebibytes. */
   mib: { text: (value) => bytesText(value * KIBI ** 2), steps: byteSteps(), atLeast: 1 },
@@ -59,7 +62,7 @@ export const units = {
 
 /** `12`, `9,999`, `12.3K`. */
 export function countText(value: number): string {
-  return value < LARGE ? NUMBER.format(value) : COMPACT.format(value);
+  return value < LARGE ? numberFormat().format(value) : compactFormat().format(value);
 }
 
 /** `1 min 30 s`, but `2 min`: round times are common at an axis. */

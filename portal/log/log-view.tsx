@@ -1,6 +1,7 @@
 import { useComputed } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { Button } from "../ui/button.tsx";
+import { numberText } from "../ui/counted.ts";
 import { rangeIn } from "./anchor.ts";
 import { Announcer } from "./announcer.tsx";
 import { onKey } from "./keys.ts";
@@ -20,8 +21,6 @@ export interface LogViewProps {
   /** What the log is of, for screen readers. */
   label?: string;
 }
-
-const numbers = new Intl.NumberFormat("en");
 
 /**
  * Shows a log as it comes: a million lines in a bounded number of elements. Lines in the fragment of the URL, such as `#L12`
@@ -115,8 +114,8 @@ function Notice({ model }: { model: LogModel }) {
       )}
       {dropped.value > 0 && (
         <p class="log-notice">
-          The first {numbers.format(dropped.value)} lines no longer fit on this page. Download the log to have
-          all of it.
+          The first {numberText(dropped.value)} lines no longer fit on this page. Download the log to have all
+          of it.
         </p>
       )}
     </>
@@ -126,7 +125,7 @@ function Notice({ model }: { model: LogModel }) {
 function JumpButton({ model }: { model: LogModel }) {
   const { following, newLines, lines } = model;
   if (following.value || lines.value === 0) return null;
-  const news = newLines.value === 0 ? "" : ` · ${numbers.format(newLines.value)} new`;
+  const news = newLines.value === 0 ? "" : ` · ${numberText(newLines.value)} new`;
   const jump = () => {
     if (model.state.value === "live") model.follow(true);
     model.viewport?.scrollToEnd();

@@ -1,3 +1,4 @@
+import { numberText } from "../ui/counted.ts";
 import { hashOf } from "./anchor.ts";
 import { PLAIN, type Span, spansOf } from "./colours.ts";
 import { type Command, commandIn } from "./commands.ts";
@@ -24,7 +25,6 @@ export interface RowLook {
 /** Longer lines are cut, with a button that shows the rest. */
 const MAX_SHOWN_CHARS = 4_000;
 const LEVEL_LABELS = { notice: "Notice", warning: "Warning", error: "Error" } as const;
-const numbers = new Intl.NumberFormat("en");
 
 /** The element of one line. Buttons in it carry `data-do`, and the row carries `data-line`. */
 export function rowElement({ store, groups, startOf }: Intake, line: number, look: RowLook): HTMLElement {
@@ -80,7 +80,7 @@ function content(
     appendSpans(button, [{ text: command?.kind === "group" ? command.title : "", style: PLAIN }], []);
     cell.append(button);
     if (group.folded && group.end !== undefined) {
-      cell.append(quiet(`${numbers.format(group.end - line - 1)} lines`));
+      cell.append(quiet(`${numberText(group.end - line - 1)} lines`));
     }
     return cell;
   }
@@ -127,7 +127,7 @@ function moreButton(spans: readonly Span[]): HTMLElement {
   more.type = "button";
   more.dataset.do = "whole";
   const characters = spans.reduce((sum, { text }) => sum + text.length, 0);
-  more.textContent = `Show all ${numbers.format(characters)} characters`;
+  more.textContent = `Show all ${numberText(characters)} characters`;
   return more;
 }
 
@@ -152,14 +152,14 @@ function markContent(mark: Mark): (Node | string)[] {
   if (mark.kind === "removed") {
     const when = new Date(mark.atMs).toLocaleString();
     return [
-      `The server removed the first ${numbers.format(mark.lines)} lines on ${when}, as its retention asks.`,
+      `The server removed the first ${numberText(mark.lines)} lines on ${when}, as its retention asks.`,
     ];
   }
   const button = element("button", "log-more");
   button.type = "button";
   button.dataset.do = "fill";
   button.textContent = "Get these lines";
-  const lines = mark.missed === 1 ? "1 line is" : `${numbers.format(mark.missed)} lines are`;
+  const lines = mark.missed === 1 ? "1 line is" : `${numberText(mark.missed)} lines are`;
   button.title = "They came faster than this page could read; the server has them.";
   return [`${lines} missing here. `, button];
 }

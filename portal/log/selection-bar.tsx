@@ -1,8 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { Button } from "../ui/button.tsx";
+import { numberText } from "../ui/counted.ts";
 import type { LogModel } from "./model.ts";
-
-const numbers = new Intl.NumberFormat("en");
 
 /** What can be done with the selected lines. */
 export function SelectionBar({ model, copy }: { model: LogModel; copy: () => Promise<void> }) {
@@ -27,9 +26,7 @@ export function SelectionBar({ model, copy }: { model: LogModel; copy: () => Pro
   };
   return (
     <div class="log-selection">
-      <span>
-        {isOne ? `Line ${numbers.format(from)}` : `Lines ${numbers.format(from)} to ${numbers.format(to)}`}
-      </span>
+      <span>{isOne ? `Line ${numberText(from)}` : `Lines ${numberText(from)} to ${numberText(to)}`}</span>
       <Button look="plain" onClick={() => void attempt(isOne ? "The line is" : "The lines are", copy)}>
         {isOne ? "Copy the line" : "Copy the lines"}
       </Button>

@@ -1,17 +1,21 @@
+import { lazily } from "../ui/lazily.ts";
 import type { Times } from "./preferences.ts";
 
-const clock = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  fractionalSecondDigits: 3,
-  hourCycle: "h23",
-});
+const clockFormat = lazily(
+  () =>
+    new Intl.DateTimeFormat(undefined, {
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+      fractionalSecondDigits: 3,
+      hourCycle: "h23",
+    }),
+);
 
 /** The time of a line as its gutter shows it. All three values in epoch milliseconds. */
 export function timeText(times: Times, atMs: number, startMs: number): string {
   if (times === "none" || !Number.isFinite(atMs)) return "";
-  if (times === "clock") return clock.format(atMs);
+  if (times === "clock") return clockFormat().format(atMs);
   return sinceText(atMs - startMs);
 }
 

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { RefObject } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { Button } from "../ui/button.tsx";
+import { numberText } from "../ui/counted.ts";
 import { Icon } from "../ui/icon.tsx";
 import { placeIn } from "./anchor.ts";
 import type { LogModel } from "./model.ts";
@@ -16,7 +17,6 @@ export interface ToolbarProps {
   searchField: RefObject<HTMLInputElement | null>;
 }
 
-const numbers = new Intl.NumberFormat("en");
 const TIMES_LABELS: Record<Times, string> = {
   none: "No times",
   clock: "Time of day",
@@ -36,7 +36,7 @@ export function Toolbar({ model, reopen, fileName, searchField }: ToolbarProps) 
 }
 
 function countText({ lines }: LogModel): string {
-  return `${numbers.format(lines.value)} ${lines.value === 1 ? "line" : "lines"}`;
+  return `${numberText(lines.value)} ${lines.value === 1 ? "line" : "lines"}`;
 }
 
 function SearchFields({ model, field }: { model: LogModel; field: RefObject<HTMLInputElement | null> }) {
@@ -119,7 +119,7 @@ function SearchFields({ model, field }: { model: LogModel; field: RefObject<HTML
 function foundText(mistake: string, position: number, found: number, searching: boolean): string {
   if (mistake !== "") return "Not a valid expression";
   if (found === 0) return searching ? "Searching…" : "No matches";
-  return `${numbers.format(position + 1)} of ${numbers.format(found)}${searching ? "…" : ""}`;
+  return `${numberText(position + 1)} of ${numberText(found)}${searching ? "…" : ""}`;
 }
 
 interface ToggleProps {
@@ -253,7 +253,7 @@ function DownloadButton({
     running.value = controller;
     text.value = "Cancel download";
     const show = (lines: number) => {
-      text.value = `Cancel (${numbers.format(lines)} lines)`;
+      text.value = `Cancel (${numberText(lines)} lines)`;
     };
     try {
       saveFile(await fileOfLog(reopen(undefined), show, controller.signal), fileName);

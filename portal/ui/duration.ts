@@ -1,5 +1,5 @@
 /** Units of time with their milliseconds, the longest first. */
-export const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
+const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ["day", 86_400_000],
   ["hour", 3_600_000],
   ["minute", 60_000],
@@ -25,4 +25,18 @@ export function spanText(seconds: number): string {
   const [name, size] = units.find(([, unit]) => seconds >= unit && seconds % unit === 0) ?? ["second", 1];
   const count = seconds / size;
   return `${count.toLocaleString("en")} ${name}${count === 1 ? "" : "s"}`;
+}
+
+const SHORT: Readonly<Record<string, string>> = { day: "days", hour: "hr.", minute: "min.", second: "sec." };
+
+/** `5 min. ago`, `in 3 hr.`, `yesterday`: as `Intl.RelativeTimeFormat` says it, whose first use takes a page tens of milliseconds. */
+export function agoText(distanceMs: number): string {
+  const awayMs = Math.abs(distanceMs);
+  if (awayMs < 1_000) return "now";
+  const [unit, unitMs] = UNITS.find(([, size]) => awayMs >= size) ?? ["second", 1_000];
+  const count = Math.trunc(awayMs / unitMs);
+  const isPast = distanceMs < 0;
+  if (unit === "day" && count === 1) return isPast ? "yesterday" : "tomorrow";
+  const text = `${count} ${SHORT[unit]}`;
+  return isPast ? `${text} ago` : `in ${text}`;
 }

@@ -1,5 +1,6 @@
 import { signal, useComputed, useSignal } from "@preact/signals";
-import { durationText, UNITS } from "./duration.ts";
+import { agoText, durationText } from "./duration.ts";
+import { lazily } from "./lazily.ts";
 
 /** Epoch milliseconds; moves on once a second while the tab is shown, so that ages count up. */
 export const nowMs = signal(Date.now());
@@ -7,18 +8,25 @@ setInterval(() => {
   if (!document.hidden) nowMs.value = Date.now();
 }, 1_000);
 
-const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
-const WHOLE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const wholeFormat = lazily(
+  () => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }),
+);
+const dayFormat = lazily(() => new Intl.DateTimeFormat(undefined, { dateStyle: "medium" }));
 const MONTH_MS = 30 * 86_400_000;
 
 /** A moment: how long ago, or how soon; the whole date on hover. `at` is an ISO time. */
 export function Ago({ at }: { at: string }) {
   const ms = useLatest(Date.parse(at));
   // A list has many of them: each second, only those whose words change are touched.
-  const text = useComputed(() => agoText(ms.value - nowMs.value, ms.value));
+  const text = useComputed(() => momentText(ms.value - nowMs.value, ms.value));
   return (
-    <time dateTime={at} title={WHOLE.format(ms.value)} class="number">
+    <time
+      dateTime={at}
+      class="number"
+      onPointerEnter={(event) => {
+        event.currentTarget.title = wholeFormat().format(ms.value);
+      }}
+    >
       {text}
     </time>
   );
@@ -28,7 +36,7 @@ export function Ago({ at }: { at: string }) {
 export function When({ at }: { at: string }) {
   return (
     <time dateTime={at} class="number">
-      {WHOLE.format(Date.parse(at))}
+      {wholeFormat().format(Date.parse(at))}
     </time>
   );
 }
@@ -48,9 +56,6 @@ function useLatest<T>(value: T): { readonly value: T } {
   return latest;
 }
 
-function agoText(distanceMs: number, ms: number): string {
-  if (Math.abs(distanceMs) > MONTH_MS) return DAY.format(ms);
-  if (Math.abs(distanceMs) < 1_000) return "now";
-  const [unit, unitMs] = UNITS.find(([, size]) => Math.abs(distanceMs) >= size) ?? ["second", 1_000];
-  return RELATIVE.format(Math.trunc(distanceMs / unitMs), unit);
+function momentText(distanceMs: number, ms: number): string {
+  return Math.abs(distanceMs) > MONTH_MS ? dayFormat().format(ms) : agoText(distanceMs);
 }

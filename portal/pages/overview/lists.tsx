@@ -5,6 +5,7 @@ import { compute } from "../../api/session.ts";
 import { type Data, useData } from "../../api/use-data.ts";
 import { Meter } from "../../charts/small.tsx";
 import { Card, Trouble, Waiting } from "../../ui/blocks.tsx";
+import { numberText } from "../../ui/counted.ts";
 import { shortId, titleOf, whyOf } from "../../ui/job-words.ts";
 import { Status } from "../../ui/status.tsx";
 import { Ago, Took } from "../../ui/time.tsx";
@@ -147,7 +148,7 @@ function NodeLine({ node: { nodeId, name, status, refusing, runningExecutions, c
         label="Slots in use"
         value={runningExecutions}
         max={slots}
-        text={`${runningExecutions.toLocaleString("en")} of ${slots.toLocaleString("en")}`}
+        text={`${numberText(runningExecutions)} of ${numberText(slots)}`}
       />
     </li>
   );

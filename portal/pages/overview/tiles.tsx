@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { EndpointOutput } from "../../../sdk/index.ts";
 import { Meter } from "../../charts/small.tsx";
+import { numberText } from "../../ui/counted.ts";
 import { Icon, type IconName } from "../../ui/icon.tsx";
 import { Took } from "../../ui/time.tsx";
 
@@ -19,7 +20,7 @@ export function Tiles({ of: { jobs, failedLastDay, nodes, slots, oldestQueued } 
             label="Slots in use"
             value={slots.used.count}
             max={slots.total}
-            text={`${text(slots.used)} of ${slots.total.toLocaleString("en")} slots`}
+            text={`${text(slots.used)} of ${numberText(slots.total)} slots`}
           />
         ) : (
           "No node takes jobs"
@@ -79,7 +80,7 @@ function Tile({ icon, name, href, count, isBad = false, children }: TileProps) {
 
 /** A count says `more` where counting on would take long. */
 function text({ count, more }: Count): string {
-  return `${count.toLocaleString("en")}${more ? "+" : ""}`;
+  return `${numberText(count)}${more ? "+" : ""}`;
 }
 
 function sum(...counts: Count[]): Count {
