@@ -160,6 +160,7 @@ test("an array is one row, which opens", async () => {
   await window.press("Jobs of the array grid");
   await window.page.getByRole("link", { name: "All 20 jobs of this array" }).click();
   await window.page.waitForURL(/array=job_/);
+  await window.page.locator("tr[data-job]").nth(19).waitFor();
   expect(await window.page.locator("tr[data-job]").count()).toBe(20);
   expectQuiet(window);
 });
