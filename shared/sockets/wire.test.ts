@@ -52,6 +52,20 @@ describe("a wire", () => {
     expect(heard).toEqual(lengths);
   });
 
+  test("keeps the order of messages that are sent while the socket has no room", async () => {
+    const heard: string[] = [];
+    const { wire, closed } = await connect((message) => heard.push(message.text.slice(0, 2)));
+    const texts = ["a:", "b:", "c:", "d:"];
+    for (const text of texts) {
+      wire.send({ text: text + "x".repeat(2_000_000) });
+      // Each is flushed on its own, before the socket has drained.
+      await Promise.resolve();
+    }
+    await wire.end();
+    await closed;
+    expect(heard).toEqual(texts);
+  });
+
   test("joins messages that arrive in pieces, even cut inside a character", () => {
     const heard: string[] = [];
     const wire: TestWire = new Wire(undefined as never, (message) => heard.push(message.text));
