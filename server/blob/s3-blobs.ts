@@ -29,7 +29,7 @@ const COPIES = 2;
 /** The most that S3 lists in one request. */
 const MAX_LISTED = 1_000;
 const DELETES_AT_ONCE = 16;
-/** Written and removed when a server starts. */
+/** Written and removed when a server starts. Each start has its own: of two on one object, one may find it gone. */
 const PROBE = "write-test";
 
 export interface S3Place {
@@ -75,8 +75,9 @@ export class S3Blobs implements BlobStore {
   async prepare(): Promise<void> {
     makePrivateDirectory(this.spoolDir);
     await this.ask(() => this.client.list({ prefix: this.prefix, maxKeys: 1 }));
-    await this.ask(() => this.client.write(`${this.prefix}${PROBE}`, "tanvrit-compute"));
-    await this.ask(() => this.client.delete(`${this.prefix}${PROBE}`));
+    const probe = `${this.prefix}${PROBE}-${crypto.randomUUID()}`;
+    await this.ask(() => this.client.write(probe, "tanvrit-compute"));
+    await this.ask(() => this.client.delete(probe));
   }
 
   async create(key: string): Promise<ObjectWriter> {
