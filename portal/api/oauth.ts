@@ -39,10 +39,12 @@ export async function signIn(): Promise<AccessToken | undefined> {
 /** A token for the person that this browser is signed in as; undefined if nobody is. */
 export async function tokenInBackground(signal?: AbortSignal): Promise<AccessToken | undefined> {
   const { url, verifier } = await request({ prompt: "none" });
-  // The server answers with a redirect to the callback, whose page is not needed: its address has the code.
-  const response = await fetch(url, { credentials: "same-origin", signal });
-  const answer = new URL(response.url);
-  if (!response.ok || answer.pathname !== CALLBACK) throw new SignInError(await reasonOf(response));
+  // A script of this server's portal gets the address that a page would be led to.
+  const headers = { accept: "application/json" };
+  const response = await fetch(url, { credentials: "same-origin", headers, signal });
+  if (!response.ok || response.redirected) throw new SignInError(await reasonOf(response));
+  const { location: place } = (await response.json()) as { location: string };
+  const answer = new URL(place);
   const code = answer.searchParams.get("code");
   if (code !== null) return redeem(code, verifier, signal);
   const error = answer.searchParams.get("error");

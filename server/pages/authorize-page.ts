@@ -40,11 +40,11 @@ export function mountAuthorize({ kit, people, authorizations }: AuthorizeParts):
     }
     if (request.client.isOwn && isSignedIn(visit)) {
       const grantee = await ownGrantee(people, visit, new URLSearchParams(search).get("business"));
-      return c.redirect((await authorizations.allow(request, grantee, origin)).href, 303);
+      return answerTo(c, request, await authorizations.allow(request, grantee, origin));
     }
     if (request.prompt.includes("none")) {
       const error = isSignedIn(visit) ? "consent_required" : "login_required";
-      return c.redirect(authorizations.deny(request, origin, error).href, 303);
+      return answerTo(c, request, authorizations.deny(request, origin, error));
     }
     return isSignedIn(visit) ? showConsent(c, search, request, visit) : toSignIn(c);
   });
@@ -87,6 +87,15 @@ ${businessField(memberships)}
     await kit.record(c, visit.person, { event: "program let in", of }, grantee.businessId);
     return c.redirect(location.href, 303);
   });
+}
+
+/**
+ * Leads back to the program. A script of the server's own program that asks in the background gets the address as JSON:
+ * it only reads it, and a redirect would make the browser load the page there.
+ */
+function answerTo(c: PageContext, { client }: AuthorizationRequest, location: URL): Response {
+  const isScript = client.isOwn && c.req.header("accept") === "application/json";
+  return isScript ? c.json({ location: location.href }) : c.redirect(location.href, 303);
 }
 
 /** Another person, or the same one again, signs in for a request. Then it asks for that no more. */

@@ -130,6 +130,19 @@ describe("a program", () => {
     expect(signIn.headers.get("location")).toBe(`/sign-in?next=${encodeURIComponent(AUTHORIZE)}`);
   });
 
+  test("of the server's own gets its answer as JSON if a script asks, and any other is led back", async () => {
+    const browser = new PagesBrowser(world);
+    const own = AUTHORIZE.replace("known", "own");
+    const ask = (path: string) => browser.get(`${path}&prompt=none`, { accept: "application/json" });
+    expect(await (await ask(own)).json()).toEqual({ location: `${REDIRECT}?error=login_required` });
+    expect((await ask(AUTHORIZE)).headers.get("location")).toBe(`${REDIRECT}?error=login_required`);
+    await browser.signIn();
+    const allowed = await ask(own);
+    expect(await allowed.json()).toEqual({ location: `${REDIRECT}?code=1` });
+    expect(allowed.headers.get("cache-control")).toBe("no-store");
+    expect((await browser.get(own)).headers.get("location")).toBe(`${REDIRECT}?code=1`);
+  });
+
   test("is let in by a person in a business of theirs; the policy lets the form lead to it", async () => {
     const browser = new PagesBrowser(world);
     await browser.signIn();

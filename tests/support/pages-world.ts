@@ -105,27 +105,7 @@ export class PagesWorld {
             : undefined,
         accept: async (_token, userId) => this.granted.push(userId) > 0,
       },
-      authorizations: {
-        read: (query) => {
-          if (query.get("client_id") !== "known")
-            throw new ComputeError("invalid_request", "Unknown client.");
-          if (query.get("code_challenge") === null) throw new RedirectedError(new URL(`${REDIRECT}?error=x`));
-          return {
-            client: { clientId: "known", name: "Known", accepts: () => true },
-            redirectUri: REDIRECT,
-            codeChallenge: "",
-            scope: [],
-            state: undefined,
-            nonce: undefined,
-            prompt: query.get("prompt")?.split(" ") ?? [],
-          } satisfies AuthorizationRequest;
-        },
-        allow: async (_request, by) => {
-          this.granted.push(by);
-          return new URL(`${REDIRECT}?code=1`);
-        },
-        deny: (_request, _origin, error = "access_denied") => new URL(`${REDIRECT}?error=${error}`),
-      },
+      authorizations: this.authorizations(),
       devices: {
         find: async (code) => (code.toUpperCase() === this.device?.userCode ? this.device : undefined),
         allow: async (_code, by) => this.granted.push(by) > 0,
@@ -141,6 +121,36 @@ export class PagesWorld {
       now,
     };
   }
+
+  private authorizations(): Parameters<typeof pagesMount>[0]["authorizations"] {
+    return {
+      read: (query) => {
+        const clientId = query.get("client_id") ?? "";
+        if (!["known", "own"].includes(clientId))
+          throw new ComputeError("invalid_request", "Unknown client.");
+        if (query.get("code_challenge") === null) throw new RedirectedError(new URL(`${REDIRECT}?error=x`));
+        return {
+          client: {
+            clientId,
+            name: "Known",
+            accepts: () => true,
+            ...(clientId === "own" && { isOwn: true as const }),
+          },
+          redirectUri: REDIRECT,
+          codeChallenge: "",
+          scope: [],
+          state: undefined,
+          nonce: undefined,
+          prompt: query.get("prompt")?.split(" ") ?? [],
+        } satisfies AuthorizationRequest;
+      },
+      allow: async (_request, by) => {
+        this.granted.push(by);
+        return new URL(`${REDIRECT}?code=1`);
+      },
+      deny: (_request, _origin, error = "access_denied") => new URL(`${REDIRECT}?error=${error}`),
+    };
+  }
 }
 
 /** A browser: keeps the cookie, and sends the hidden fields of a form. */
@@ -150,8 +160,9 @@ export class PagesBrowser {
 
   constructor(private readonly world: PagesWorld) {}
 
-  async get(path: string): Promise<Response> {
-    return this.keep(await this.world.app.request(`${ORIGIN}${path}`, { headers: { cookie: this.cookie } }));
+  async get(path: string, headers = {}): Promise<Response> {
+    const request = { headers: { cookie: this.cookie, ...headers } };
+    return this.keep(await this.world.app.request(`${ORIGIN}${path}`, request));
   }
 
   async post(path: string, fields: Record<string, string>, headers = {}): Promise<Response> {
