@@ -199,7 +199,8 @@ export const nodeLoad = z.strictObject({
 });
 export type NodeLoad = z.infer<typeof nodeLoad>;
 
-/** The most jobs that a node may ask for ahead of free slots. */
+/** The most jobs that a node may ask for ahead of free slots: for each of its slots, and in all. */
+export const AHEAD_PER_SLOT = 2;
 export const MAX_AHEAD = 64;
 
 /**

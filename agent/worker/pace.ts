@@ -1,4 +1,4 @@
-import { MAX_AHEAD } from "../../shared/node.ts";
+import { AHEAD_PER_SLOT, MAX_AHEAD } from "../../shared/node.ts";
 
 /** Only jobs that end this soon after they took their slot count. A longer job gains next to nothing from starting earlier. */
 const SHORT_MS = 250;
@@ -6,7 +6,6 @@ const SHORT_MS = 250;
 const WINDOW_MS = 250;
 /** So many jobs are asked for ahead as begin within this time: longer than a round trip to a server whose store takes its time. */
 const AHEAD_MS = 200;
-const AHEAD_PER_SLOT = 2;
 /** The pause after jobs were given back because no slot became free for them. */
 const BACK_OFF_MS = 1_000;
 

@@ -1,13 +1,10 @@
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
-import type { NodeOrders } from "../../shared/node.ts";
+import { AHEAD_PER_SLOT, type NodeOrders } from "../../shared/node.ts";
 import type { Wish } from "../dispatch/dispatcher.ts";
 import type { LiveExecution } from "../execution/execution-store.ts";
 import { isoTime } from "../http/iso-time.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
 import { type NodeRecord, nodeStatusOf, takesWork } from "../node/node-store.ts";
-
-/** A node gets at most this many jobs ahead of free slots, for each of its slots. */
-const AHEAD_PER_SLOT = 2;
 
 /** The orders for a node that holds `held`, given the executions that are live on it. Pure. */
 export function ordersFor(

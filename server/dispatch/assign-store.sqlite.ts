@@ -1,9 +1,7 @@
 import { newId } from "../../shared/ids.ts";
-import { nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { NodeDescription } from "../../shared/node.ts";
 import type { Assigned } from "../execution/execution-store.ts";
-import { leaseOf } from "../execution/rules.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import { CLAIMABLE, type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
 import { type Requirement, requirementOf, userOfQueue } from "../job/requirement.ts";
@@ -11,6 +9,7 @@ import { descriptions, SPEAKS, speakerBindings, TAKES_WORK } from "../node/node-
 import { RecentMap } from "../runtime/recent-map.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import type { AssignRequest, AssignStore } from "./assign-store.ts";
+import { assignmentOf } from "./assignment.ts";
 import { mismatch, pickGpus, usageOf } from "./matching.ts";
 import { bestAhead, bestThatFits, type Head, type QueueHeads, Shares } from "./picking.ts";
 
@@ -38,7 +37,7 @@ export class SqliteAssignStore implements AssignStore {
 
   async assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {
     const asking = new Set(requests.map((request) => request.businessId));
-    if (![...asking].some((businessId) => this.claimable(businessId).length > 0))
+    if (![...asking].some((businessId) => this.nextQueueKey(businessId, "") !== undefined))
       return requests.map(() => []);
     return this.store.write(() => {
       const orders = requests.map((request) => this.orderOf(request));
@@ -129,18 +128,21 @@ export class SqliteAssignStore implements AssignStore {
   /** The queues that have claimable jobs. Walks from key to key in the index, so the cost does not grow with the jobs. */
   private claimable(businessId: string): { key: string; requirement: Requirement }[] {
     const queues: { key: string; requirement: Requirement }[] = [];
-    let after = "";
-    for (;;) {
-      const next = this.store.get<{ queue_key: string }>(
-        `SELECT queue_key FROM compute_jobs
-         WHERE business_id = $businessId AND queue_key > $after AND ${CLAIMABLE}
-         ORDER BY queue_key LIMIT 1`,
-        { businessId, after },
-      );
-      if (!next) return queues;
-      after = next.queue_key;
-      queues.push({ key: after, requirement: this.requirementOf(businessId, after) });
+    let key = this.nextQueueKey(businessId, "");
+    while (key !== undefined) {
+      queues.push({ key, requirement: this.requirementOf(businessId, key) });
+      key = this.nextQueueKey(businessId, key);
     }
+    return queues;
+  }
+
+  private nextQueueKey(businessId: string, after: string): string | undefined {
+    return this.store.get<{ queue_key: string }>(
+      `SELECT queue_key FROM compute_jobs
+       WHERE business_id = $businessId AND queue_key > $after AND ${CLAIMABLE}
+       ORDER BY queue_key LIMIT 1`,
+      { businessId, after },
+    )?.queue_key;
   }
 
   private heldBy(nodeId: string): Pick<ExecutionRecord, "resources" | "gpuIndexes">[] {
@@ -197,34 +199,7 @@ export class SqliteAssignStore implements AssignStore {
     const row = this.store.get<JobRow>("SELECT * FROM compute_jobs WHERE job_id = $jobId", { jobId });
     if (row?.status !== "QUEUED") throw new Error(`Job ${jobId} left its queue inside a transaction`);
     const queued = jobFromRow(row);
-    const execution: ExecutionRecord = {
-      executionId: newId("exe"),
-      jobId,
-      businessId: request.businessId,
-      userId: queued.userId,
-      nodeId: request.nodeId,
-      attempt: queued.attempt + 1,
-      status: "ASSIGNED",
-      resources: queued.manifest.resources,
-      gpuIndexes,
-      leaseExpiresAtMs: leaseOf(queued.manifest, request.nowMs, request.leaseExpiresAtMs),
-      deadlineAtMs: undefined,
-      end: undefined,
-      assignedAtMs: request.nowMs,
-      startedAtMs: undefined,
-      finishedAtMs: undefined,
-    };
-    const job: JobRecord = {
-      ...queued,
-      status: nextJobStatus(queued.status, "assign"),
-      attempt: execution.attempt,
-      executionId: execution.executionId,
-      nodeId: request.nodeId,
-      end: undefined,
-      assignedAtMs: request.nowMs,
-      startedAtMs: undefined,
-      finishedAtMs: undefined,
-    };
+    const { job, execution } = assignmentOf(request, queued, { executionId: newId("exe"), gpuIndexes });
     this.insertExecution(execution);
     updateJob(this.store, job);
     return { job, execution };

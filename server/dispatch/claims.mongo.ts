@@ -1,21 +1,22 @@
 import type { Collection } from "mongodb";
 import { nextJobStatus } from "../../shared/job-state.ts";
 import type { Assigned } from "../execution/execution-store.ts";
-import { leaseOf } from "../execution/rules.ts";
 import {
   CLAIM_MS,
   type ExecutionDocument,
   isClaimable,
   type JobDocument,
   jobFromDocument,
+  jobUpdateFrom,
   QUEUE_EXPRESSION,
   queueOf,
 } from "../job/job-documents.mongo.ts";
-import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
+import type { JobRecord } from "../job/job-record.ts";
 import type { KnownJob, RecentJobs } from "../job/recent-jobs.mongo.ts";
 import { executionDocument, runFields } from "../job/run-documents.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import type { AssignRequest } from "./assign-store.ts";
+import { assignmentOf } from "./assignment.ts";
 
 /** A queued job that is about to become an execution on a node. */
 export interface Claim {
@@ -75,29 +76,21 @@ export class MongoClaims {
   async claim(claims: readonly Claim[]): Promise<Map<Claim, Assigned>> {
     const known = await this.knownOf(claims.map((claim) => claim.jobId));
     const drafts = claims.flatMap((claim) => {
-      const { job, version } = known.get(claim.jobId) ?? {};
-      const isThere = job && isClaimable(job) && queueOf(job.businessId, job.queueKey) === claim.queue;
-      return isThere ? [{ claim, version, ...assignedFor(claim, job) }] : [];
+      const { job: queued, version = 0 } = known.get(claim.jobId) ?? {};
+      if (!queued || !isClaimable(queued)) return [];
+      if (queueOf(queued.businessId, queued.queueKey) !== claim.queue) return [];
+      return [{ claim, queued, version, ...assignmentOf(claim.request, queued, claim) }];
     });
     if (drafts.length === 0) return new Map();
-    const writes = drafts.map(({ claim, version, job, execution }) => ({
-      updateOne: {
-        filter: { job_id: job.jobId, queue: claim.queue, version },
-        update: {
-          $set: {
-            status: job.status,
-            execution_id: execution.executionId,
-            node_id: execution.nodeId,
-            assigned_at: execution.assignedAtMs,
-            claim_expires_at: expiryOf(claim.request),
-            attempt: job.attempt,
-            run: runFields({ execution, version: 1 }),
-          },
-          $unset: { queue: "", ending: "", started_at: "", finished_at: "" } as const,
-          $inc: { version: 1 },
-        },
-      },
-    }));
+    const writes = drafts.map(({ claim, queued, version, job, execution }) => {
+      const { $set, $unset, $inc } = jobUpdateFrom(queued, job);
+      Object.assign($set, {
+        run: runFields({ execution, version: 1 }),
+        claim_expires_at: expiryOf(claim.request),
+      });
+      const filter = { job_id: job.jobId, queue: claim.queue, version };
+      return { updateOne: { filter, update: { $set, $unset, $inc } } };
+    });
     const [{ matchedCount }] = await settledTogether(
       this.jobs.bulkWrite(writes, { ordered: false }),
       this.executions.insertMany(
@@ -106,7 +99,7 @@ export class MongoClaims {
       ),
     );
     const won = matchedCount === drafts.length ? drafts : await this.wonOf(drafts);
-    for (const { job, execution, version = 0 } of won) {
+    for (const { job, execution, version } of won) {
       this.recent.remember({ job, run: { execution, version: 1 }, version: version + 1 });
     }
     return new Map(won.map((draft) => [draft.claim, draft]));
@@ -188,37 +181,4 @@ function expiryOf({ leaseExpiresAtMs, nowMs }: AssignRequest): number {
 async function settledTogether<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
   await Promise.allSettled([a, b]);
   return Promise.all([a, b]);
-}
-
-function assignedFor({ executionId, request, gpuIndexes }: Claim, queued: JobRecord): Assigned {
-  const { businessId, nodeId, nowMs, leaseExpiresAtMs } = request;
-  const job: JobRecord = {
-    ...queued,
-    status: nextJobStatus(queued.status, "assign"),
-    attempt: queued.attempt + 1,
-    executionId,
-    nodeId,
-    end: undefined,
-    assignedAtMs: nowMs,
-    startedAtMs: undefined,
-    finishedAtMs: undefined,
-  };
-  const execution: ExecutionRecord = {
-    executionId,
-    jobId: job.jobId,
-    businessId,
-    userId: job.userId,
-    nodeId,
-    attempt: job.attempt,
-    status: "ASSIGNED",
-    resources: job.manifest.resources,
-    gpuIndexes,
-    leaseExpiresAtMs: leaseOf(job.manifest, nowMs, leaseExpiresAtMs),
-    deadlineAtMs: undefined,
-    end: undefined,
-    assignedAtMs: nowMs,
-    startedAtMs: undefined,
-    finishedAtMs: undefined,
-  };
-  return { job, execution };
 }

@@ -10,6 +10,7 @@ import {
   carryOut,
   type HandledRow,
   type Incoming,
+  inputOf,
   ownerOf,
   type ReadInput,
   waits,
@@ -199,14 +200,7 @@ class CallIncoming implements Incoming {
     const bytes = body.length <= limits.maxBodyBytes / 3 ? body.length : Buffer.byteLength(body);
     if (bytes > limits.maxBodyBytes) throw tooLarge(limits.maxBodyBytes);
     const held = this.bodies.hold(ownerOf(caller), bytes);
-    const release = () => held[Symbol.dispose]();
-    try {
-      const raw = body.trim() === "" ? {} : parseText(body, schema);
-      return { raw, bytes, [Symbol.dispose]: release };
-    } catch (error) {
-      release();
-      throw error;
-    }
+    return inputOf(held, bytes, () => (body.trim() === "" ? {} : parseText(body, schema)));
   }
 }
 

@@ -63,6 +63,17 @@ export interface ReadInput extends Disposable {
   bytes: number;
 }
 
+/** What `parse` makes of a body that is held in memory. If it throws, the body is let go at once. */
+export function inputOf(held: Disposable, bytes: number, parse: () => unknown): ReadInput {
+  const release = () => held[Symbol.dispose]();
+  try {
+    return { raw: parse(), bytes, [Symbol.dispose]: release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
 /** Runs the handler with a checked input, and writes the audit log. */
 export type Call = (context: RequestContext, body?: IncomingBytes) => Promise<unknown>;
 

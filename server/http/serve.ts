@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { limits } from "../../shared/limits.ts";
 import { untilAccessEnds } from "./access-watch.ts";
@@ -13,8 +12,8 @@ import {
   carryOut,
   type HandledRow,
   type Incoming,
+  inputOf,
   ownerOf,
-  type ReadInput,
   waits,
 } from "./carry-out.ts";
 import type { Caller, RequestContext, StreamEvent } from "./handler.ts";
@@ -60,7 +59,7 @@ export async function serve(
       if (!takesJson(endpoint)) return { raw: queryOf(request, params), bytes: 0, [Symbol.dispose]: nothing };
       const body = await readBody(parts.bodies, request, caller);
       isUnread = false;
-      return parsed(body, request.headers, schema);
+      return inputOf(body, body.bytes.byteLength, () => parseBody(body.bytes, request.headers, schema));
     },
   };
   try {
@@ -90,17 +89,6 @@ function readBody(bodies: Bodies, request: Request, caller: Caller): Promise<Bod
   const owner = ownerOf(caller);
   const maxBytes = owner === undefined ? limits.maxAnonymousBodyBytes : limits.maxBodyBytes;
   return bodies.read(request, { owner, maxBytes });
-}
-
-function parsed(body: Body, headers: Headers, schema: z.ZodType | undefined): ReadInput {
-  const release = () => body[Symbol.dispose]();
-  try {
-    const raw = parseBody(body.bytes, headers, schema);
-    return { raw, bytes: body.bytes.byteLength, [Symbol.dispose]: release };
-  } catch (error) {
-    release();
-    throw error;
-  }
 }
 
 function nothing(): void {

@@ -60,17 +60,6 @@ export class DraftReader {
     return this.readInto(new Drafts(), requests);
   }
 
-  /** What a write has left behind. */
-  remember(drafts: Iterable<Draft>): void {
-    for (const { job, run, readVersion } of drafts) {
-      this.recent.remember({ job, run, version: readVersion + 1 });
-    }
-  }
-
-  forget(jobIds: Iterable<string>): void {
-    for (const jobId of jobIds) this.recent.forget(jobId);
-  }
-
   private async readInto(drafts: Drafts, requests: readonly Request[]): Promise<Drafts> {
     const executionIds = [
       ...new Set(requests.flatMap(({ key }) => ("executionId" in key ? [key.executionId] : []))),

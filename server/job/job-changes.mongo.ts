@@ -55,7 +55,7 @@ export class JobChanges {
 
   constructor(
     private readonly store: MongoStore,
-    recent: RecentJobs,
+    private readonly recent: RecentJobs,
   ) {
     this.jobs = store.collection("compute_jobs");
     this.reader = new DraftReader(store, recent);
@@ -137,8 +137,9 @@ export class JobChanges {
     const ids = changed.map(({ jobId }) => jobId);
     const missed = matchedCount === ids.length ? new Set<string>() : await this.missedOf(ids, stamp);
     const written = changed.filter(({ jobId }) => !missed.has(jobId));
-    this.reader.remember(written);
-    this.reader.forget(missed);
+    for (const { job, run, readVersion } of written)
+      this.recent.remember({ job, run, version: readVersion + 1 });
+    for (const jobId of missed) this.recent.forget(jobId);
     await this.copies.afterChange(written);
     return missed;
   }

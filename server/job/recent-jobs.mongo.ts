@@ -36,9 +36,11 @@ export class RecentJobs {
 
   remember(known: KnownJob): void {
     if (known.run) this.rememberExecution(known.run.execution.executionId, known.job.jobId);
-    if (JSON.stringify(known.job.manifest).length <= MAX_MANIFEST_CHARS)
-      this.jobs.set(known.job.jobId, known);
-    else this.jobs.delete(known.job.jobId);
+    const { jobId, manifest } = known.job;
+    // A manifest never changes, and is measured once.
+    const isMeasured = this.jobs.get(jobId)?.job.manifest === manifest;
+    if (isMeasured || JSON.stringify(manifest).length <= MAX_MANIFEST_CHARS) this.jobs.set(jobId, known);
+    else this.jobs.delete(jobId);
   }
 
   forget(jobId: string): void {

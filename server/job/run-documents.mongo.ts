@@ -1,27 +1,16 @@
-import type { ExecutionEnd } from "../../shared/execution.ts";
 import { setAndUnset } from "../store/mongo.ts";
 import type { ExecutionDocument, JobDocument } from "./job-documents.mongo.ts";
 import { type ExecutionRecord, isLive } from "./job-record.ts";
 
 /**
  * The current or last execution of a job, in the job's own document. So what changes about both is one write of one
- * document. Everything else about the execution is in the job's other fields.
+ * document. The rest of the execution is in the job's other fields. `version` is raised by every change; the document in
+ * `compute_executions` has the version that it was copied from.
  */
-export interface RunFields {
-  id: string;
-  node_id: string;
-  attempt: number;
-  gpu_indexes: number[];
-  status: ExecutionRecord["status"];
-  lease_expires_at: number;
-  deadline_at?: number;
-  ending?: ExecutionEnd;
-  assigned_at: number;
-  started_at?: number;
-  finished_at?: number;
-  /** Raised by every change. The document in `compute_executions` has the version that it was copied from. */
-  version: number;
-}
+export type RunFields = Omit<
+  ExecutionDocument,
+  "job_id" | "business_id" | "user_id" | "resources" | "live_on"
+>;
 
 /** An execution with the version of what is stored. */
 export interface Run {
@@ -30,20 +19,8 @@ export interface Run {
 }
 
 export function runFields({ execution, version }: Run): RunFields {
-  return {
-    id: execution.executionId,
-    node_id: execution.nodeId,
-    attempt: execution.attempt,
-    gpu_indexes: execution.gpuIndexes,
-    status: execution.status,
-    lease_expires_at: execution.leaseExpiresAtMs,
-    deadline_at: execution.deadlineAtMs,
-    ending: execution.end,
-    assigned_at: execution.assignedAtMs,
-    started_at: execution.startedAtMs,
-    finished_at: execution.finishedAtMs,
-    version,
-  };
+  const { job_id, business_id, user_id, resources, live_on, ...fields } = executionDocument(execution);
+  return { ...fields, version };
 }
 
 /**
@@ -53,24 +30,9 @@ export function runFields({ execution, version }: Run): RunFields {
 export function runOf(job: JobDocument): Run | undefined {
   const { run } = job;
   if (!run || (job.execution_id !== undefined && job.execution_id !== run.id)) return undefined;
-  const execution: ExecutionRecord = {
-    executionId: run.id,
-    jobId: job.job_id,
-    businessId: job.business_id,
-    userId: job.user_id,
-    nodeId: run.node_id,
-    attempt: run.attempt,
-    status: run.status,
-    resources: job.manifest.resources,
-    gpuIndexes: run.gpu_indexes,
-    leaseExpiresAtMs: run.lease_expires_at,
-    deadlineAtMs: run.deadline_at,
-    end: run.ending,
-    assignedAtMs: run.assigned_at,
-    startedAtMs: run.started_at,
-    finishedAtMs: run.finished_at,
-  };
-  return { execution, version: run.version };
+  const { job_id, business_id, user_id, manifest } = job;
+  const document = { ...run, job_id, business_id, user_id, resources: manifest.resources };
+  return { execution: executionFromDocument(document), version: run.version };
 }
 
 export function executionDocument(execution: ExecutionRecord): ExecutionDocument {

@@ -78,8 +78,8 @@ export class MongoStore {
   }
 
   /**
-   * The collection without waiting for a majority, for steps that have no effect until a later transaction commits. A
-   * majority that has the transaction also has the steps, and if the steps are lost, the transaction does not commit.
+   * The collection as its primary has it, without waiting for a majority: for writes that are made again if they are lost,
+   * and for reads that must see them.
    */
   preparing<T extends Document>(name: string): Collection<T> {
     return this.db.collection<T>(name, { writeConcern: { w: 1 }, readConcern: { level: "local" } });
