@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { codeOf } from "../../shared/code-of.ts";
+import { processLives } from "../../shared/process-lives.ts";
 import { processStat } from "../process/process-table.ts";
 import { bootId } from "./machine.ts";
 import { leaseLeftMs } from "./shared-disk.ts";
@@ -54,12 +54,7 @@ export function whoLeases(holder: Holder, path: string, disk: Disk): Holder | un
 export function isAlive(holder: Holder, path: string, disk: Disk): boolean {
   if (holder.boot !== undefined && holder.boot !== bootId())
     return whoLeases(holder, path, disk) !== undefined;
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    // EPERM: it lives, under another account.
-    if (codeOf(error) !== "EPERM") return false;
-  }
+  if (!processLives(holder.pid)) return false;
   // A killed process stays in the process list until its parent reaps it. A quick restart must not wait for that.
   const state = process.platform === "linux" ? processStat(holder.pid)?.state : undefined;
   return state !== "Z" && state !== "X" && startOf(holder.pid) === holder.started;

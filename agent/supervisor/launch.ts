@@ -17,30 +17,46 @@ export interface LaunchOptions {
   agentId: string;
   /** The agent's own environment. A supervisor gets the part that executors need. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** How long to wait for a supervisor that runs but does not listen; a minute if omitted. */
+  readyLimitMs?: number;
   log: Logger;
 }
 
 /** Long, because a new supervisor first ends what a dead one left. */
 const READY_LIMIT_MS = 60_000;
-const ATTEMPTS = 5;
-const ATTEMPT_PAUSE_MS = 200;
+const SAY_AFTER_MS = 2_000;
+const LAUNCHES = 5;
+const PAUSE_MS = 200;
 /** The variables that executors need to reach the machine's container engine and session. */
 const PASSED_ON = /^(DOCKER_|XDG_|DBUS_SESSION_BUS_ADDRESS$)/;
 
 /** Connects to the supervisor of this directory, or starts one. Throws AgentError with the reason if it cannot. */
 export async function connectOrLaunch(dir: string, options: LaunchOptions): Promise<SupervisorLink> {
   const { socket, lock, logFile } = supervisorDir(dir);
+  const { log, readyLimitMs = READY_LIMIT_MS } = options;
+  const startedMs = performance.now();
   let problem = `it ended right after it started; see ${logFile}`;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const existing = await SupervisorLink.connect(socket, options.log);
+  let hasSaid = false;
+  for (let launches = 0; launches < LAUNCHES; ) {
+    const existing = await SupervisorLink.connect(socket, log);
     if (existing) return existing;
-    // The previous supervisor may just be ending: it no longer listens, but still has the lock.
-    if (attempt > 0) await pause(ATTEMPT_PAUSE_MS);
-    const failure = await launch(dir, options);
-    if (failure) problem = failure;
+    const holder = lockHolder(lock);
+    if (holder === undefined) {
+      if (launches++ > 0) await pause(PAUSE_MS);
+      problem = (await launch(dir, options)) ?? problem;
+      continue;
+    }
+    // It does not listen while it ends what a dead one left, nor when it is about to end itself.
+    const waitedMs = performance.now() - startedMs;
+    if (waitedMs >= readyLimitMs) throw new AgentError(silent(holder));
+    if (waitedMs >= SAY_AFTER_MS && !hasSaid) {
+      log.info(
+        `Waiting for the process that holds this machine's jobs (process ${holder}): it does not listen yet.`,
+      );
+      hasSaid = true;
+    }
+    await pause(PAUSE_MS);
   }
-  const pid = lockHolder(lock);
-  if (pid !== undefined) throw new AgentError(silent(pid));
   throw new AgentError(`The process that holds this machine's jobs cannot start: ${problem}`);
 }
 

@@ -52,7 +52,7 @@ export async function askHere<Answer extends { ok: true } | { ok: false; code: E
   const url = wanted.url ?? found[0]?.urls[0];
   if (url === undefined) throw nothingIn(dataDir);
   for (const server of found.filter((one) => isAt(one, url))) {
-    const answer = await ask(server.socket, request(url), place.owner, schema);
+    const answer = await ask(server, request(url), place.owner, schema);
     if (answer?.ok) return answer as Extract<Answer, { ok: true }>;
     if (answer) throw new ComputeError(answer.code, answer.why);
   }

@@ -2,10 +2,11 @@ import { lstatSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Socket } from "bun";
 import type { z } from "zod";
-import { signInDirectory } from "../../shared/sockets/local-server.ts";
+import { type LocalServer, signInDirectory } from "../../shared/sockets/local-server.ts";
 import { peerUid } from "../../shared/sockets/peer.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
-import { inTime } from "../../shared/wait.ts";
+import { withLimit } from "../../shared/wait.ts";
+import { CliError } from "../exit/failure.ts";
 
 type AskingWire = Wire<object, unknown>;
 
@@ -25,19 +26,22 @@ export function placeOf(dataDir: string): Place {
   return { lists: [list], owner };
 }
 
-/** The server's answer; undefined if nobody listens any more, or another account does. */
+/**
+ * The server's answer; undefined if nobody listens any more, or another account does. Throws CliError `unreachable` if it
+ * does not answer in time.
+ */
 export async function ask<Answer>(
-  path: string,
+  server: Pick<LocalServer, "socket" | "pid">,
   request: object,
   owner: number | undefined,
   schema: z.ZodType<Answer>,
   limitMs = ANSWER_LIMIT_MS,
 ): Promise<Answer | undefined> {
   const answered = Promise.withResolvers<Answer | undefined>();
-  let socket: Socket<AskingWire> | undefined;
+  let socket: Socket<AskingWire>;
   try {
     socket = await Bun.connect<AskingWire>({
-      unix: path,
+      unix: server.socket,
       socket: {
         open: (opened) => {
           const isTheirs = process.platform === "win32" || (owner !== undefined && peerUid(opened) === owner);
@@ -58,10 +62,19 @@ export async function ask<Answer>(
         close: () => answered.resolve(undefined),
       },
     });
-    return await inTime(limitMs, answered.promise);
   } catch {
     return undefined; // Nobody listens there: that server is gone.
-  } finally {
-    socket?.terminate();
   }
+  try {
+    return await withLimit(limitMs, answered.promise, () => silent(server.pid, limitMs));
+  } finally {
+    socket.terminate();
+  }
+}
+
+function silent(pid: number, limitMs: number): CliError {
+  const what = `the server of this account (process ${pid}) does not answer within ${limitMs / 1_000} s`;
+  return new CliError("unreachable", what, {
+    todo: `Try again; if it was stopped, kill -CONT ${pid} continues it`,
+  });
 }

@@ -1,5 +1,6 @@
 import { homeIfAny } from "../../shared/config/home.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { processLives } from "../../shared/process-lives.ts";
 import { accountLists, type LocalServer, listedServers } from "../../shared/sockets/local-server.ts";
 import { defineCommand } from "../command/command.ts";
 import { jsonOption } from "../command/common-options.ts";
@@ -51,16 +52,7 @@ function runningHere(home: string | undefined, dataDir: string | undefined): Loc
 function runningIn(list: string, owner: number | undefined): LocalServer[] {
   return listedServers(list, owner)
     .map(({ server }) => server)
-    .filter(isRunning);
-}
-
-function isRunning({ pid }: LocalServer): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false; // It was killed, and its record is left.
-  }
+    .filter(({ pid }) => processLives(pid)); // The record of a killed one is left.
 }
 
 function theServer(servers: readonly LocalServer[]): LocalServer {

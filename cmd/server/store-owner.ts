@@ -71,7 +71,7 @@ export async function askServerOf<Result>(
 ): Promise<Result | undefined> {
   const { lists, owner } = placeOf(dataDir);
   for (const { server } of lists.flatMap((list) => listedServers(list, owner))) {
-    const answer = await ask(server.socket, request, owner, maintenanceAnswer, ANSWER_LIMIT_MS);
+    const answer = await ask(server, request, owner, maintenanceAnswer, ANSWER_LIMIT_MS);
     if (answer?.ok) return schema.parse(answer.result);
     if (answer) throw new ComputeError(answer.code, answer.why);
   }

@@ -4,10 +4,12 @@ import type { Socket } from "bun";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import type { RecordAudit } from "../../shared/audit.ts";
 import type { TokenSet } from "../../shared/auth.ts";
+import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { makePrivateDirectory } from "../../shared/private-directory.ts";
+import { processLives } from "../../shared/process-lives.ts";
 import { listenOn } from "../../shared/sockets/listen.ts";
 import {
   type LocalAnswer,
@@ -31,6 +33,8 @@ const ANSWER_LIMIT_SECONDS = 15;
 const MAX_ASKING = 32;
 /** A request is one line with a few names. */
 const MAX_REQUEST_BYTES = 4_096;
+/** Another server that ends may remove the empty list just before an entry is put into it. */
+const ATTEMPTS = 20;
 const UNKNOWN_REQUEST = "This request does not come from tanvrit-compute auth login.";
 
 export interface LocalSignInParts {
@@ -189,16 +193,27 @@ export class LocalSignIn {
   /** Returns false if the record cannot be written there; commands then need another way to find the server. */
   private async makeRecord(place: string, id: string, socket: string): Promise<boolean> {
     try {
-      // The owner of a directory can replace what is in it, so the server creates this directory itself.
-      if (isSocketPlace(dirname(place))) makeSocketPlace();
-      makePrivateDirectory(place);
+      this.firstRecord(place, id, socket);
       await removeStale(place);
-      this.writeRecord(place, id, socket);
       return true;
     } catch (error) {
       const why = "the server could not add itself to this list; auth login can find it with --data-dir";
       this.parts.log.warn(why, { list: place, error: (error as Error).message });
       return false;
+    }
+  }
+
+  private firstRecord(place: string, id: string, socket: string): void {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        // The owner of a directory can replace what is in it, so the server creates this directory itself.
+        if (isSocketPlace(dirname(place))) makeSocketPlace();
+        makePrivateDirectory(place);
+        this.writeRecord(place, id, socket);
+        return;
+      } catch (error) {
+        if (codeOf(error) !== "ENOENT" || attempt === ATTEMPTS) throw error;
+      }
     }
   }
 
@@ -212,7 +227,8 @@ export class LocalSignIn {
 /** Removes what killed servers left: the records and sockets on which nobody listens any more. */
 async function removeStale(place: string): Promise<void> {
   for (const { file, server } of listedServers(place, process.getuid?.())) {
-    if (await isListening(server.socket)) continue;
+    // A busy server may refuse a connection for a moment.
+    if (processLives(server.pid) || (await isListening(server.socket))) continue;
     rmSync(file, { force: true });
     rmSync(server.socket, { force: true });
   }

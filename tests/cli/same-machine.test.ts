@@ -113,6 +113,35 @@ test("a server that stops removes its socket; the socket of a killed server is s
   expect(await readdir(killed.scratch.join("data"))).not.toContain("sign-in");
 });
 
+test("a server is in its account's list although servers that end remove the empty list meanwhile", async () => {
+  await using scratch = await makeScratch();
+  const env = { XDG_RUNTIME_DIR: scratch.path };
+  const list = scratch.join("tanvrit-compute", "servers");
+  const endings = `let left = 3; while (left > 0) try { require("fs").rmdirSync(${JSON.stringify(list)}); left--; } catch {}`;
+  const ending = Bun.spawn([process.execPath, "-e", endings], { env: { ...process.env, BUN_BE_BUN: "1" } });
+  try {
+    await using own = await TestServer.start(env);
+    await using person = await Person.signIn(own, "local", env);
+    expect(await person.get(["auth", "status"])).toContain(own.url);
+    expect(own.stderr).not.toContain("could not add itself");
+  } finally {
+    ending.kill("SIGKILL");
+  }
+});
+
+test("a server that is stopped and does not answer is named, and no browser is asked instead", async () => {
+  await using stopped = await TestServer.start();
+  await using person = await Person.stranger();
+  process.kill(stopped.pid, "SIGSTOP");
+  try {
+    const login = await person.run(["auth", "login", "--url", stopped.url]);
+    expect(login).toMatchObject({ exitCode: 69, stdout: "" });
+    expect(login.stderr).toContain(`(process ${stopped.pid}) does not answer within 15 s`);
+  } finally {
+    process.kill(stopped.pid, "SIGCONT");
+  }
+});
+
 test("a data directory with a path that is too long for a socket makes no difference", async () => {
   await using scratch = await makeScratch();
   await using person = await Person.stranger();

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { withLimit } from "../../shared/wait.ts";
 import { waitFor, within } from "./wait.ts";
 
 /**
@@ -37,6 +38,7 @@ export interface RunOptions {
 
 /** Runs the program until it exits. A program that does not exit in time is killed, and the test fails. */
 export async function runProgram(home: string, args: string[], options: RunOptions = {}): Promise<Finished> {
+  const { timeoutMs = 30_000 } = options;
   const running = Bun.spawn([...program(), ...args], {
     cwd: options.cwd ?? home,
     env: programEnv(home, options.env),
@@ -44,17 +46,27 @@ export async function runProgram(home: string, args: string[], options: RunOptio
     stdout: options.stdout ?? "pipe",
     stderr: "pipe",
   });
+  let stderr = "";
   const ended = Promise.all([
     running.exited,
     running.stdout instanceof ReadableStream ? new Response(running.stdout).text() : "",
-    new Response(running.stderr).text(),
+    readInto(running.stderr, (text) => {
+      stderr += text;
+    }),
   ]);
+  const late = () =>
+    new Error(`"${args.join(" ")}" took longer than ${timeoutMs} ms; so far it said: ${stderr}`);
   try {
-    const [exitCode, stdout, stderr] = await within(options.timeoutMs ?? 30_000, args.join(" "), ended);
+    const [exitCode, stdout] = await withLimit(timeoutMs, ended, late);
     return { exitCode, stdout, stderr };
   } finally {
     running.kill("SIGKILL");
   }
+}
+
+async function readInto(stream: ReadableStream<Uint8Array>, add: (text: string) => void): Promise<void> {
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) add(decoder.decode(chunk, { stream: true }));
 }
 
 /** A program that runs until it is stopped. Its output is kept for error messages and for `said`. */
@@ -73,10 +85,10 @@ export class Running implements AsyncDisposable {
       stdout: "pipe",
       stderr: "pipe",
     });
-    void this.read(this.process.stdout, (text) => {
+    void readInto(this.process.stdout, (text) => {
       this.stdout += text;
     });
-    void this.read(this.process.stderr, (text) => {
+    void readInto(this.process.stderr, (text) => {
       this.stderr += text;
     });
   }
@@ -111,10 +123,5 @@ export class Running implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.process.kill("SIGKILL");
     await this.process.exited;
-  }
-
-  private async read(stream: ReadableStream<Uint8Array>, add: (text: string) => void): Promise<void> {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) add(decoder.decode(chunk, { stream: true }));
   }
 }

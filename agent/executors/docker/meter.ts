@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MIB } from "../../../shared/bytes-text.ts";
-import { codeOf } from "../../../shared/code-of.ts";
+import { processLives } from "../../../shared/process-lives.ts";
 import { ownGroups } from "../../limits/cgroup.ts";
 import { toMib } from "../../limits/limit-enforcer.ts";
 import type { TaskSample } from "../../limits/limits.ts";
@@ -42,12 +42,7 @@ export class ContainerMeter {
 
   /** Whether the container's first process lives; all others end with it. */
   isAlive(): boolean {
-    try {
-      process.kill(this.pid, 0);
-      return true;
-    } catch (error) {
-      return codeOf(error) !== "ESRCH";
-    }
+    return processLives(this.pid);
   }
 
   /** What the container uses now. undefined: it has ended, or the kernel does not say. */

@@ -11,6 +11,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { killFound } from "../../../agent/process/process-tree.ts";
+import { processLives } from "../../../shared/process-lives.ts";
 
 const PREFIX = "tanvrit-workflow-";
 /** Holds the id of the process that works in the directory. */
@@ -109,12 +110,5 @@ function eachProcessIn(path: string, found: (pid: number) => void): void {
 }
 
 function isWorkedIn(path: string): boolean {
-  const pid = Number(readFileSync(join(path, OWNER), "utf8"));
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  return processLives(Number(readFileSync(join(path, OWNER), "utf8")));
 }

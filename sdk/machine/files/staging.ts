@@ -10,10 +10,10 @@ import {
   rmSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { codeOf } from "../../../shared/code-of.ts";
 import { fileLimits } from "../../../shared/files/file-limits.ts";
 import { sha256Of } from "../../../shared/files/sha256.ts";
 import { blobsOf, type FileEntry } from "../../../shared/files/tree.ts";
+import { processLives } from "../../../shared/process-lives.ts";
 import { textOf } from "../../../shared/text-of.ts";
 import { FileError } from "../../files/file-error.ts";
 
@@ -37,7 +37,7 @@ export class Staging {
       const prefix = `.tanvrit-download-${key.slice(0, 16)}-`;
       const path = join(target, `${prefix}${process.pid}`);
       for (const name of readdirSync(target)) {
-        if (!name.startsWith(prefix) || isAlive(Number(name.slice(prefix.length)))) continue;
+        if (!name.startsWith(prefix) || processLives(Number(name.slice(prefix.length)))) continue;
         // Of several processes that find it, one renames it.
         if (renamed(join(target, name), path)) return new Staging(path, true, made);
       }
@@ -73,16 +73,6 @@ export class Staging {
       if (readdirSync(at).length > 0) return;
       rmSync(at, { recursive: true });
     }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (pid === process.pid || !Number.isSafeInteger(pid) || pid <= 0) return pid === process.pid;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "EPERM";
   }
 }
 
