@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { firstIdAt, idTimeMs, jobId, newId } from "./ids.ts";
+import { firstIdAt, idFrom, idTimeMs, jobId, newId } from "./ids.ts";
 
 test("ids sort in the order they were created", () => {
   const ids = Array.from({ length: 10_000 }, () => newId("job"));
@@ -27,4 +27,10 @@ test("the first id of a time sorts after every older id and before every newer i
   expect(firstIdAt("job", before) <= made).toBe(true);
   expect(firstIdAt("job", Date.now() + 1) > made).toBe(true);
   expect(jobId.safeParse(firstIdAt("job", 0)).success).toBe(true);
+});
+
+test("an id is the digits of its 128 bits, most significant first: stored ids keep their spelling", () => {
+  expect(idFrom("job", "a text")).toBe("job_3k86aevsdgcfk59nhwq5d6gb51");
+  expect(firstIdAt("job", 1_796_000_000_000)).toBe("job_01m8mz2a000000000000000000");
+  expect(idTimeMs("job_01m8mz2a000000000000000000")).toBe(1_796_000_000_000);
 });

@@ -27,42 +27,55 @@ export type IdPrefix =
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_DIGITS = 26;
-/** As many as an UUID has. */
-const ID_HEX_DIGITS = 32;
+const ID_BYTES = 16;
+const DIGIT_BITS = 5;
+/** The digits of an id have this many bits more than its bytes. They come first and are 0. */
+const SPARE_BITS = ID_DIGITS * DIGIT_BITS - ID_BYTES * 8;
 
-/** The bits of a UUIDv7 after its milliseconds. */
-const RANDOM_BITS = 80n;
+/** A UUIDv7 begins with its milliseconds. */
+const TIME_BYTES = 6;
+const TIME_DIGITS = (SPARE_BITS + TIME_BYTES * 8) / DIGIT_BITS;
 
 export function newId(prefix: IdPrefix): string {
-  return spell(prefix, BigInt(`0x${Bun.randomUUIDv7("hex").replaceAll("-", "")}`));
+  return spell(prefix, Bun.randomUUIDv7("buffer"));
 }
 
 /** The lowest id of a time: no id made then or later sorts before it. */
 export function firstIdAt(prefix: IdPrefix, atMs: number): string {
-  return spell(prefix, BigInt(Math.max(0, Math.floor(atMs))) << RANDOM_BITS);
+  const bytes = Buffer.alloc(ID_BYTES);
+  bytes.writeUIntBE(Math.max(0, Math.floor(atMs)), 0, TIME_BYTES);
+  return spell(prefix, bytes);
 }
 
 /** The id that belongs to a text, always the same one. Its time means nothing. */
 export function idFrom(prefix: IdPrefix, text: string): string {
-  const digest = new Bun.CryptoHasher("sha256").update(text).digest("hex");
-  return spell(prefix, BigInt(`0x${digest.slice(0, ID_HEX_DIGITS)}`));
+  const digest = new Bun.CryptoHasher("sha256").update(text).digest();
+  return spell(prefix, digest.subarray(0, ID_BYTES));
 }
 
-function spell(prefix: IdPrefix, number: bigint): string {
-  let value = number;
-  let digits = "";
-  for (let i = 0; i < ID_DIGITS; i++) {
-    digits = DIGITS.charAt(Number(value & 31n)) + digits;
-    value >>= 5n;
+function spell(prefix: IdPrefix, bytes: Uint8Array): string {
+  let id = `${prefix}_`;
+  let left = 0;
+  let leftBits = SPARE_BITS;
+  for (const byte of bytes) {
+    left = (left << 8) | byte;
+    leftBits += 8;
+    while (leftBits >= DIGIT_BITS) {
+      leftBits -= DIGIT_BITS;
+      id += DIGITS.charAt(left >> leftBits);
+      left &= (1 << leftBits) - 1;
+    }
   }
-  return `${prefix}_${digits}`;
+  return id;
 }
 
-/** When an id was made, in epoch milliseconds: the first 48 of its 130 bits. */
+/** When an id was made, in epoch milliseconds. */
 export function idTimeMs(id: string): number {
-  let value = 0n;
-  for (const digit of id.slice(id.indexOf("_") + 1)) value = (value << 5n) | BigInt(DIGITS.indexOf(digit));
-  return Number(value >> RANDOM_BITS);
+  const start = id.indexOf("_") + 1;
+  let value = 0;
+  for (const digit of id.slice(start, start + TIME_DIGITS))
+    value = value * DIGITS.length + DIGITS.indexOf(digit);
+  return value;
 }
 
 /** A schema for ids of one kind. A well-formed id without a row gives a 404, a malformed id a 400. */

@@ -1,6 +1,7 @@
 import type { JobRecord } from "../job/job-record.ts";
 import { requirementOf } from "../job/requirement.ts";
 import type { NodeRecord, NodeStore } from "../node/node-store.ts";
+import { SharedReads } from "../store/shared-reads.ts";
 import { mismatch } from "./matching.ts";
 
 /** With more nodes than this, not all are looked at, so none can be ruled out. */
@@ -9,17 +10,18 @@ const MAX_NODES_NAMED = 3;
 
 /** Says in one sentence why no registered node could ever run a queued job; undefined if a node could or might. */
 export class Unschedulable {
-  constructor(private readonly nodes: NodeStore) {}
+  /** By business. */
+  private readonly nodes: SharedReads<NodeRecord[]>;
+
+  constructor(store: NodeStore) {
+    const all = { status: undefined, beforeNodeId: undefined, limit: MAX_NODES + 1 };
+    this.nodes = new SharedReads((businessId) => store.list({ ...all, businessId }));
+  }
 
   /** Resolves with one reason per job, in order. The nodes of the business are read once, and only if a job is queued. */
   async explain(businessId: string, jobs: readonly JobRecord[]): Promise<(string | undefined)[]> {
     if (!jobs.some((job) => job.status === "QUEUED")) return jobs.map(() => undefined);
-    const nodes = await this.nodes.list({
-      businessId,
-      status: undefined,
-      beforeNodeId: undefined,
-      limit: MAX_NODES + 1,
-    });
+    const nodes = await this.nodes.get(businessId);
     if (nodes.length > MAX_NODES) return jobs.map(() => undefined);
     const known = new Map<string, string | undefined>();
     return jobs.map((job) => {

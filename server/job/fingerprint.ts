@@ -110,8 +110,12 @@ function inOrder(condition: Condition): Condition {
 }
 
 function without(fields: Fields, defaults: Fields): Fields {
-  const given = Object.entries(fields).filter(([key, value]) => !Bun.deepEquals(value, defaults[key]));
-  return Object.fromEntries(given);
+  const given: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(fields)) {
+    const isDefault = value === defaults[key] || Bun.deepEquals(value, defaults[key]);
+    if (!isDefault) given[key] = value;
+  }
+  return given;
 }
 
 function nonEmpty(fields: Fields): Fields | undefined {
@@ -127,10 +131,8 @@ function sorted(items: readonly unknown[]): unknown[] {
 function ordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ordered);
   if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   // With a null prototype a field may have any name.
-  return Object.assign(
-    Object.create(null),
-    Object.fromEntries(entries.map(([key, field]) => [key, ordered(field)])),
-  );
+  const fields: Record<string, unknown> = Object.create(null);
+  for (const key of Object.keys(value).sort()) fields[key] = ordered((value as Fields)[key]);
+  return fields;
 }
