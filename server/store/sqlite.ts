@@ -216,6 +216,8 @@ export class SqliteStore {
     this.db.exec("PRAGMA synchronous = NORMAL");
     this.db.exec("PRAGMA foreign_keys = ON");
     this.db.exec("PRAGMA cache_size = -65536");
+    // A page that changes often is moved from the log into the file less often. The log grows to 16 MiB.
+    this.db.exec("PRAGMA wal_autocheckpoint = 4000");
     this.db.exec(
       "CREATE TABLE IF NOT EXISTS compute_migrations (id TEXT PRIMARY KEY, applied_at INTEGER NOT NULL)",
     );
