@@ -1,6 +1,6 @@
 import { labelPairs } from "../shared/config/label-option.ts";
 import { defineOptions, optionNumber, optionText } from "../shared/config/options.ts";
-import { pool } from "../shared/manifest.ts";
+import { pool } from "../shared/job-fields.ts";
 import { connectionMode } from "./profile/agent-file.ts";
 
 /** The options of `agent run`. Their `fileKey`s are fields of agent.yaml. */
@@ -10,7 +10,7 @@ export const agentOptions = defineOptions({
     placeholder: "NAME",
     env: "TANVRIT_AGENT_NAME",
     fileKey: "name",
-    schema: optionText.min(1, { error: "must not be empty" }).max(200).optional(),
+    schema: () => optionText.min(1, { error: "must not be empty" }).max(200),
     defaultText: "the host's name",
     help: "The node's name",
   },
@@ -18,7 +18,7 @@ export const agentOptions = defineOptions({
     kind: "value",
     placeholder: "FILE",
     env: "TANVRIT_AGENT_CONFIG",
-    schema: optionText.min(1).optional(),
+    schema: () => optionText.min(1),
     defaultText: "agent.yaml in TANVRIT_HOME",
     help: "The file with this machine's limits and labels",
   },
@@ -52,7 +52,7 @@ export const agentOptions = defineOptions({
     placeholder: "N",
     env: "TANVRIT_AGENT_SLOTS",
     fileKey: "slots",
-    schema: optionNumber({ min: 1, max: 10_000, integer: true }).optional(),
+    schema: () => optionNumber({ min: 1, max: 10_000, integer: true }),
     defaultText: "the number of cores",
     help: "How many jobs may run at once",
   },

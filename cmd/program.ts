@@ -41,7 +41,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
 
 /** Refuses bytes that the runtime could not read as text, before their replacement is taken for the real text. */
 async function refuseLost(words: readonly string[]): Promise<void> {
-  const isProgram = ["agent", "server", "quickstart"].includes(words[0] ?? "");
+  const isProgram = staysUp(words);
   const used = isProgram ? /^(TANVRIT_|HOME$|PATH$|XDG_)/ : /^(TANVRIT_|HOME$|XDG_)/;
   const names = Object.keys(process.env).filter((name) => used.test(name));
   const texts = [...words, ...names.map((name) => process.env[name] ?? ""), isProgram ? process.cwd() : ""];
@@ -54,7 +54,15 @@ async function refuseLost(words: readonly string[]): Promise<void> {
   if (isProgram) refuseLostDirectory();
 }
 
+/** Whether these words start a program that runs for long. */
+function staysUp([first = ""]: readonly string[]): boolean {
+  return ["agent", "server", "quickstart"].includes(first);
+}
+
 async function runCommand(entry: CommandEntry, words: readonly string[], output: Out): Promise<number> {
+  const { checkFewValues, useOwnWords } = await import("./input/zod-words.ts");
+  useOwnWords();
+  if (!staysUp(entry.path.split(" "))) checkFewValues();
   const { command } = await entry.load();
   if (asksForHelp(words)) {
     const { commandHelp } = await import("./command/help.ts");
@@ -62,8 +70,6 @@ async function runCommand(entry: CommandEntry, words: readonly string[], output:
     return 0;
   }
   const { parseArguments } = await import("./command/parse.ts");
-  const { useOwnWords } = await import("./input/zod-words.ts");
-  useOwnWords();
   const { resolveOptions } = await import("../shared/config/options.ts");
   const { env } = process;
   reachThisMachineDirectly(env);

@@ -42,6 +42,7 @@ export type { SecretFacts } from "../shared/secret.ts";
 export type { StatsOverview, StatsSeries } from "../shared/stats.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
 export type { TrashEntry } from "../shared/trash.ts";
+export type { WorkflowRequest } from "../shared/workflow-request.ts";
 export type {
   Annotation,
   WorkflowEvent,

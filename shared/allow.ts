@@ -3,7 +3,7 @@ import { z } from "zod";
 import { capabilityName, type DockerOptions } from "./docker.ts";
 import { userId } from "./ids.ts";
 import { longName, parseImage } from "./image-name.ts";
-import { type JobType, jobType } from "./manifest.ts";
+import { type JobType, jobType } from "./job-fields.ts";
 
 /** Capabilities every container gets, and may ask for again after dropping all. */
 export const USUAL_CAPABILITIES: readonly string[] = [

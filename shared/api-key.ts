@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { role } from "./auth.ts";
-import { timestamp } from "./execution.ts";
-import { jobType } from "./manifest.ts";
+import { jobType } from "./job-fields.ts";
+import { timestamp } from "./timestamp.ts";
 
 /** How long a key may be valid. */
 export const MAX_API_KEY_SECONDS = 10 * 366 * 86_400;

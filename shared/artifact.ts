@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { timestamp } from "./execution.ts";
 import { sha256 } from "./files/digest.ts";
 import { fileLimits } from "./files/file-limits.ts";
 import { artifactId, executionId, jobId } from "./ids.ts";
+import { timestamp } from "./timestamp.ts";
 
 /**
  * The stored tree of an artifact: the text of `TreeReader`, kept in blobs like the content of a file. An artifact with the

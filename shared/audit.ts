@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { timestamp } from "./execution.ts";
+import { timestamp } from "./timestamp.ts";
 
 /** Who did something: a person (with a token or an API key), a node, a machine that registers by itself, the server, or somebody who is not known. */
 export const auditActor = z.object({

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { timestamp } from "./execution.ts";
 import { sessionId } from "./ids.ts";
+import { timestamp } from "./timestamp.ts";
 
 export const role = z.enum(["owner", "admin", "member", "viewer"]);
 export type Role = z.infer<typeof role>;

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { timestamp } from "./execution.ts";
 import { executionId, idSchema, jobId } from "./ids.ts";
-import { pool } from "./manifest.ts";
+import { pool } from "./job-fields.ts";
 import { MAX_MICRO_USD } from "./money.ts";
+import { timestamp } from "./timestamp.ts";
 
 /** Granted to every user of a business at the start of each calendar month (UTC): $30. */
 export const MONTHLY_GRANT_MICRO_USD = 30_000_000;

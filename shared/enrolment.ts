@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { timestamp } from "./execution.ts";
 import { idSchema } from "./ids.ts";
+import { pool } from "./job-fields.ts";
 import { labels } from "./labels.ts";
-import { pool } from "./manifest.ts";
+import { timestamp } from "./timestamp.ts";
 
 export const enrolmentId = idSchema("enr");
 

@@ -1,12 +1,11 @@
 import { z } from "zod";
 import { artifactId, executionId, jobId, nodeId } from "./ids.ts";
+import { resources } from "./job-fields.ts";
 import { executionStatus } from "./job-status.ts";
 import { limits } from "./limits.ts";
-import { resources } from "./manifest.ts";
 import { reason } from "./reasons.ts";
+import { timestamp } from "./timestamp.ts";
 import { workflowRun } from "./workflow-run.ts";
-
-export const timestamp = z.iso.datetime();
 
 /** How an execution ended, and the resources it used. */
 export const executionEnd = z.object({

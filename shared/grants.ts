@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { pool } from "./job-fields.ts";
 import { labels } from "./labels.ts";
-import { pool } from "./manifest.ts";
 import type { NodeDescription } from "./node.ts";
 
 /** A node's own key may raise its slots to this number or to the number a person granted, whichever is higher. */

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { timestamp } from "./execution.ts";
 import { jobId, nodeId, scheduleId, userId } from "./ids.ts";
 import { jobStatus } from "./job-status.ts";
 import { labels, noNul } from "./labels.ts";
+import { timestamp } from "./timestamp.ts";
 
 const MAX_GLOB_LENGTH = 400;
 const MAX_SEARCH_LENGTH = 200;

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type JobType, jobManifest } from "./manifest.ts";
+import type { JobType } from "./job-fields.ts";
+import { jobManifest } from "./manifest.ts";
 
 /** The JSON Schema of a job as a person writes it, for editors that check job files. */
 export function jobJsonSchema(): Record<string, unknown> {

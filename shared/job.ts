@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { apiKeyId } from "./api-key.ts";
-import { executionEnd, timestamp } from "./execution.ts";
+import { executionEnd } from "./execution.ts";
 import { executionId, jobId, nodeId } from "./ids.ts";
 import { jobStatus } from "./job-status.ts";
 import { jobManifest } from "./manifest.ts";
+import { timestamp } from "./timestamp.ts";
 import { workflowRun } from "./workflow-run.ts";
 
 /** A job as the API shows it: its manifest with every default, its state, and how its last attempt went. */

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { timestamp } from "./execution.ts";
 import { executionId, jobId } from "./ids.ts";
 import { finalJobStatus, jobStatus } from "./job-status.ts";
 import { limits } from "./limits.ts";
+import { timestamp } from "./timestamp.ts";
 import { workflowEvent, workflowRun } from "./workflow-run.ts";
 
 /** `system` lines are the agent's own words about the job (cut lines, signals sent, pull progress). */

@@ -1,12 +1,36 @@
 import { expect, test } from "bun:test";
 import { issuesOf } from "./issues.ts";
+import { fieldsFor } from "./job-fields.ts";
 import { jobManifest } from "./manifest.ts";
+import { asManifest } from "./manifest-rules.ts";
 
+/** Of both schemas: with all fields, and with those of this manifest. */
 function problems(manifest: object): string[] {
-  const checked = jobManifest.safeParse(manifest);
-  if (checked.success) return [];
-  return issuesOf(checked.error).map(({ path, message }) => `${path.join(".")}: ${message}`);
+  const [ofAll, ofThese] = [jobManifest, asManifest(fieldsFor(manifest))].map((schema) => {
+    const checked = schema.safeParse(manifest);
+    if (checked.success) return [];
+    return issuesOf(checked.error).map(({ path, message }) => `${path.join(".")}: ${message}`);
+  });
+  expect(ofThese).toEqual(ofAll ?? []);
+  return ofAll ?? [];
 }
+
+test("a schema for the fields of one manifest makes the same of it as the schema with all fields", () => {
+  for (const manifest of [
+    { command: "true" },
+    { type: "DOCKER", image: "alpine:3", docker: { pids: 50 } },
+    { type: "GITHUB_ACTION", workflow: { path: "ci.yml", clone: { url: "https://example.com/a.git" } } },
+    {
+      command: ["a"],
+      retryOn: [1, "SIGKILL"],
+      notBefore: "2026-01-01T00:00:00Z",
+      stopSignal: "int",
+      after: undefined,
+    },
+  ])
+    expect(asManifest(fieldsFor(manifest)).parse(manifest)).toStrictEqual(jobManifest.parse(manifest));
+  expect(Object.keys(fieldsFor({ command: "true", array: "1-2" }).shape)).not.toContain("docker");
+});
 
 test("every job needs a command, except a DOCKER job, which needs an image", () => {
   expect(problems({ command: "true" })).toEqual([]);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { role } from "./auth.ts";
-import { timestamp } from "./execution.ts";
 import { idSchema, userId } from "./ids.ts";
+import { timestamp } from "./timestamp.ts";
 
 /** How long the link of an invitation is valid. */
 export const INVITATION_SECONDS = 7 * 24 * 3_600;

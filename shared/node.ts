@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { nodeAllow } from "./allow.ts";
 import { artifact, storedTree } from "./artifact.ts";
-import { executionEnd, timestamp } from "./execution.ts";
+import { executionEnd } from "./execution.ts";
 import { placePath } from "./files/path-schema.ts";
 import { artifactId, executionId, jobId, nodeId } from "./ids.ts";
+import { jobType, pool, resources } from "./job-fields.ts";
 import { labels, recordOf } from "./labels.ts";
 import { limits } from "./limits.ts";
-import { jobManifest, jobType, pool, resources } from "./manifest.ts";
+import { jobManifest } from "./manifest.ts";
+import { timestamp } from "./timestamp.ts";
 import { workflowRun } from "./workflow-run.ts";
 
 export const nodeStatus = z.enum(["ACTIVE", "DRAINING", "SUSPENDED", "OFFLINE"]);

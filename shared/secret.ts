@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { timestamp } from "./execution.ts";
 import { secretName } from "./job-files.ts";
+import { timestamp } from "./timestamp.ts";
 
 /** The largest value of a secret. */
 export const MAX_SECRET_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { timestamp } from "./execution.ts";
 import { executionId, jobId, nodeId } from "./ids.ts";
+import { timestamp } from "./timestamp.ts";
 
 /** Counting stops here: a count says `more` instead of reading millions of rows. */
 export const MAX_COUNTED = 10_000;

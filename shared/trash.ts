@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { timestamp } from "./execution.ts";
 import { idSchema } from "./ids.ts";
+import { timestamp } from "./timestamp.ts";
 
 export const trashId = idSchema("trash");
 

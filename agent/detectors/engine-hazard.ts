@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import type { JobType } from "../../shared/manifest.ts";
+import type { JobType } from "../../shared/job-fields.ts";
 import type { JobAccount } from "../process/account.ts";
 import { ownAccountName } from "../process/account.ts";
 import type { DockerFacts } from "./docker.ts";

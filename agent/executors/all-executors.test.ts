@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { jobType } from "../../shared/manifest.ts";
+import { jobType } from "../../shared/job-fields.ts";
 import { createExecutors, jobTypesOn } from "./all-executors.ts";
 import { plainGrants } from "./docker/settings.ts";
 

@@ -1,4 +1,4 @@
-import { type JobType, jobType } from "../../shared/manifest.ts";
+import { type JobType, jobType } from "../../shared/job-fields.ts";
 import { DockerExecutor, type DockerExecutorOptions } from "./docker/docker-executor.ts";
 import type { Executor } from "./port/executor.ts";
 import { ShellExecutor } from "./shell/shell-executor.ts";

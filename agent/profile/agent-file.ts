@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { type NodeAllow, nodeAllow } from "../../shared/allow.ts";
 import { issuesOf } from "../../shared/issues.ts";
+import { pool } from "../../shared/job-fields.ts";
 import { labels, recordOf } from "../../shared/labels.ts";
-import { pool } from "../../shared/manifest.ts";
 import { dockerGrants, registryLogins } from "../executors/docker/settings.ts";
 import { runAsAccount } from "./job-account.ts";
 

@@ -1,6 +1,6 @@
+import type { JobType } from "../../shared/job-fields.ts";
 import type { Labels } from "../../shared/labels.ts";
 import { limits as sharedLimits } from "../../shared/limits.ts";
-import type { JobType } from "../../shared/manifest.ts";
 import type { NodeDescription } from "../../shared/node.ts";
 import { bareMachine, withGpuCount } from "../detectors/detect.ts";
 import type { MachineFacts } from "../detectors/machine-facts.ts";

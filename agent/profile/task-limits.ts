@@ -1,4 +1,4 @@
-import type { Resources } from "../../shared/manifest.ts";
+import type { Resources } from "../../shared/job-fields.ts";
 import type { TaskLimits } from "../limits/limits.ts";
 
 /**

@@ -2,10 +2,11 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:f
 import { join } from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
-import { executionEnd, timestamp } from "../../shared/execution.ts";
+import { executionEnd } from "../../shared/execution.ts";
 import { executionId } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
+import { timestamp } from "../../shared/timestamp.ts";
 
 /** What the server does not have of an execution yet: when it began, how it ended, and how many lines it wrote. */
 const outboxEntry = z.object({

@@ -1,5 +1,5 @@
+import type { JobType } from "../../shared/job-fields.ts";
 import type { Logger } from "../../shared/logger.ts";
-import type { JobType } from "../../shared/manifest.ts";
 import { textOf } from "../../shared/text-of.ts";
 import type { EventsFile, Executor, TaskGpu } from "../executors/port/executor.ts";
 import { gpuName } from "../executors/port/job-gpus.ts";

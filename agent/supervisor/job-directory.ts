@@ -1,6 +1,6 @@
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { JobType } from "../../shared/manifest.ts";
+import type { JobType } from "../../shared/job-fields.ts";
 import { removeDirectory } from "../limits/remove-directory.ts";
 import type { JobAccount } from "../process/account.ts";
 import { accountDirectory, makeAccountDirectory, removeAccountDirectory } from "./account-directory.ts";

@@ -1,6 +1,6 @@
 import type { ExecutionEnd } from "../../shared/execution.ts";
+import type { JobType } from "../../shared/job-fields.ts";
 import type { LogLine } from "../../shared/log.ts";
-import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment, JobInputs } from "../../shared/node.ts";
 import type { EventsFile, TaskGpu, WorkflowSettings } from "../executors/port/executor.ts";
 import type { TaskLimits, TaskSample } from "../limits/limits.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { JobType } from "../../shared/manifest.ts";
+import type { JobType } from "../../shared/job-fields.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { inTime, pause } from "../../shared/wait.ts";
 import { AgentError } from "../process/agent-error.ts";

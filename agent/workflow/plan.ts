@@ -1,12 +1,13 @@
 import { z } from "zod";
-import { workflowRequest, workflowRun } from "../../shared/workflow-run.ts";
+import { workflowRequest } from "../../shared/workflow-request.ts";
+import { workflowRun } from "../../shared/workflow-run.ts";
 
 /**
  * What the engine runs: a file of JSON, written by the process that starts it. All paths are absolute. The engine and its steps
  * write only below `directory` and `cacheDirectory`.
  */
 export const runPlan = z.strictObject({
-  request: workflowRequest,
+  request: workflowRequest(),
   /** The id of the run: `github.run_id` is made of it, and containers are marked with it. */
   runId: z.string().min(1),
   attempt: z.int().min(1).default(1),

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { apiKeyName, MAX_API_KEY_SECONDS } from "../../shared/api-key.ts";
 import { role } from "../../shared/auth.ts";
 import { defineOptions, flagOption, optionNumber, optionText } from "../../shared/config/options.ts";
-import { jobType } from "../../shared/manifest.ts";
+import { jobType } from "../../shared/job-fields.ts";
 import { defineCommand } from "../command/command.ts";
 import { lifetimeSeconds } from "../command/common-options.ts";
 import { connect } from "../connection/connect.ts";
@@ -21,14 +21,14 @@ const options = defineOptions({
   expires: {
     kind: "value",
     placeholder: "TIME",
-    schema: optionText.pipe(lifetimeSeconds(MAX_API_KEY_SECONDS, "ten years")).optional(),
+    schema: () => optionText.pipe(lifetimeSeconds(MAX_API_KEY_SECONDS, "ten years")),
     defaultText: "it does not expire",
     help: "How long it is valid, like 12h or 90d",
   },
   role: {
     kind: "value",
     placeholder: "ROLE",
-    schema: role.optional(),
+    schema: () => role,
     defaultText: "your role",
     help: `The most it may do: ${role.options.join(", ")}`,
   },
@@ -36,21 +36,21 @@ const options = defineOptions({
   "max-jobs-per-hour": {
     kind: "value",
     placeholder: "N",
-    schema: optionNumber({ min: 1, max: 1_000_000, integer: true }).optional(),
+    schema: () => optionNumber({ min: 1, max: 1_000_000, integer: true }),
     defaultText: "no limit",
     help: "Jobs in any 60 minutes; an array counts as many as it has",
   },
   "max-concurrent": {
     kind: "value",
     placeholder: "N",
-    schema: optionNumber({ min: 1, max: 1_000_000, integer: true }).optional(),
+    schema: () => optionNumber({ min: 1, max: 1_000_000, integer: true }),
     defaultText: "no limit",
     help: "Its jobs that are not over",
   },
   "job-type": {
     kind: "list",
     placeholder: "TYPE",
-    schema: z.array(upper.pipe(jobType)).optional(),
+    schema: () => z.array(upper.pipe(jobType)),
     help: `Only jobs of this type: ${jobType.options.join(", ")}`,
   },
   ...clientOptions,

@@ -22,7 +22,7 @@ const options = defineOptions({
   attempt: {
     kind: "value",
     placeholder: "N",
-    schema: optionNumber({ min: 1, integer: true }).optional(),
+    schema: () => optionNumber({ min: 1, integer: true }),
     defaultText: "the newest that has outputs",
     help: "Only the outputs of this attempt",
   },

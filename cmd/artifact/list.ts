@@ -20,7 +20,7 @@ const options = defineOptions({
   kind: {
     kind: "value",
     placeholder: "KIND",
-    schema: z.enum(artifactKind.options, { error: `must be one of ${kinds}` }).optional(),
+    schema: () => z.enum(artifactKind.options, { error: `must be one of ${kinds}` }),
     help: `Only artifacts of this kind: ${kinds}`,
   },
   limit: limitOption("artifacts"),

@@ -21,18 +21,17 @@ const options = defineOptions({
   name: {
     kind: "value",
     placeholder: "NAME",
-    schema: artifactName.optional(),
+    schema: () => artifactName,
     defaultText: "its own name",
     help: "A name for people",
   },
   ttl: {
     kind: "value",
     placeholder: "TIME",
-    schema: optionText
-      .refine((text) => text === FOREVER || (durationMs(text) ?? 0) >= 1_000, {
+    schema: () =>
+      optionText.refine((text) => text === FOREVER || (durationMs(text) ?? 0) >= 1_000, {
         error: "must be a time like 90s, 30m, 2h, 7d or 1w, or forever",
-      })
-      .optional(),
+      }),
     defaultText: "as long as the server keeps uploads",
     help: "How long to keep it after its last use",
   },

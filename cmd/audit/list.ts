@@ -12,13 +12,13 @@ const options = defineOptions({
   event: {
     kind: "value",
     placeholder: "EVENT",
-    schema: optionText.min(1).max(100).optional(),
+    schema: () => optionText.min(1).max(100),
     help: "Only this event, as the column EVENT shows it, such as 'signed in'",
   },
   user: {
     kind: "value",
     placeholder: "USER-ID",
-    schema: userId.optional(),
+    schema: () => userId,
     help: "Only what this person did, by their id",
   },
   limit: limitOption("entries", `${DEFAULT_LIST_LIMIT}, or all with --since`),

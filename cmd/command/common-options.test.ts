@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { sinceOption } from "./common-options.ts";
 
-const since = (text: string) => sinceOption("Only jobs since then").schema.safeParse(text).data;
+const since = (text: string) => sinceOption("Only jobs since then").schema().safeParse(text).data;
 
 test("a time means the same on every machine: it names its zone, or says how long ago", () => {
   expect(since("2026-01-31T12:00:00Z")).toBe("2026-01-31T12:00:00.000Z");

@@ -5,9 +5,10 @@ import { fingerprint } from "../../shared/server-pin.ts";
 import { jsonOption } from "../command/common-options.ts";
 import { DEFAULT_URL, DEFAULT_WORKSPACE } from "../workspace/workspaces.ts";
 
-const serverUrl = optionText.refine((text) => /^https?:\/\/[^/]/.test(text) && URL.canParse(text), {
-  error: "must be a URL that begins with http:// or https://",
-});
+const serverUrl = () =>
+  optionText.refine((text) => /^https?:\/\/[^/]/.test(text) && URL.canParse(text), {
+    error: "must be a URL that begins with http:// or https://",
+  });
 
 /** Options of every command that talks to a server. */
 export const connectionOptions = defineOptions({
@@ -16,7 +17,7 @@ export const connectionOptions = defineOptions({
     group: "Connection",
     placeholder: "NAME",
     env: "TANVRIT_WORKSPACE",
-    schema: accountName.optional(),
+    schema: () => accountName,
     defaultText: `the current workspace, or ${DEFAULT_WORKSPACE}`,
     help: "The workspace to use",
   },
@@ -25,7 +26,7 @@ export const connectionOptions = defineOptions({
     group: "Connection",
     placeholder: "URL",
     env: "TANVRIT_URL",
-    schema: serverUrl.optional(),
+    schema: serverUrl,
     defaultText: `the workspace's URL, or ${DEFAULT_URL}`,
     help: "The server's URL",
   },
@@ -34,7 +35,7 @@ export const connectionOptions = defineOptions({
     group: "Connection",
     placeholder: "SHA256:…",
     env: "TANVRIT_FINGERPRINT",
-    schema: fingerprint.optional(),
+    schema: () => fingerprint,
     defaultText: "what the workspace knows since the sign-in",
     help: "The fingerprint of the server's certificate, if no authority signed it",
   },

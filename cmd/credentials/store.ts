@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { tokenSet } from "../../shared/auth.ts";
-import { timestamp } from "../../shared/execution.ts";
+import { timestamp } from "../../shared/timestamp.ts";
 
 /** A session's tokens, or a token or an API key that was given at the sign-in, and the URL of their server: they are sent to no other. */
 export const storedSession = tokenSet.partial({ accessTokenExpiresAt: true, refreshToken: true }).extend({

@@ -12,13 +12,13 @@ const options = defineOptions({
   job: {
     kind: "value",
     placeholder: "JOB",
-    schema: optionText.optional(),
+    schema: () => optionText,
     help: "Only executions of this job",
   },
   node: {
     kind: "value",
     placeholder: "NODE",
-    schema: optionText.optional(),
+    schema: () => optionText,
     help: "Only executions on this node",
   },
   status: statusOption("executions", executionStatus.options),

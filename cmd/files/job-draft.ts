@@ -1,10 +1,13 @@
 import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { Compute } from "../../sdk/index.ts";
 import { outputGlob } from "../../shared/job-files.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { CliError } from "../exit/failure.ts";
 import { fileName } from "../input/read-file.ts";
+import type { Output } from "../output/output.ts";
 import { type GivenInput, readInputField, readInputOption } from "./input-source.ts";
+import type { SendOptions } from "./send-inputs.ts";
 
 /** A checked job whose files are not sent yet, and whose other jobs and artifacts may be named by the start of an id. */
 export interface JobDraft {
@@ -15,6 +18,19 @@ export interface JobDraft {
   envFrom: readonly string[] | undefined;
   /** Values for the secrets of a workflow, by the names that it uses; the server keeps them for a while. */
   secrets?: Readonly<Record<string, string>>;
+}
+
+/** The draft's manifest once its local files are sent, and the jobs and artifacts that it names are found. */
+export async function completeDraft(
+  compute: Compute,
+  draft: JobDraft,
+  options: SendOptions,
+  output: Output,
+): Promise<JobManifestInput> {
+  const { manifest, inputs, envFrom, secrets } = draft;
+  if (!inputs && !envFrom && !secrets) return manifest;
+  const { InputSender } = await import("./send-inputs.ts");
+  return new InputSender(compute, options, output).complete(draft);
 }
 
 /** A valid id of nothing, for checking a manifest before the real ones are known. */

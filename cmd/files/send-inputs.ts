@@ -1,5 +1,5 @@
 import type { Compute, JobManifestInput } from "../../sdk/index.ts";
-import { needsOwnSource } from "../../shared/manifest.ts";
+import { needsOwnSource } from "../../shared/manifest-rules.ts";
 import { patience } from "../connection/connect.ts";
 import { findArtifact, findJob, findJobs } from "../connection/find-id.ts";
 import { CliError } from "../exit/failure.ts";

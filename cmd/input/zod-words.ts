@@ -18,6 +18,14 @@ export function useOwnWords(): void {
   z.config({ localeError: expectation });
 }
 
+/**
+ * From now on, new schemas are not compiled at their first use: that takes a command longer than checking the few values
+ * that it has.
+ */
+export function checkFewValues(): void {
+  z.config({ jitless: true });
+}
+
 /** What a value must be, as a clause that follows the name of its field. */
 export function expectation(issue: RawIssue): string {
   if (issue.input === undefined && (issue.code === "invalid_type" || issue.code === "invalid_value")) {

@@ -3,8 +3,7 @@ import { defineOptions, flagOption, type OptionValues } from "../../shared/confi
 import { exitCodeOfJob, exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Output } from "../output/output.ts";
-import { prefixOption } from "./array-output.ts";
-import { cancelOnExitOption } from "./attached.ts";
+import { cancelOnExitOption, prefixOption } from "./view-options.ts";
 
 /** The options of a command that submits a job and may stay with it. */
 export const attachOptions = defineOptions({

@@ -1,5 +1,4 @@
 import type { Compute, Job } from "../../sdk/index.ts";
-import { flagOption } from "../../shared/config/options.ts";
 import { patience } from "../connection/connect.ts";
 import { exitCodeOfJob } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
@@ -11,13 +10,6 @@ import { LogWriter } from "./log-writer.ts";
 const FOLLOWED_AT_ONCE = 32;
 /** At most this many jobs that did not succeed are listed one by one. */
 const MAX_NAMED = 20;
-
-export const prefixOption = {
-  "no-prefix": flagOption(
-    "For an array: print the lines as its jobs wrote them, without the job's name in front",
-    "Output and waiting",
-  ),
-};
 
 export interface ArrayOutputOptions {
   json: boolean;

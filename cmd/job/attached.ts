@@ -1,6 +1,5 @@
 import type { Compute } from "../../sdk/index.ts";
 import { codeOf } from "../../shared/code-of.ts";
-import { flagOption } from "../../shared/config/options.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { inTime } from "../../shared/wait.ts";
 import { patience } from "../connection/connect.ts";
@@ -17,13 +16,6 @@ const LEAVE_LIMIT_MS = 1_000;
 
 /** Errors that end a wait because it lost its access. Its jobs go on. */
 const endedAccess = ["token_expired", "session_ended", "unauthenticated"];
-
-export const cancelOnExitOption = {
-  "cancel-on-exit": flagOption(
-    "Cancel the job if Ctrl-C, TERM or HUP ends this command, or nobody reads its output any more",
-    "Output and waiting",
-  ),
-};
 
 export interface AttachOptions {
   /** Cancel the jobs when this command is ended. */

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import { issuesOf } from "../../shared/issues.ts";
+import { type FieldsSchema, fieldsFor, GRACE_OF_TYPE } from "../../shared/job-fields.ts";
 import { type Labels, NODE_NAME_LABEL } from "../../shared/labels.ts";
-import { GRACE_OF_TYPE, jobFields, jobManifest } from "../../shared/manifest.ts";
+import { asManifest } from "../../shared/manifest-rules.ts";
 import { CliError } from "../exit/failure.ts";
 import { checkOutputs, directoryOf, type JobDraft, readInputs, standIns } from "../files/job-draft.ts";
 import { fileName, readTextFile } from "../input/read-file.ts";
@@ -65,7 +66,8 @@ export async function buildManifest(
     secretFiles: options["secret-file"] && { ...base.secretFiles, ...options["secret-file"] },
     resources: Object.keys(resources).length > 0 ? { ...base.resources, ...resources } : undefined,
   });
-  const checked = jobManifest.safeParse({ ...base, ...standIn, ...given });
+  const written = { ...base, ...defined(standIn), ...given };
+  const checked = asManifest(fieldsFor(written)).safeParse(written);
   if (checked.success) {
     const { inputs: _inputs, envFrom: _envFrom, ...manifest } = checked.data;
     return { manifest, ...files, ...(workflow && { secrets: workflow.secrets }) };
@@ -106,10 +108,13 @@ function labelsOf(
   return { ...base, ...label, ...(node !== undefined && { [NODE_NAME_LABEL]: node }) };
 }
 
-type FileManifest = z.output<typeof jobFields>;
+type FileManifest = z.output<FieldsSchema>;
 
 async function readManifest(file: string): Promise<Partial<FileManifest>> {
-  const { parseYaml } = await import("../../shared/config/yaml.ts");
+  const [{ parseYaml }, { jobFields }] = await Promise.all([
+    import("../../shared/config/yaml.ts"),
+    import("../../shared/manifest.ts"),
+  ]);
   const { graceSeconds, ...fields } = parseYaml(await readTextFile(file), fileName(file), jobFields);
   return graceSeconds === GRACE_OF_TYPE ? fields : { ...fields, graceSeconds };
 }

@@ -11,21 +11,21 @@ export const filterOptions = defineOptions({
   name: {
     kind: "value",
     placeholder: "GLOB",
-    schema: optionText.optional(),
+    schema: () => optionText,
     help: "Only jobs with this name; * matches any characters, ? matches one, \\ makes the next one literal",
   },
   label: {
     kind: "list",
     short: "l",
     placeholder: "KEY=VALUE",
-    schema: optionPairs("a label").optional(),
+    schema: () => optionPairs("a label"),
     help: "Only jobs that ask for this label",
   },
   since: sinceOption("Only jobs submitted since then"),
   array: {
     kind: "value",
     placeholder: "ID",
-    schema: jobId.optional(),
+    schema: () => jobId,
     help: "Only the jobs of this array, in the order of its indexes",
   },
 });

@@ -1,6 +1,6 @@
 import type { Job } from "../../sdk/index.ts";
+import { pool } from "../../shared/job-fields.ts";
 import { isFinal } from "../../shared/job-state.ts";
-import { pool } from "../../shared/manifest.ts";
 import { formatUsd } from "../../shared/money.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";

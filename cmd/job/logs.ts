@@ -7,9 +7,10 @@ import { clientOptions } from "../connection/connection-options.ts";
 import { findJob, JOB_HELP } from "../connection/find-id.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Output } from "../output/output.ts";
-import { prefixOption, printArray } from "./array-output.ts";
+import { printArray } from "./array-output.ts";
 import { followJob } from "./follow.ts";
 import { LogWriter } from "./log-writer.ts";
+import { prefixOption } from "./view-options.ts";
 
 const options = defineOptions({
   follow: { ...flagOption("Continue with what the job writes until it is over"), short: "f" },
@@ -17,14 +18,14 @@ const options = defineOptions({
     kind: "value",
     short: "n",
     placeholder: "N",
-    schema: optionNumber({ min: 0, max: 1_000_000, integer: true }).optional(),
+    schema: () => optionNumber({ min: 0, max: 1_000_000, integer: true }),
     defaultText: "all",
     help: "Only the last N of the lines so far",
   },
   attempt: {
     kind: "value",
     placeholder: "N",
-    schema: optionNumber({ min: 1, integer: true }).optional(),
+    schema: () => optionNumber({ min: 1, integer: true }),
     help: "Only what this attempt wrote",
   },
   previous: flagOption("Only what the attempt before the last one wrote"),

@@ -2,14 +2,13 @@ import { defineOptions } from "../../shared/config/options.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
-import { InputSender } from "../files/send-inputs.ts";
-import { prefixOption } from "./array-output.ts";
-import { cancelOnExitOption } from "./attached.ts";
+import { completeDraft } from "../files/job-draft.ts";
 import { buildManifest } from "./build-manifest.ts";
 import { followJob } from "./follow.ts";
 import { manifestOptions } from "./manifest-options.ts";
 import { sayInputStays, submitManifest } from "./submit-manifest.ts";
 import { downloadOption, refuseUseless, takeOutputs } from "./take-outputs.ts";
+import { cancelOnExitOption, prefixOption } from "./view-options.ts";
 
 export const command = defineCommand({
   options: defineOptions({
@@ -36,7 +35,7 @@ all its jobs is shown, each line after the name of its job.`,
     refuseUseless(options, draft.manifest);
     const compute = await connect(env, options);
     await sayInputStays(options, output);
-    const manifest = await new InputSender(compute, options, output).complete(draft);
+    const manifest = await completeDraft(compute, draft, options, output);
     const job = await submitManifest(compute, manifest, options, output);
     await output.note(`tanvrit-compute: ${job.jobId} submitted`);
     const follow = { ...options, cancelOnExit: options["cancel-on-exit"] };

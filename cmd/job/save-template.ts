@@ -10,7 +10,7 @@ const options = defineOptions({
   description: {
     kind: "value",
     placeholder: "TEXT",
-    schema: optionText.optional(),
+    schema: () => optionText,
     help: "What it is for",
   },
   ...clientOptions,

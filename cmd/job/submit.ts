@@ -2,7 +2,7 @@ import { defineOptions, flagOption, optionText } from "../../shared/config/optio
 import { defineCommand } from "../command/command.ts";
 import { connect } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
-import { InputSender } from "../files/send-inputs.ts";
+import { completeDraft } from "../files/job-draft.ts";
 import { afterSubmit, attachOptions, refuseBoth } from "./after-submit.ts";
 import { buildManifest } from "./build-manifest.ts";
 import { manifestOptions } from "./manifest-options.ts";
@@ -19,7 +19,7 @@ const options = defineOptions({
     kind: "value",
     group: "What it runs",
     placeholder: "FILE",
-    schema: optionText.optional(),
+    schema: () => optionText,
     help: "Submit every line of a file, each a job in JSON, and print their ids in order; - is stdin",
   },
   ...clientOptions,
@@ -54,7 +54,7 @@ none of them. A line may have an idempotencyKey next to the fields of a job.`,
       return dryRun(compute, draft, options, output);
     }
     await sayInputStays(options, output);
-    const manifest = await new InputSender(compute, options, output).complete(draft);
+    const manifest = await completeDraft(compute, draft, options, output);
     const job = await submitManifest(compute, manifest, options, output);
     return afterSubmit(compute, job, options, output);
   },

@@ -12,7 +12,7 @@ export const downloadOption = defineOptions({
     kind: "value",
     group: "Files and secrets",
     placeholder: "DIR",
-    schema: optionText.min(1, { error: "must not be empty" }).optional(),
+    schema: () => optionText.min(1, { error: "must not be empty" }),
     help: "Fetch the outputs into this directory when the job is over, however it ended",
   },
 });

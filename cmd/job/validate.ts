@@ -1,6 +1,7 @@
 import { defineOptions } from "../../shared/config/options.ts";
 import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.ts";
-import { type JobManifest, localJobFile, needsOwnSource } from "../../shared/manifest.ts";
+import { type JobManifest, localJobFile } from "../../shared/manifest.ts";
+import { needsOwnSource } from "../../shared/manifest-rules.ts";
 import { defineCommand } from "../command/command.ts";
 import { jsonOption } from "../command/common-options.ts";
 import { exitCodes } from "../exit/exit-codes.ts";

@@ -3,7 +3,7 @@ import { labelPairs } from "../../shared/config/label-option.ts";
 import { defineOptions, optionNumber, optionText } from "../../shared/config/options.ts";
 import { durationMs } from "../../shared/duration.ts";
 import { MAX_ENROLMENT_SECONDS, MAX_ENROLMENT_USES } from "../../shared/enrolment.ts";
-import { pool } from "../../shared/manifest.ts";
+import { pool } from "../../shared/job-fields.ts";
 import { isLoopbackUrl } from "../../shared/url.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
@@ -24,21 +24,21 @@ const options = defineOptions({
   ttl: {
     kind: "value",
     placeholder: "TIME",
-    schema: optionText.pipe(ttlSeconds).optional(),
+    schema: () => optionText.pipe(ttlSeconds),
     defaultText: "1h",
     help: "How long machines may register with it, like 15m, 1h or 7d, at most 30d",
   },
   uses: {
     kind: "value",
     placeholder: "N",
-    schema: optionNumber({ min: 1, max: MAX_ENROLMENT_USES, integer: true }).optional(),
+    schema: () => optionNumber({ min: 1, max: MAX_ENROLMENT_USES, integer: true }),
     defaultText: "1",
     help: "How many machines may register with it",
   },
   pool: {
     kind: "value",
     placeholder: "POOL",
-    schema: pool.unwrap().optional(),
+    schema: () => pool.unwrap(),
     help: "The pool of these nodes",
   },
   label: {

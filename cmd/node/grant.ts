@@ -1,7 +1,7 @@
 import { labelPairs } from "../../shared/config/label-option.ts";
 import { defineOptions, optionNumber } from "../../shared/config/options.ts";
 import { ungrantedInWords } from "../../shared/grants.ts";
-import { pool } from "../../shared/manifest.ts";
+import { pool } from "../../shared/job-fields.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
@@ -14,7 +14,7 @@ const options = defineOptions({
   pool: {
     kind: "value",
     placeholder: "POOL",
-    schema: pool.unwrap().optional(),
+    schema: () => pool.unwrap(),
     help: "A pool that the node may take jobs from",
   },
   label: {
@@ -26,7 +26,7 @@ const options = defineOptions({
   slots: {
     kind: "value",
     placeholder: "N",
-    schema: optionNumber({ min: 1, max: 10_000, integer: true }).optional(),
+    schema: () => optionNumber({ min: 1, max: 10_000, integer: true }),
     help: "How many jobs the node may run at once",
   },
 });

@@ -6,7 +6,8 @@ import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { CliError } from "../exit/failure.ts";
 import type { JobDraft } from "../files/job-draft.ts";
-import { InputSender, refuseLocal } from "../files/send-inputs.ts";
+import { completeDraft } from "../files/job-draft.ts";
+import { refuseLocal } from "../files/send-inputs.ts";
 import { buildManifest } from "../job/build-manifest.ts";
 import { firstGiven, manifestOptions } from "../job/manifest-options.ts";
 import { paramOption, paramsOf } from "../template/template-options.ts";
@@ -23,7 +24,7 @@ const seconds = (help: string, defaultText: string) =>
   ({
     kind: "value",
     placeholder: "SECONDS",
-    schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
+    schema: () => optionNumber({ min: 0, unit: "seconds" }),
     defaultText,
     help,
   }) as const;
@@ -33,28 +34,26 @@ const options = defineOptions({
   overlap: {
     kind: "value",
     placeholder: "POLICY",
-    schema: z
-      .enum(overlapPolicy.options, { error: `must be one of ${overlapPolicy.options.join(", ")}` })
-      .optional(),
+    schema: () =>
+      z.enum(overlapPolicy.options, { error: `must be one of ${overlapPolicy.options.join(", ")}` }),
     defaultText: "allow",
     help: "If an earlier job of the schedule is not over: allow a second job, forbid it, queue one, or replace the earlier job",
   },
   misfire: {
     kind: "value",
     placeholder: "POLICY",
-    schema: z
-      .enum(misfirePolicy.options, { error: `must be one of ${misfirePolicy.options.join(", ")}` })
-      .optional(),
+    schema: () =>
+      z.enum(misfirePolicy.options, { error: `must be one of ${misfirePolicy.options.join(", ")}` }),
     defaultText: "once",
     help: "Fires missed while no server ran: skip them, make up for them once, or for all of them with one job each",
   },
   "misfire-window": seconds("Make up only for fires that are no older than this", "86400"),
   jitter: seconds("Delay each fire by up to this, always by the same for the same due time", "0"),
-  name: { kind: "value", placeholder: "NAME", schema: optionText.optional(), help: "A name for people" },
+  name: { kind: "value", placeholder: "NAME", schema: () => optionText, help: "A name for people" },
   template: {
     kind: "value",
     placeholder: "TEMPLATE",
-    schema: optionText.optional(),
+    schema: () => optionText,
     help: "Run this template, by its name or id, instead of a command",
   },
   ...paramOption,
@@ -80,9 +79,7 @@ export const command = defineCommand({
   async run({ options, rest, env, output }) {
     const work = await workOf(options, rest);
     const compute = await connect(env, options);
-    const job =
-      work.draft &&
-      (await new InputSender(compute, { ...options, ...notAsked }, output).complete(work.draft));
+    const job = work.draft && (await completeDraft(compute, work.draft, { ...options, ...notAsked }, output));
     const made = await compute.schedules.create(
       {
         cron: options.cron,

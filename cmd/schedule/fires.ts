@@ -11,13 +11,13 @@ const options = defineOptions({
   next: {
     kind: "value",
     placeholder: "N",
-    schema: upcomingCount.optional(),
+    schema: () => upcomingCount,
     help: "The next N fires",
   },
   past: {
     kind: "value",
     placeholder: "N",
-    schema: optionNumber({ min: 1, integer: true }).optional(),
+    schema: () => optionNumber({ min: 1, integer: true }),
     defaultText: "20, unless --next is given",
     help: "The last N fires, including skipped ones",
   },

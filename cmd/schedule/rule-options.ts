@@ -15,7 +15,7 @@ export const ruleOptions = defineOptions({
   tz: {
     kind: "value",
     placeholder: "ZONE",
-    schema: optionText.optional(),
+    schema: () => optionText,
     defaultText: "this machine's",
     help: "The time zone of the fields, like Europe/Berlin",
   },

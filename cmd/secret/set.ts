@@ -21,13 +21,13 @@ const options = defineOptions({
   "from-file": {
     kind: "value",
     placeholder: "FILE",
-    schema: optionText.min(1).optional(),
+    schema: () => optionText.min(1),
     help: "Take the value from a file, byte for byte; - is stdin",
   },
   ttl: {
     kind: "value",
     placeholder: "TIME",
-    schema: optionText.pipe(lifetimeSeconds(MAX_SECRET_TTL_SECONDS, "a year")).optional(),
+    schema: () => optionText.pipe(lifetimeSeconds(MAX_SECRET_TTL_SECONDS, "a year")),
     defaultText: "it stays",
     help: "Remove the secret after this long, like 12h or 7d, at most a year",
   },

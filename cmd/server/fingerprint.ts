@@ -13,7 +13,7 @@ const options = defineOptions({
     kind: "value",
     placeholder: "DIR",
     env: "TANVRIT_DATA_DIR",
-    schema: optionText.min(1).optional(),
+    schema: () => optionText.min(1),
     help: "The server's data directory, if this account runs several servers",
   },
   ...jsonOption,

@@ -29,22 +29,20 @@ const options = defineOptions({
   from: {
     kind: "value",
     placeholder: "sqlite:PATH",
-    schema: optionText
-      .refine((from) => from.startsWith(SOURCE_SCHEME) && from !== SOURCE_SCHEME, {
+    schema: () =>
+      optionText.refine((from) => from.startsWith(SOURCE_SCHEME) && from !== SOURCE_SCHEME, {
         error: "must be sqlite: and the server's data directory, like sqlite:~/.tanvrit/server",
-      })
-      .optional(),
+      }),
     help: "The data directory of a stopped server, or the compute.db in it",
   },
   to: {
     kind: "value",
     placeholder: "URL",
     env: "TANVRIT_STORE",
-    schema: optionText
-      .regex(/^mongodb(\+srv)?:\/\/./, {
+    schema: () =>
+      optionText.regex(/^mongodb(\+srv)?:\/\/./, {
         error: "must be a URL like mongodb://host/database?replicaSet=name",
-      })
-      .optional(),
+      }),
     help: "The mongodb:// URL of a replica set and an empty database",
   },
   artifacts: {

@@ -34,7 +34,7 @@ const options = defineOptions({
   config: {
     kind: "value",
     placeholder: "FILE",
-    schema: optionText.optional(),
+    schema: () => optionText,
     help: "Read settings from a YAML file",
   },
 });

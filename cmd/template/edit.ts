@@ -9,7 +9,7 @@ const options = defineOptions({
   "expected-version": {
     kind: "value",
     placeholder: "N",
-    schema: optionNumber({ min: 1, integer: true }).optional(),
+    schema: () => optionNumber({ min: 1, integer: true }),
     help: "Edit it only if this is still the newest version",
   },
   ...clientOptions,

@@ -26,7 +26,7 @@ export const nameOption = defineOptions({
   name: {
     kind: "value",
     placeholder: "NAME",
-    schema: templateName.optional(),
+    schema: () => templateName,
     help: "The new template's name",
   },
 });
@@ -35,7 +35,7 @@ export const versionOption = defineOptions({
   version: {
     kind: "value",
     placeholder: "N",
-    schema: optionNumber({ min: 1, integer: true }).optional(),
+    schema: () => optionNumber({ min: 1, integer: true }),
     defaultText: "the newest",
     help: "An older version of the template",
   },

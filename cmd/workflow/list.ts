@@ -14,7 +14,7 @@ export const command = defineCommand({
     repo: {
       kind: "value",
       placeholder: "DIR",
-      schema: optionText.optional(),
+      schema: () => optionText,
       help: "The repository; absent: the one around this directory",
     },
     ...jsonOption,

@@ -2,7 +2,6 @@ import type { KnownPin } from "../../sdk/machine/pinned-fetch.ts";
 import { ServerProof } from "../../sdk/machine/server-proof.ts";
 import { type Env, homeIfAny } from "../../shared/config/home.ts";
 import type { ServerPin } from "../../shared/server-pin.ts";
-import { accountLists, listedServers } from "../../shared/sockets/local-server.ts";
 import { isLoopbackUrl } from "../../shared/url.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Workspace } from "./workspaces.ts";
@@ -29,30 +28,30 @@ export function refusePlainHttp(url: string, given: GivenTrust, known?: Workspac
 }
 
 /** How the server at this URL is recognized; undefined: only by an authority that signed its certificate, or not at all. */
-export function proofOf(
+export async function proofOf(
   env: Env,
   name: string,
   url: string,
   known: Workspace | undefined,
   given: GivenTrust,
-): ServerProof | undefined {
+): Promise<ServerProof | undefined> {
   const ofUrl = known && mayBeSame(url, known.url) ? known : undefined;
-  const pin = pinOf(env, url, ofUrl, given);
+  const pin = await pinOf(env, url, ofUrl, given);
   if (ofUrl?.serverKey === undefined && !pin) return undefined;
   const login = `tanvrit-compute auth login --workspace ${name}`;
   const todo = pin
     ? `If the server was set up again, compare that with what tanvrit-compute server fingerprint prints on its machine, and sign in again with ${login} --url ${url} --fingerprint SHA256:…; otherwise find out what listens there`
     : `If the server was set up again, sign in again with ${login}; otherwise find out what listens there`;
-  const latestPin = () => (given.fingerprint === undefined ? pinOfServerHere(env, url) : undefined);
+  const latestPin = async () => (given.fingerprint === undefined ? pinOfServerHere(env, url) : undefined);
   return new ServerProof({ url, key: ofUrl?.serverKey, pin, latestPin, todo });
 }
 
-function pinOf(
+async function pinOf(
   env: Env,
   url: string,
   known: Workspace | undefined,
   { fingerprint }: GivenTrust,
-): KnownPin | undefined {
+): Promise<KnownPin | undefined> {
   if (!url.startsWith("https:")) return undefined;
   if (fingerprint === undefined) return known?.pin ?? pinOfServerHere(env, url);
   return known?.pin?.fingerprint === fingerprint ? known.pin : { fingerprint };
@@ -62,7 +61,8 @@ function pinOf(
  * The certificate of a server of this account on this machine, which may have got another key since the sign-in. The list of
  * such servers belongs to this account alone.
  */
-function pinOfServerHere(env: Env, url: string): ServerPin | undefined {
+async function pinOfServerHere(env: Env, url: string): Promise<ServerPin | undefined> {
+  const { accountLists, listedServers } = await import("../../shared/sockets/local-server.ts");
   const uid = process.getuid?.();
   const servers = accountLists(homeIfAny(env)).flatMap((list) => listedServers(list, uid));
   return servers.find(({ server }) => server.urls.includes(url))?.server.pin;

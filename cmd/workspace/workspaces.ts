@@ -131,7 +131,7 @@ export async function chooseWorkspace(
       : meansSame(asked, known?.url);
   if (url !== undefined) {
     refusePlainHttp(url, given, known);
-    return { name, url, known, proof: proofOf(env, name, url, known, given) };
+    return { name, url, known, proof: await proofOf(env, name, url, known, given) };
   }
   throw new CliError("bad_configuration", `there is no workspace ${name} in ${configPath(env)}`, {
     todo: `Sign in with tanvrit-compute auth login --workspace ${name} --url URL, or choose one from tanvrit-compute workspace list`,

@@ -28,7 +28,7 @@ export class PinnedFetch {
     private readonly url: string,
     private known: KnownPin,
     private readonly todo: string,
-    private readonly latest?: () => ServerPin | undefined,
+    private readonly latest?: () => Promise<ServerPin | undefined>,
   ) {
     const { fingerprint, certificate, name } = known;
     this.pins = certificate && name ? [{ fingerprint, certificate, name }] : [];
@@ -78,7 +78,7 @@ export class PinnedFetch {
   private async lookOnce(): Promise<boolean> {
     const { pin } = await seeCertificate(this.url);
     if (pin.fingerprint !== this.known.fingerprint) {
-      const latest = this.latest?.();
+      const latest = await this.latest?.();
       if (latest?.fingerprint === pin.fingerprint) {
         this.known = latest;
         this.pins = [pin];

@@ -19,7 +19,7 @@ export interface ServerProofOptions {
   /** For an https URL: the certificate whose key the server must have; absent: authorities vouch for the server. */
   pin?: KnownPin | undefined;
   /** Asked when the server's certificate has another key: the pin that is known by then. */
-  latestPin?: () => ServerPin | undefined;
+  latestPin?: () => Promise<ServerPin | undefined>;
   /** What a person can do if another server answers: a sentence without its full stop. */
   todo: string;
   /** Called once if no key is known yet and the server proves none for this URL; the server is then trusted without proof. */

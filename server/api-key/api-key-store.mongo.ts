@@ -1,6 +1,6 @@
 import type { Collection } from "mongodb";
 import type { Role } from "../../shared/auth.ts";
-import type { JobType } from "../../shared/manifest.ts";
+import type { JobType } from "../../shared/job-fields.ts";
 import { isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import type { ApiKeyListQuery, ApiKeyRecord, ApiKeyStore, CreateKeyOutcome } from "./api-key-store.ts";

@@ -1,5 +1,5 @@
 import type { Role } from "../../shared/auth.ts";
-import type { JobType } from "../../shared/manifest.ts";
+import type { JobType } from "../../shared/job-fields.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import type { ApiKeyListQuery, ApiKeyRecord, ApiKeyStore, CreateKeyOutcome } from "./api-key-store.ts";
 

@@ -1,5 +1,5 @@
 import type { Role } from "../../shared/auth.ts";
-import type { JobType } from "../../shared/manifest.ts";
+import type { JobType } from "../../shared/job-fields.ts";
 import type { KeyLimits } from "../auth/key-limits.ts";
 
 /** A person's API key. Times are epoch milliseconds. */

@@ -1,4 +1,4 @@
-import type { JobType } from "../../shared/manifest.ts";
+import type { JobType } from "../../shared/job-fields.ts";
 
 /** What limits the jobs made with an API key; an absent one does not. */
 export interface KeyLimits {

@@ -14,11 +14,10 @@ export const artifactsOptions = defineOptions({
     placeholder: "PLACE",
     env: "TANVRIT_ARTIFACTS",
     fileKey: "artifacts",
-    schema: optionText
-      .regex(/^(dir|gridfs|s3:\/\/[A-Za-z0-9][A-Za-z0-9._-]*(\/[^?#]*)?)$/, {
+    schema: () =>
+      optionText.regex(/^(dir|gridfs|s3:\/\/[A-Za-z0-9][A-Za-z0-9._-]*(\/[^?#]*)?)$/, {
         error: "must be dir, gridfs or a place like s3://bucket/prefix",
-      })
-      .optional(),
+      }),
     defaultText: "dir; gridfs with MongoDB",
     help: "Where files are kept: dir (in the data directory), gridfs (in the MongoDB of --store) or s3://BUCKET/PREFIX",
   },
@@ -27,7 +26,7 @@ export const artifactsOptions = defineOptions({
     placeholder: "URL",
     env: "TANVRIT_ARTIFACTS_ENDPOINT",
     fileKey: "artifactsEndpoint",
-    schema: httpUrl.optional(),
+    schema: () => httpUrl,
     defaultText: "AWS",
     help: "The URL of the S3-compatible store that has the bucket of --artifacts",
   },

@@ -91,7 +91,7 @@ export const serverOptions = defineOptions({
     placeholder: "DIR",
     env: "TANVRIT_DATA_DIR",
     fileKey: "dataDir",
-    schema: optionText.min(1).optional(),
+    schema: () => optionText.min(1),
     defaultText: "$TANVRIT_HOME/server",
     help: "Directory for the server's data; every server needs its own",
   },
@@ -113,11 +113,10 @@ export const serverOptions = defineOptions({
     placeholder: "URL",
     env: "TANVRIT_BUS",
     fileKey: "bus",
-    schema: optionText
-      .refine((url) => /^rediss?:\/\/./.test(url) && URL.canParse(url), {
+    schema: () =>
+      optionText.refine((url) => /^rediss?:\/\/./.test(url) && URL.canParse(url), {
         error: "must be a URL like redis://host:6379, or rediss:// with TLS",
-      })
-      .optional(),
+      }),
     help: "The redis:// URL through which several servers notify each other of changes",
   },
   ...artifactsOptions,
@@ -126,7 +125,7 @@ export const serverOptions = defineOptions({
     placeholder: "FILE",
     env: "TANVRIT_SECRET_KEY_FILE",
     fileKey: "secretKeyFile",
-    schema: optionText.min(1).optional(),
+    schema: () => optionText.min(1),
     defaultText: "secret.key in the data directory; none with MongoDB",
     help: "File with at least 32 characters of secret text, which encrypts the token-signing keys in the store",
   },
@@ -135,7 +134,7 @@ export const serverOptions = defineOptions({
     placeholder: "URL",
     env: "TANVRIT_PUBLIC_URL",
     fileKey: "publicUrl",
-    schema: httpUrl.optional(),
+    schema: () => httpUrl,
     help: "The URL that others use for this server when it is behind a proxy or a forwarded port",
   },
   ...tlsOptions,

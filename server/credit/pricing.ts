@@ -1,5 +1,6 @@
 import type { HostedPool, Price } from "../../shared/credit.ts";
-import type { JobManifest, Resources } from "../../shared/manifest.ts";
+import type { Resources } from "../../shared/job-fields.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
 import { MAX_MICRO_USD } from "../../shared/money.ts";
 import { own } from "../../shared/own.ts";
 

@@ -1,7 +1,7 @@
 import { refusals } from "../../shared/allow.ts";
 import { counted } from "../../shared/counted.ts";
+import type { Resources } from "../../shared/job-fields.ts";
 import { type Labels, NODE_NAME_LABEL } from "../../shared/labels.ts";
-import type { Resources } from "../../shared/manifest.ts";
 import type { Capacity, NodeDescription } from "../../shared/node.ts";
 import { own } from "../../shared/own.ts";
 import { type Condition, formatCondition, parseSelector, unmetCondition } from "../../shared/selector.ts";

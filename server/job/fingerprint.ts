@@ -14,7 +14,7 @@ const VERSION = "3.";
 const COMMAND = "defaults";
 const GROUP = "defaults";
 const DEFAULTS: Fields = jobManifest.parse({ command: COMMAND, concurrency: { group: GROUP } });
-const DOCKER_DEFAULTS: Fields = dockerOptions.parse({});
+const DOCKER_DEFAULTS: Fields = dockerOptions().parse({});
 
 type Fields = Readonly<Record<string, unknown>>;
 

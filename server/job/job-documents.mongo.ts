@@ -1,6 +1,7 @@
 import type { ExecutionEnd } from "../../shared/execution.ts";
+import type { Resources } from "../../shared/job-fields.ts";
 import { isFinal } from "../../shared/job-state.ts";
-import type { JobManifest, Resources } from "../../shared/manifest.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
 import { setAndUnset } from "../store/mongo.ts";
 import type { ExecutionRecord, JobRecord } from "./job-record.ts";
 import { inputIdsOf } from "./job-sources.ts";

@@ -1,6 +1,7 @@
 import type { ExecutionEnd } from "../../shared/execution.ts";
+import type { Resources } from "../../shared/job-fields.ts";
 import type { ExecutionStatus, JobStatus } from "../../shared/job-state.ts";
-import type { JobManifest, Resources } from "../../shared/manifest.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
 
 /**
  * Why a queued job is not handed out. `after`: jobs it comes after are not over. `group`: its concurrency group is full.

@@ -1,7 +1,8 @@
 import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { jobType } from "../../shared/job-fields.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
-import { type JobManifest, jobType } from "../../shared/manifest.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
 import type { RunStore } from "../workflow/run-store.ts";
 import { failedJobsOf } from "./failed-jobs.ts";
 import { fingerprintOf } from "./fingerprint.ts";

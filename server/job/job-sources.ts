@@ -1,7 +1,8 @@
 import { ComputeError, type FieldError } from "../../shared/errors.ts";
 import { parseInputSource } from "../../shared/job-files.ts";
 import { limits } from "../../shared/limits.ts";
-import { arraySizeProblem, type JobManifest } from "../../shared/manifest.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
+import { arraySizeProblem } from "../../shared/manifest-rules.ts";
 import type { JobRecord } from "./job-record.ts";
 
 /** The beginning of a path to a field of the i-th job of a request: empty, or `jobs.3.`. */

@@ -1,5 +1,5 @@
+import { jobType } from "../../shared/job-fields.ts";
 import { isFinal, nextArrayStatus } from "../../shared/job-state.ts";
-import { jobType } from "../../shared/manifest.ts";
 import { judgeAfter } from "./flow-rules.ts";
 import type { JobRecord } from "./job-record.ts";
 import { retried, withoutAttempt } from "./job-rules.ts";

@@ -1,6 +1,7 @@
 import { type Asked, askedOfContainer } from "../../shared/allow.ts";
+import type { Resources } from "../../shared/job-fields.ts";
 import type { Labels } from "../../shared/labels.ts";
-import type { JobManifest, Resources } from "../../shared/manifest.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
 
 /** What a job asks of a node. Jobs that ask for the same share a queue key, so matching looks at keys, not at jobs. */
 export interface Requirement extends Asked {

@@ -15,11 +15,10 @@ export const mailOptions = defineOptions({
     placeholder: "URL",
     env: "TANVRIT_SMTP_URL",
     fileKey: "smtpUrl",
-    schema: optionText
-      .refine((url) => /^smtps?:\/\/./.test(url) && URL.canParse(url), {
+    schema: () =>
+      optionText.refine((url) => /^smtps?:\/\/./.test(url) && URL.canParse(url), {
         error: "must be a URL like smtps://user:password@mail.example.org",
-      })
-      .optional(),
+      }),
     help: "The mail server through which sign-in codes and invitations are sent; a password in it is safer in the variable",
   },
   "mail-from": {
@@ -27,11 +26,10 @@ export const mailOptions = defineOptions({
     placeholder: "ADDRESS",
     env: "TANVRIT_MAIL_FROM",
     fileKey: "mailFrom",
-    schema: optionText
-      .regex(/^([^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/, {
+    schema: () =>
+      optionText.regex(/^([^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/, {
         error: 'must be an address like compute@example.org or "Compute <compute@example.org>"',
-      })
-      .optional(),
+      }),
     help: "The sender of the server's mails; needed with --smtp-url",
   },
 });

@@ -11,7 +11,7 @@ export const tlsOptions = defineOptions({
     placeholder: "FILE",
     env: "TANVRIT_TLS_CERT",
     fileKey: "tlsCert",
-    schema: optionText.min(1).optional(),
+    schema: () => optionText.min(1),
     defaultText: "a certificate of its own, unless it listens only on this machine",
     help: "Certificate to serve, with its chain, as PEM; read again when it changes",
   },
@@ -20,7 +20,7 @@ export const tlsOptions = defineOptions({
     placeholder: "FILE",
     env: "TANVRIT_TLS_KEY",
     fileKey: "tlsKey",
-    schema: optionText.min(1).optional(),
+    schema: () => optionText.min(1),
     help: "Private key of that certificate, as PEM",
   },
   "insecure-http": {

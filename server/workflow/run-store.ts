@@ -1,4 +1,5 @@
-import type { WorkflowEvent, WorkflowRequest, WorkflowRun } from "../../shared/workflow-run.ts";
+import type { WorkflowRequest } from "../../shared/workflow-request.ts";
+import type { WorkflowEvent, WorkflowRun } from "../../shared/workflow-run.ts";
 
 /** The run of a workflow in one execution. */
 export interface StoredRun {

@@ -18,8 +18,11 @@ export interface Option {
   env?: string;
   /** The key in the config file, such as `limits.memoryMb`, read if neither flag nor variable is given. */
   fileKey?: string;
-  /** Parses and checks the text or texts of the flag or variable, and the value of the file. */
-  schema: z.ZodType;
+  /**
+   * Parses and checks the text or texts of the flag or variable, and the value of the file. A function makes the schema if
+   * the option is given; if not, its value is undefined. Most options are not given, and making schemas takes time.
+   */
+  schema: z.ZodType | (() => z.ZodType);
   /** The default as the help shows it; the actual default is `schema`'s. */
   defaultText?: string;
   help: string;
@@ -42,8 +45,14 @@ export type OptionGroup = (typeof optionGroups)[number];
 /** Options by flag name without the dashes, as `data-dir`. */
 export type OptionTable = Readonly<Record<string, Option>>;
 export type OptionValues<Table extends OptionTable> = {
-  [Name in keyof Table]: z.output<Table[Name]["schema"]>;
+  [Name in keyof Table]: ValueOf<Table[Name]["schema"]>;
 };
+
+type ValueOf<Schema extends Option["schema"]> = Schema extends z.ZodType
+  ? z.output<Schema>
+  : Schema extends () => z.ZodType
+    ? z.output<ReturnType<Schema>> | undefined
+    : never;
 
 export function defineOptions<const Table extends OptionTable>(table: Table): Table {
   return table;
@@ -77,7 +86,12 @@ export function resolveOptions<Table extends OptionTable>(
   const values: Record<string, unknown> = {};
   for (const [name, option] of Object.entries(table)) {
     const found = findValue(name, option, sources);
-    const result = option.schema.safeParse(found.value);
+    const schema = schemaFor(option, found.value);
+    if (schema === undefined) {
+      values[name] = undefined;
+      continue;
+    }
+    const result = schema.safeParse(found.value);
     if (!result.success) {
       const message = result.error.issues[0]?.message ?? "is not valid";
       throw new OptionError(found.source, `${found.label}: ${message}`);
@@ -85,6 +99,12 @@ export function resolveOptions<Table extends OptionTable>(
     values[name] = result.data;
   }
   return values as OptionValues<Table>;
+}
+
+/** undefined: the option may be missing, and is. */
+function schemaFor({ schema }: Option, value: unknown): z.ZodType | undefined {
+  if (typeof schema !== "function") return schema;
+  return value === undefined ? undefined : schema();
 }
 
 function findValue(name: string, option: Option, sources: OptionSources) {
@@ -108,9 +128,11 @@ function envValue(option: Option, text: string): unknown {
   return text;
 }
 
+const offByDefault = z.boolean().default(false);
+
 /** A flag, off by default. */
 export function flagOption(help: string, group?: OptionGroup) {
-  return { kind: "flag", schema: z.boolean().default(false), help, group } as const;
+  return { kind: "flag", schema: offByDefault, help, group } as const;
 }
 
 /** Text of an option. */

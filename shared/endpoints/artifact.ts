@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { artifact, artifactKind, digestList, storedTree } from "../artifact.ts";
-import { timestamp } from "../execution.ts";
 import { sha256 } from "../files/digest.ts";
 import { fileLimits } from "../files/file-limits.ts";
 import { pathProblem } from "../files/path.ts";
 import { treeEntry } from "../files/tree.ts";
 import { artifactId, executionId, jobId } from "../ids.ts";
+import { timestamp } from "../timestamp.ts";
 import { trashOutput } from "../trash.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { auditEntry } from "../audit.ts";
-import { timestamp } from "../execution.ts";
 import { userId } from "../ids.ts";
+import { timestamp } from "../timestamp.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 import { auditWire } from "./wire/audit.ts";

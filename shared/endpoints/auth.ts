@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { apiKeyId } from "../api-key.ts";
 import { accountName, emailAddress, identity, MAX_PASSWORD_CHARS, role, tokenSet } from "../auth.ts";
-import { timestamp } from "../execution.ts";
 import { idSchema } from "../ids.ts";
+import { timestamp } from "../timestamp.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { authWire } from "./wire/auth.ts";
 

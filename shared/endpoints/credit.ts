@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { accountName } from "../auth.ts";
 import { creditBalance, creditEntry, creditSpend, hostedPool, MONTHLY_GRANT_MICRO_USD } from "../credit.ts";
-import { timestamp } from "../execution.ts";
 import { idSchema } from "../ids.ts";
 import { MICRO_USD_PER_USD } from "../money.ts";
+import { timestamp } from "../timestamp.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 import { creditWire } from "./wire/credit.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { enrolment, enrolmentId, MAX_ENROLMENT_SECONDS, MAX_ENROLMENT_USES } from "../enrolment.ts";
+import { pool } from "../job-fields.ts";
 import { labels } from "../labels.ts";
-import { pool } from "../manifest.ts";
 import { fingerprint } from "../server-pin.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";

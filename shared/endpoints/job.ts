@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { timestamp } from "../execution.ts";
 import { jobId } from "../ids.ts";
 import { job } from "../job.ts";
 import { jobFilter } from "../job-filter.ts";
@@ -7,6 +6,7 @@ import { limits } from "../limits.ts";
 import { logCursor, logEvents } from "../log.ts";
 import { jobManifest } from "../manifest.ts";
 import { count } from "../stats.ts";
+import { timestamp } from "../timestamp.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { retriedCounts, withDependents } from "./many-jobs.ts";
 import { pageInput, pageOutput } from "./page.ts";

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { ungranted } from "../grants.ts";
 import { executionId, nodeId } from "../ids.ts";
+import { pool } from "../job-fields.ts";
 import { jobFilter } from "../job-filter.ts";
 import { labels } from "../labels.ts";
 import { limits } from "../limits.ts";
 import { logBatch } from "../log.ts";
-import { pool } from "../manifest.ts";
 import {
   agentRun,
   assignment,

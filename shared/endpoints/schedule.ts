@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { timestamp } from "../execution.ts";
 import { scheduleId } from "../ids.ts";
 import { limits } from "../limits.ts";
 import {
@@ -11,6 +10,7 @@ import {
   timeZone,
   upcomingFire,
 } from "../schedule/schedule.ts";
+import { timestamp } from "../timestamp.ts";
 import { trashOutput } from "../trash.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { timestamp } from "../execution.ts";
 import { MAX_SERIES_POINTS, statsOverview, statsSeries, statsSubject } from "../stats.ts";
+import { timestamp } from "../timestamp.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { statsWire } from "./wire/stats.ts";
 

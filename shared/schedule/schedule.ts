@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { timestamp } from "../execution.ts";
 import { fireId, jobId, scheduleId } from "../ids.ts";
 import { jobStatus } from "../job-status.ts";
 import { recordOf } from "../labels.ts";
 import { jobManifest } from "../manifest.ts";
 import { parameterValue } from "../template/parameter.ts";
+import { timestamp } from "../timestamp.ts";
 
 /** What happens to a fire while an earlier fire of its schedule waits or a job of an earlier fire is not over. */
 export const overlapPolicy = z.enum(["allow", "forbid", "queue", "replace"]);

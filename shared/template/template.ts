@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { readAs } from "../config/text-places.ts";
-import { timestamp } from "../execution.ts";
 import { templateId } from "../ids.ts";
 import { recordOf } from "../labels.ts";
 import { limits } from "../limits.ts";
 import { jobFields } from "../manifest.ts";
+import { timestamp } from "../timestamp.ts";
 import { type TemplateParameter, templateParameter } from "./parameter.ts";
 import { problemsOf } from "./problems.ts";
 

@@ -50,6 +50,15 @@ test("a server that is away for a moment is asked again; a server that stays awa
   expect(wrong.stderr).toContain("is not a Tanvrit Compute server");
 });
 
+test("a job is submitted with one request", async () => {
+  await using home = await makeScratch();
+  using server = new ScriptedServer(() => Response.json({ jobId: JOB_ID }));
+  const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
+  const run = await runProgram(home.path, ["job", "submit", "--", "true"], { env });
+  expect(run).toEqual({ exitCode: 0, stdout: `${JOB_ID}\n`, stderr: "" });
+  expect(server.requests).toEqual(["jobs/submit"]);
+});
+
 test("a manifest that the server refuses is 65, with file and field", async () => {
   await using home = await makeScratch();
   using server = new ScriptedServer(() =>

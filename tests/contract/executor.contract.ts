@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { StartFailedError, type TaskExit } from "../../agent/executors/port/executor.ts";
 import { newId } from "../../shared/ids.ts";
-import { jobType } from "../../shared/manifest.ts";
+import { jobType } from "../../shared/job-fields.ts";
 import { waitFor, within } from "../support/wait.ts";
 import { executorEndsContract } from "./executor-ends.contract.ts";
 import { executorLimitsContract } from "./executor-limits.contract.ts";

@@ -1,5 +1,5 @@
+import type { JobType } from "../../../shared/job-fields.ts";
 import type { Labels } from "../../../shared/labels.ts";
-import type { JobType } from "../../../shared/manifest.ts";
 import type { Assignment } from "../../../shared/node.ts";
 import type { WorkflowRun } from "../../../shared/workflow-run.ts";
 import type { LimitEnforcement } from "../../limits/limit-enforcer.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { textOf } from "../../../shared/text-of.ts";
-import { ACTIONS_DIRECTORY, SOURCE_DIRECTORY } from "../../../shared/workflow-run.ts";
+import { ACTIONS_DIRECTORY, SOURCE_DIRECTORY } from "../../../shared/workflow-request.ts";
 import type { LimitEnforcement } from "../../limits/limit-enforcer.ts";
 import type { TaskSample, TaskUsage } from "../../limits/limits.ts";
 import { engineEnvironment, removeLeftContainers } from "../../workflow/containers/left-containers.ts";

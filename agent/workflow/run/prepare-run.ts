@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { data } from "@actions/expressions";
-import type { WorkflowRequest } from "../../../shared/workflow-run.ts";
+import type { WorkflowRequest } from "../../../shared/workflow-request.ts";
 import { toData } from "../expressions/evaluate.ts";
 import type { RunPlan } from "../plan.ts";
 import { secretDefinitions } from "../syntax/check-call.ts";

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Env } from "../../../shared/config/home.ts";
 import { type OptionValues, optionPairs } from "../../../shared/config/options.ts";
-import { SOURCE_DIRECTORY, type WorkflowRequest } from "../../../shared/workflow-run.ts";
+import { SOURCE_DIRECTORY, type WorkflowRequest } from "../../../shared/workflow-request.ts";
 import { CliError } from "../../exit/failure.ts";
 import { planRuns } from "./planned-runs.ts";
 import { readWishes } from "./wishes.ts";

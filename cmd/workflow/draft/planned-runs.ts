@@ -6,7 +6,7 @@ import { requestProblems } from "../../../agent/workflow/run/prepare-run.ts";
 import { inputsOf } from "../../../agent/workflow/syntax/inputs.ts";
 import type { Workflow } from "../../../agent/workflow/syntax/model.ts";
 import { isObject } from "../../../agent/workflow/trigger/merge.ts";
-import type { WorkflowRequest } from "../../../shared/workflow-run.ts";
+import type { WorkflowRequest } from "../../../shared/workflow-request.ts";
 import { CliError } from "../../exit/failure.ts";
 import { type ChosenWorkflow, chooseWorkflows, problemsError } from "./chosen-workflows.ts";
 import { askGit } from "./git.ts";

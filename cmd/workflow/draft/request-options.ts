@@ -9,30 +9,32 @@ import {
 import { secretName } from "../../../shared/job-files.ts";
 
 /** `KEY=VALUE` texts; a key that is repeated keeps all its values. */
-const combinations = z
-  .array(z.string().regex(/^[^=]+=/, { error: "must be a key of the matrix and a value, as KEY=VALUE" }))
-  .transform((pairs) => {
-    const values = new Map<string, string[]>();
-    for (const pair of pairs) {
-      const at = pair.indexOf("=");
-      const key = pair.slice(0, at);
-      values.set(key, [...(values.get(key) ?? []), pair.slice(at + 1)]);
-    }
-    return Object.fromEntries(values);
-  });
+const combinations = () =>
+  z
+    .array(z.string().regex(/^[^=]+=/, { error: "must be a key of the matrix and a value, as KEY=VALUE" }))
+    .transform((pairs) => {
+      const values = new Map<string, string[]>();
+      for (const pair of pairs) {
+        const at = pair.indexOf("=");
+        const key = pair.slice(0, at);
+        values.set(key, [...(values.get(key) ?? []), pair.slice(at + 1)]);
+      }
+      return Object.fromEntries(values);
+    });
 
-const storedSecrets = z
-  .array(
-    z.string().regex(/^[^=]+=./, {
-      error: "must be the name that the workflow uses and that of a stored secret, as ENV=NAME",
-    }),
-  )
-  .transform((pairs) =>
-    Object.fromEntries(
-      pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
-    ),
-  )
-  .pipe(z.record(z.string(), secretName));
+const storedSecrets = () =>
+  z
+    .array(
+      z.string().regex(/^[^=]+=./, {
+        error: "must be the name that the workflow uses and that of a stored secret, as ENV=NAME",
+      }),
+    )
+    .transform((pairs) =>
+      Object.fromEntries(
+        pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+      ),
+    )
+    .pipe(z.record(z.string(), secretName));
 
 /** What a workflow gets: the options of `workflow run` that set a field of the manifest's `workflow`. */
 export const requestOptions = defineOptions({
@@ -40,11 +42,10 @@ export const requestOptions = defineOptions({
     kind: "value",
     group: "What it runs",
     placeholder: "EVENT",
-    schema: optionText
-      .regex(/^[a-z][a-z_]{0,63}$/, {
+    schema: () =>
+      optionText.regex(/^[a-z][a-z_]{0,63}$/, {
         error: "must be the name of an event, such as push or workflow_dispatch",
-      })
-      .optional(),
+      }),
     defaultText: "push, or the only event of the workflow",
     help: "The event that triggers the workflow",
   },
@@ -52,7 +53,7 @@ export const requestOptions = defineOptions({
     kind: "value",
     group: "What it runs",
     placeholder: "FILE",
-    schema: optionText.min(1, { error: "must not be empty" }).optional(),
+    schema: () => optionText.min(1, { error: "must not be empty" }),
     help: "The payload of the event, as JSON: what expressions see as github.event; - is stdin",
   },
   job: {
@@ -60,7 +61,7 @@ export const requestOptions = defineOptions({
     group: "What it runs",
     short: "j",
     placeholder: "ID",
-    schema: z.array(optionText.min(1, { error: "must not be empty" })).optional(),
+    schema: () => z.array(optionText.min(1, { error: "must not be empty" })),
     help: "Run only this job and those that it needs",
   },
   input: {
@@ -68,14 +69,14 @@ export const requestOptions = defineOptions({
     group: "What it runs",
     short: "i",
     placeholder: "KEY=VALUE",
-    schema: optionPairs("an input").optional(),
+    schema: () => optionPairs("an input"),
     help: "An input of a workflow_dispatch or workflow_call event",
   },
   matrix: {
     kind: "list",
     group: "What it runs",
     placeholder: "KEY=VALUE",
-    schema: combinations.optional(),
+    schema: combinations,
     help: "Run only the combinations of a matrix with this value; several of one key mean any of them",
   },
   env: {
@@ -83,14 +84,14 @@ export const requestOptions = defineOptions({
     group: "What it runs",
     short: "e",
     placeholder: "KEY=VALUE",
-    schema: optionPairs("a variable").optional(),
+    schema: () => optionPairs("a variable"),
     help: "An environment variable for all steps; the workflow's own win",
   },
   var: {
     kind: "list",
     group: "What it runs",
     placeholder: "KEY=VALUE",
-    schema: optionPairs("a variable").optional(),
+    schema: () => optionPairs("a variable"),
     help: "A variable of the vars context",
   },
   secret: {
@@ -98,23 +99,22 @@ export const requestOptions = defineOptions({
     group: "Files and secrets",
     short: "s",
     placeholder: "KEY[=VALUE]",
-    schema: z
-      .array(optionText.regex(/^[^=]+/, { error: "must be a name, or a name and a value as KEY=VALUE" }))
-      .optional(),
+    schema: () =>
+      z.array(optionText.regex(/^[^=]+/, { error: "must be a name, or a name and a value as KEY=VALUE" })),
     help: "A secret of the workflow; without VALUE, it is taken from the environment variable KEY",
   },
   "secret-env": {
     kind: "list",
     group: "Files and secrets",
     placeholder: "ENV=NAME",
-    schema: storedSecrets.optional(),
+    schema: storedSecrets,
     help: "The workflow's secret ENV is the secret NAME that the server keeps",
   },
   repo: {
     kind: "value",
     group: "Files and secrets",
     placeholder: "DIR|URL[@REF]",
-    schema: optionText.min(1, { error: "must not be empty" }).optional(),
+    schema: () => optionText.min(1, { error: "must not be empty" }),
     defaultText: "the repository around PATH",
     help: "The repository: a directory, which is sent as it is, or a git URL, which the node clones",
   },
@@ -122,14 +122,14 @@ export const requestOptions = defineOptions({
     kind: "value",
     group: "Files and secrets",
     placeholder: "DIR",
-    schema: optionText.min(1, { error: "must not be empty" }).optional(),
+    schema: () => optionText.min(1, { error: "must not be empty" }),
     help: "Look for actions in this directory, as OWNER/NAME@REF, before they are fetched",
   },
   actor: {
     kind: "value",
     group: "What it runs",
     placeholder: "NAME",
-    schema: optionText.min(1, { error: "must not be empty" }).optional(),
+    schema: () => optionText.min(1, { error: "must not be empty" }),
     defaultText: "you",
     help: "github.actor",
   },
@@ -137,7 +137,7 @@ export const requestOptions = defineOptions({
     kind: "value",
     group: "What it runs",
     placeholder: "OWNER/NAME",
-    schema: optionText.regex(/^[\w.-]+\/[\w.-]+$/, { error: "must be OWNER/NAME" }).optional(),
+    schema: () => optionText.regex(/^[\w.-]+\/[\w.-]+$/, { error: "must be OWNER/NAME" }),
     defaultText: "that of the git remote origin",
     help: "github.repository",
   },

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Env } from "../../../shared/config/home.ts";
 import { textOf } from "../../../shared/text-of.ts";
-import type { WorkflowRequest } from "../../../shared/workflow-run.ts";
+import type { WorkflowRequest } from "../../../shared/workflow-request.ts";
 import { CliError } from "../../exit/failure.ts";
 import { fileName, readTextFile } from "../../input/read-file.ts";
 import type { RequestValues } from "./request-options.ts";

@@ -9,7 +9,7 @@ export const workflowFlags = defineOptions({
     kind: "value",
     group,
     placeholder: "PATH",
-    schema: optionText.min(1, { error: "must not be empty" }).optional(),
+    schema: () => optionText.min(1, { error: "must not be empty" }),
     help: "Run this GitHub Actions workflow; --input KEY=VALUE, --env and --secret-env are for it then",
   },
   event: { ...requestOptions.event, group },

@@ -1,6 +1,10 @@
 import { resolve } from "node:path";
 import type { Labels } from "../../../shared/labels.ts";
-import { ACTIONS_DIRECTORY, SOURCE_DIRECTORY, type WorkflowRequest } from "../../../shared/workflow-run.ts";
+import {
+  ACTIONS_DIRECTORY,
+  SOURCE_DIRECTORY,
+  type WorkflowRequest,
+} from "../../../shared/workflow-request.ts";
 import type { GivenInput } from "../../files/input-source.ts";
 import { findTree } from "../../files/send-tree.ts";
 import { systemUserName } from "../../input/user-name.ts";

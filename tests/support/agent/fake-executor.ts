@@ -6,7 +6,7 @@ import {
   type Task,
 } from "../../../agent/executors/port/executor.ts";
 import type { LimitEnforcement } from "../../../agent/limits/limit-enforcer.ts";
-import type { JobType } from "../../../shared/manifest.ts";
+import type { JobType } from "../../../shared/job-fields.ts";
 import { type FakePlan, FakeTask } from "./fake-task.ts";
 
 /** How long `started` waits for a start. */

@@ -1,5 +1,6 @@
 import type { JobManifestInput } from "../../../shared/manifest.ts";
-import type { WorkflowRequest, WorkflowRun } from "../../../shared/workflow-run.ts";
+import type { WorkflowRequest } from "../../../shared/workflow-request.ts";
+import type { WorkflowRun } from "../../../shared/workflow-run.ts";
 import type { FilesOfJobs } from "../files-of-jobs.ts";
 
 const PATH = ".github/workflows/ci.yml";
