@@ -1,6 +1,5 @@
 import type { Role } from "../../shared/auth.ts";
 import { newId } from "../../shared/ids.ts";
-import { SharedReads } from "../store/shared-reads.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { readSecret, resealSecrets, Seal } from "./seal.ts";
 import {
@@ -69,9 +68,6 @@ export class SqliteSessionStore implements SessionStore {
       ),
   };
 
-  /** By the bindings of `readLiveRole`, as JSON. */
-  private readonly liveRoles = new SharedReads((key) => this.readLiveRole(JSON.parse(key)));
-
   constructor(
     private readonly store: SqliteStore,
     private readonly seal: Seal = Seal.none,
@@ -125,11 +121,16 @@ export class SqliteSessionStore implements SessionStore {
     return row?.revoked_at === null;
   }
 
-  liveRole({ sessionId, businessId, userId }: Pick<SessionRecord, "sessionId" | "businessId" | "userId">) {
-    return this.liveRoles.get(JSON.stringify({ sessionId, businessId, userId }));
+  async liveRole({
+    sessionId,
+    businessId,
+    userId,
+  }: Pick<SessionRecord, "sessionId" | "businessId" | "userId">) {
+    const key = `live role ${sessionId} ${businessId} ${userId}`;
+    return this.store.recall(key, () => this.readLiveRole({ sessionId, businessId, userId }));
   }
 
-  private async readLiveRole(bindings: Record<string, string>): Promise<Role | undefined> {
+  private readLiveRole(bindings: Record<string, string>): Role | undefined {
     const row = this.store.get<{ role: Role }>(
       `SELECT m.role FROM compute_sessions s, compute_memberships m
        WHERE s.session_id = $sessionId AND s.revoked_at IS NULL AND s.business_id = $businessId AND s.user_id = $userId

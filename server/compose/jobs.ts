@@ -36,14 +36,16 @@ export function composeExecutions({ stores, bus, history, now, onError }: PlaneB
     onError,
     canStart: (businessId) => startable.of(businessId),
   });
+  const dispatcher = new Dispatcher({
+    assignments: stores.assignments,
+    bus,
+    now,
+    onError: (error) => onError("dispatch", error),
+  });
+  stores.jobs.onClaimable?.((businessId) => dispatcher.wake(businessId));
   return {
     flow,
-    dispatcher: new Dispatcher({
-      assignments: stores.assignments,
-      bus,
-      now,
-      onError: (error) => onError("dispatch", error),
-    }),
+    dispatcher,
     service: new ExecutionService({
       jobs: stores.jobs,
       artifacts: stores.artifacts,

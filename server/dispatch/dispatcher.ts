@@ -69,6 +69,7 @@ export interface DispatcherParts {
  * - A poll begins to wait (`take`): its node is due.
  * - `wake` on the bus (a submit, an ended job, a due retry, another server): all nodes of the business are due, or the one
  *   node that the message names.
+ * - `wake` called by a store whose new jobs can be claimed before they are acknowledged: the same, sooner.
  * - `wakeAll`, every few seconds: all nodes are due, in case a message was lost.
  * - `node` on the bus (a cancelled job, a changed node): the waiter of that node ends without work, so that its poll looks
  *   at the store again and answers with the news.
@@ -149,7 +150,7 @@ export class Dispatcher {
     await inTime(CLOSE_MS, Promise.all(rooms.map((room) => room.running)));
   }
 
-  private wake(businessId: string, nodeId?: string): void {
+  wake(businessId: string, nodeId?: string): void {
     const room = this.rooms.get(businessId);
     if (!room || room.waiters.size === 0) return;
     if (nodeId === undefined) room.due = "all";

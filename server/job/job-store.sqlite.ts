@@ -43,18 +43,24 @@ const HAS_KEY = "business_id = $businessId AND user_id = $userId AND idempotency
 export class SqliteJobStore implements JobStore {
   private readonly lists: JobLists;
   private readonly usage: SqliteKeyUsage;
+  private tellClaimable: (businessId: string) => void = () => {};
 
   constructor(private readonly store: SqliteStore) {
     this.lists = new JobLists(store);
     this.usage = new SqliteKeyUsage(store);
   }
 
+  onClaimable(tell: (businessId: string) => void): void {
+    this.tellClaimable = tell;
+  }
+
   insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
-    return this.store.write(() => {
+    const insert = () => {
       const outcomes = this.outcomesOf(jobs);
       this.insertCreated(jobs, outcomes);
       return outcomes;
-    });
+    };
+    return this.store.write(insert, () => this.announce(jobs));
   }
 
   insertWithin(
@@ -62,13 +68,14 @@ export class SqliteJobStore implements JobStore {
     key: LimitedKey,
     nowMs: number,
   ): Promise<WithinLimits<InsertOutcome[]>> {
-    return this.store.write((): WithinLimits<InsertOutcome[]> => {
+    const insert = (): WithinLimits<InsertOutcome[]> => {
       const outcomes = this.outcomesOf(jobs);
       const taken = this.usage.take(key, countOf(jobs, outcomes), nowMs);
       if (taken.kind === "refused") return taken;
       this.insertCreated(jobs, outcomes);
       return { ...taken, result: outcomes };
-    });
+    };
+    return this.store.write(insert, () => this.announce(jobs));
   }
 
   hold(key: LimitedKey, jobs: number, nowMs: number): Promise<WithinLimits<string>> {
@@ -277,6 +284,10 @@ export class SqliteJobStore implements JobStore {
       if (other?.businessId === businessId) others.set(jobId, other);
     }
     return others;
+  }
+
+  private announce(jobs: readonly NewJob[]): void {
+    for (const businessId of new Set(jobs.map(({ job }) => job.businessId))) this.tellClaimable(businessId);
   }
 
   private outcomesOf(jobs: readonly NewJob[]): InsertOutcome[] {

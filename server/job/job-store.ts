@@ -133,6 +133,11 @@ export interface JobEnd {
  * business are never found. Rejects with ComputeError `storage_failed` if the store fails.
  */
 export interface JobStore extends KeepsTimes {
+  /**
+   * Has `tell` called when jobs of a business were inserted and can be claimed, which is before their insert is on disk: a
+   * claim that is made then is on disk no earlier. Absent: jobs are claimed once their insert is acknowledged.
+   */
+  onClaimable?(tell: (businessId: string) => void): void;
   /** Inserts all jobs or none. Resolves with one outcome per job, in order. */
   insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]>;
   /**

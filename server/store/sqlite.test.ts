@@ -43,6 +43,39 @@ test("a write that throws undoes its own changes and no others in its group", as
   store.close();
 });
 
+test("a write that another one leads to once it is applied reads its rows and shares its way to the disk", async () => {
+  const store = new SqliteStore(file, [table]);
+  const sync = spyOn(LogSync.prototype, "sync");
+  let follower: Promise<number | undefined> | undefined;
+  const first = store.write(
+    () => store.run("INSERT INTO things (id) VALUES ('a')"),
+    () => {
+      follower = store.write(() => count(store));
+    },
+  );
+  expect(await first).toBe(1);
+  expect(await follower).toBe(1);
+  expect(sync).toHaveBeenCalledTimes(1);
+  sync.mockRestore();
+  store.close();
+});
+
+test("what was read is recalled until something changes, also a change that was undone", async () => {
+  const store = new SqliteStore(file, [table]);
+  let reads = 0;
+  const recalled = () =>
+    store.recall("count", () => {
+      reads++;
+      return count(store);
+    });
+  expect([recalled(), recalled(), reads]).toEqual([0, 0, 1]);
+  await insert(store, "a");
+  expect([recalled(), recalled(), reads]).toEqual([1, 1, 2]);
+  await Promise.allSettled([insert(store, "a")]);
+  expect([recalled(), reads]).toEqual([1, 3]);
+  store.close();
+});
+
 test("a write is acknowledged when the disk has it and not before, and what comes meanwhile shares the next way there", async () => {
   const store = new SqliteStore(file, [table]);
   const syncs: PromiseWithResolvers<void>[] = [];

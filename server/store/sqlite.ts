@@ -12,6 +12,8 @@ export interface Migration {
 }
 
 const LOOK_EVERY_MS = 1_000;
+/** How many times in a row changes may lead to changes that share their sync. */
+const FOLLOW_UPS = 2;
 
 type Result<T> = { ok: true; value: T } | { ok: false; error: unknown };
 
@@ -19,6 +21,7 @@ interface PendingWrite {
   run: () => unknown;
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
+  applied: ((value: unknown) => void) | undefined;
 }
 
 /** What one caller of `write` gets once its group is on disk, or if the disk refused that. */
@@ -45,6 +48,8 @@ export class SqliteStore {
   private isLogDoubtful = false;
   private readonly log: LogSync | undefined;
   private isClosed = false;
+  /** What `recall` has read since the last change. */
+  private readonly recalled = new Map<string, unknown>();
   private lastLook: { atMs: number; answer: Promise<boolean> } | undefined;
 
   /**
@@ -78,6 +83,14 @@ export class SqliteStore {
     return (this.statement(sql).get(bindings) as Row | null) ?? undefined;
   }
 
+  /** What `read` gives, kept until something changes: for reads that many requests in a row repeat. Not inside `write`. */
+  recall<T>(key: string, read: () => T): T {
+    if (this.recalled.has(key)) return this.recalled.get(key) as T;
+    const value = read();
+    this.recalled.set(key, value);
+    return value;
+  }
+
   /** Changes rows; call it only inside `write`. Undefined becomes NULL. Returns how many rows changed. */
   run(sql: string, bindings: Record<string, SQLQueryBindings | undefined> = {}): number {
     return this.statement(sql).run(bindings as Record<string, SQLQueryBindings>).changes;
@@ -87,11 +100,15 @@ export class SqliteStore {
    * Runs `change` in a transaction, and resolves with its return value when that is on disk. `change` must be synchronous
    * and may read before it writes. It may run twice, so it must touch nothing but the store. Rejects with the error that
    * `change` threw, with `storage_failed` if the disk refused, or with `unavailable` after `close`.
+   *
+   * @param applied called once the change can be read, before it is on disk. Writes that it begins are on disk together with
+   *   the change or after it.
    */
-  write<T>(change: () => T): Promise<T> {
+  write<T>(change: () => T, applied?: (value: T) => void): Promise<T> {
     if (this.isClosed) return Promise.reject(closed());
     return new Promise<T>((resolve, reject) => {
-      this.pending.push({ run: change, resolve: resolve as (value: unknown) => void, reject });
+      const waiting = { resolve: resolve as PendingWrite["resolve"], reject };
+      this.pending.push({ run: change, ...waiting, applied: applied as PendingWrite["applied"] });
       this.flushTimer ??= setImmediate(() => this.flush());
     });
   }
@@ -143,6 +160,7 @@ export class SqliteStore {
   private flush(): void {
     if (this.unsynced) return;
     const answers = this.applyPending();
+    for (let i = 0; i < FOLLOW_UPS && this.pending.length > 0; i++) answers.push(...this.applyPending());
     if (answers.length === 0) return;
     this.unsynced = answers;
     if (!this.log) this.synced(answers);
@@ -171,9 +189,14 @@ export class SqliteStore {
     const group = this.pending;
     this.pending = [];
     if (group.length === 0) return [];
-    const results = this.attempt(() => group.map((write) => write.run()));
-    if (results.ok) return group.map((write, i) => answerOf(write, { ok: true, value: results.value[i] }));
-    return group.map((write) => answerOf(write, group.length === 1 ? results : this.attempt(write.run)));
+    const together = this.attempt(() => group.map((write) => write.run()));
+    const resultOf = (write: PendingWrite, i: number): Result<unknown> => {
+      if (together.ok) return { ok: true, value: together.value[i] };
+      return group.length === 1 ? together : this.attempt(write.run);
+    };
+    const settled = group.map((write, i) => ({ write, result: resultOf(write, i) }));
+    for (const { write, result } of settled) if (result.ok) write.applied?.(result.value);
+    return settled.map(({ write, result }) => answerOf(write, result));
   }
 
   /** Throws if the disk still refuses. */
@@ -186,6 +209,7 @@ export class SqliteStore {
   private attempt<T>(body: () => T): Result<T> {
     try {
       this.bringLogToFile();
+      this.recalled.clear();
       this.db.exec("BEGIN IMMEDIATE");
       const value = body();
       this.db.exec("COMMIT");
