@@ -1,6 +1,7 @@
 import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, openSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { MIB } from "../../shared/bytes-text.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { LogSync } from "./log-sync.ts";
 
@@ -12,6 +13,9 @@ export interface Migration {
 }
 
 const LOOK_EVERY_MS = 1_000;
+const LOG_PAGES = 4_000;
+const LOG_PAGES_ON_SMALL_DISK = 1_000;
+const SMALL_DISK_BYTES = 1024 * MIB;
 /** How many times in a row changes may lead to changes that share their sync. */
 const FOLLOW_UPS = 2;
 
@@ -65,7 +69,7 @@ export class SqliteStore {
     this.log = path === ":memory:" ? undefined : new LogSync(path);
     this.db = new Database(path, { create: true, strict: true });
     try {
-      this.prepareFile();
+      this.prepareFile(path);
       this.migrate(migrations);
     } catch (error) {
       this.close();
@@ -230,7 +234,7 @@ export class SqliteStore {
     return statement;
   }
 
-  private prepareFile(): void {
+  private prepareFile(path: string): void {
     // EXCLUSIVE: a second server on the same file fails immediately, instead of changing data behind this one's back.
     this.db.exec("PRAGMA locking_mode = EXCLUSIVE");
     // Takes effect only in a new file: free pages can be given back to the disk, a few at a time.
@@ -240,8 +244,7 @@ export class SqliteStore {
     this.db.exec("PRAGMA synchronous = NORMAL");
     this.db.exec("PRAGMA foreign_keys = ON");
     this.db.exec("PRAGMA cache_size = -65536");
-    // A page that changes often is moved from the log into the file less often. The log grows to 16 MiB.
-    this.db.exec("PRAGMA wal_autocheckpoint = 4000");
+    this.db.exec(`PRAGMA wal_autocheckpoint = ${logPages(path)}`);
     this.db.exec(
       "CREATE TABLE IF NOT EXISTS compute_migrations (id TEXT PRIMARY KEY, applied_at INTEGER NOT NULL)",
     );
@@ -270,6 +273,16 @@ export class SqliteStore {
 function answerOf(write: PendingWrite, result: Result<unknown>): Answer {
   if (result.ok) return { give: () => write.resolve(result.value), fail: write.reject };
   return { give: () => write.reject(result.error), fail: write.reject };
+}
+
+/**
+ * How many pages of 4 KiB the log has before it is moved into the file. The longer it is, the less often a page is moved that
+ * changes often. On a small disk it must leave room for what `DiskRoom` keeps free.
+ */
+function logPages(path: string): number {
+  if (path === ":memory:") return LOG_PAGES;
+  const { bsize, blocks } = statfsSync(dirname(path));
+  return bsize * blocks < SMALL_DISK_BYTES ? LOG_PAGES_ON_SMALL_DISK : LOG_PAGES;
 }
 
 /** SQLite creates the log with the mode of the database file, so that mode must be right before the first write. */
