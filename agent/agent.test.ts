@@ -320,7 +320,7 @@ describe("the agent", () => {
       await plane.stop();
       await plane.until(() => agent.said.join().includes("Trying again"), "the agent notices");
       await Bun.write(gate, "");
-      await plane.until(() => isSpooled(`line 60000 ${told}"}\n`), "the last line on disk");
+      await plane.until(() => isSpooled(`line 60000 ${told}"]]\n`), "the last line on disk");
       if (dies === "supervisor and agent") {
         agent.leave.abort();
         await agent.done;
@@ -341,7 +341,7 @@ describe("the agent", () => {
     const dir = join(stateDir, "supervisors", "test");
     mkdirSync(join(dir, "work", "exe_left", "deep"), { recursive: true });
     mkdirSync(join(dir, "spool"), { recursive: true });
-    await Bun.write(join(dir, "spool", "exe_left.000000.ndjson"), "{}\n");
+    await Bun.write(join(dir, "spool", "exe_left.000000.lines"), "{}\n");
     startAgent();
     await plane.until(() => plane.requests.some((one) => one.id === "nodes.poll"), "a poll");
     expect([...filesIn("work"), ...filesIn("spool")]).toEqual([]);

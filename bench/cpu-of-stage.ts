@@ -24,8 +24,8 @@ export function cpuOfStage(stage: Stage, agent: number): CpuSoFar {
   };
 }
 
-/** Microseconds for each of `count` jobs. */
-export function cpuPerJob(before: CpuSoFar, after: CpuSoFar, count: number): Found {
+/** Microseconds for each of `count` jobs, or of whatever is counted. */
+export function cpuForEach(before: CpuSoFar, after: CpuSoFar, count: number): Found {
   const of = (name: keyof CpuSoFar) => ((after[name] - before[name]) * 1_000) / count;
   return Object.fromEntries((Object.keys(before) as (keyof CpuSoFar)[]).map((name) => [name, of(name)]));
 }

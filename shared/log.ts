@@ -42,9 +42,13 @@ export const packedLine = z.union([
 ]);
 export type PackedLine = z.infer<typeof packedLine>;
 
+/** Lines of an execution without a hole, as a node sends them. */
 export const logBatch = z.object({
   executionId,
-  lines: z.array(logLine).min(1).max(limits.maxLogLinesPerRequest),
+  /** Of the first line. */
+  seq: z.int().min(1),
+  /** The JSON of a list, without spaces, with one packed line for each line, as in the event `lines`. */
+  lines: z.string().min(1),
 });
 export type LogBatch = z.infer<typeof logBatch>;
 

@@ -1,6 +1,6 @@
 import { bytesText } from "../../shared/bytes-text.ts";
-import type { LogLine, LogStream } from "../../shared/log.ts";
 import type { MaskStream, SecretMask } from "../masking/secret-mask.ts";
+import { LinePacker } from "./line-packer.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import { LogCap } from "./log-cap.ts";
 import { leaveOutputGarbage } from "./output-garbage.ts";
@@ -18,8 +18,7 @@ export class ExecutionLog {
   private readonly splitters: Record<"stdout" | "stderr", LineSplitter>;
   /** Each stream passes through its own; absent: the job has no secrets. */
   private readonly masks: Record<"stdout" | "stderr", MaskStream> | undefined;
-  private pending: LogLine[] = [];
-  private nextSeq: number;
+  private readonly packer: LinePacker;
   private toldFull = false;
   private readonly cap: LogCap;
   private readonly hurried = new AbortController();
@@ -35,7 +34,7 @@ export class ExecutionLog {
     private readonly mask?: SecretMask,
   ) {
     this.cap = new LogCap(maxBytes);
-    this.nextSeq = spool.lastSeq + 1;
+    this.packer = new LinePacker(spool.lastSeq + 1);
     this.masks = mask && { stdout: mask.stream(), stderr: mask.stream() };
     this.splitters = { stdout: this.splitterOf("stdout"), stderr: this.splitterOf("stderr") };
   }
@@ -66,9 +65,7 @@ export class ExecutionLog {
 
   /** Adds a line of the agent's own about the job. */
   system(text: string, { lost = false } = {}): void {
-    this.addLine("system", this.mask?.text(text) ?? text, false);
-    const line = this.pending.at(-1);
-    if (lost && line) line.lost = true;
+    this.packer.add("system", this.mask?.text(text) ?? text, { lost });
     this.append();
   }
 
@@ -119,22 +116,16 @@ export class ExecutionLog {
   }
 
   private splitterOf(stream: "stdout" | "stderr"): LineSplitter {
-    return new LineSplitter((piece, partial) => this.addLine(stream, piece, partial));
-  }
-
-  private addLine(stream: LogStream, piece: string | Uint8Array, partial: boolean): void {
-    const line: LogLine = { seq: this.nextSeq++, stream, at: nowText(), text: "" };
-    if (typeof piece === "string") line.text = piece;
-    else line.bytes = Buffer.from(piece).toString("base64");
-    if (partial) line.partial = true;
-    this.pending.push(line);
+    return new LineSplitter({
+      take: (piece, partial) => this.packer.add(stream, piece, { partial }),
+      takeLines: (text, count) => this.packer.addLines(stream, text, count),
+    });
   }
 
   private append(): void {
-    if (this.pending.length === 0) return;
-    const lines = this.pending;
-    this.pending = [];
-    this.spool.append(lines);
+    const parts = this.packer.take();
+    if (parts.length === 0) return;
+    for (const part of parts) this.spool.append(part);
     this.room.appended(this.spool);
   }
 }
@@ -170,17 +161,4 @@ export class QuietLines {
       log.flush();
     }
   }
-}
-
-let lastNowMs = 0;
-let lastNowText = "";
-
-/** Formatting a date costs more than everything else that is done for a line, and many lines share a millisecond. */
-function nowText(): string {
-  const nowMs = Date.now();
-  if (nowMs !== lastNowMs) {
-    lastNowMs = nowMs;
-    lastNowText = new Date(nowMs).toISOString();
-  }
-  return lastNowText;
 }

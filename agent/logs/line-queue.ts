@@ -1,12 +1,13 @@
 import type { LogLine } from "../../shared/log.ts";
-import { lineLength } from "../../shared/log-text.ts";
+import { type PackedLines, packLines, slicePacked, unpackLines } from "../../shared/packed-lines.ts";
+import { PackedList, type PeekLimits } from "./packed-list.ts";
 
 /**
  * The lines of one execution that the supervisor has handed over and the server has not stored yet. The queue is never
  * long: the supervisor holds lines back while the server does not take any.
  */
 export class LineQueue {
-  private lines: LogLine[] = [];
+  private readonly lines = new PackedList();
   /** The seq of the execution's last line; unknown while the command runs. */
   private finalSeq: number | undefined;
   private dropped = false;
@@ -19,18 +20,14 @@ export class LineQueue {
 
   /** The server has all lines so far, or the lines were dropped. */
   get isDelivered(): boolean {
-    return this.dropped || (this.lines.length === 0 && this.storedSeq >= (this.finalSeq ?? 0));
+    return this.dropped || (this.lines.isEmpty && this.storedSeq >= (this.finalSeq ?? 0));
   }
 
   /** Lines must come in the order of their seq. A new supervisor may repeat lines that came before. */
-  append(lines: readonly LogLine[]): void {
-    if (this.dropped) return;
-    let lastSeq = this.lastSeq;
-    for (const line of lines) {
-      if (line.seq <= lastSeq) continue;
-      this.lines.push(line);
-      lastSeq = line.seq;
-    }
+  append(lines: PackedLines): void {
+    const { lastSeq } = this;
+    if (this.dropped || lines.lastSeq <= lastSeq) return;
+    this.lines.push(slicePacked(lines, lastSeq + 1, lines.lastSeq));
   }
 
   /** All lines up to this seq will come, and none after it. */
@@ -42,54 +39,52 @@ export class LineQueue {
   expectNoMore(): void {
     const { lastSeq, finalSeq = 0 } = this;
     const lost = finalSeq - lastSeq;
-    if (lost > 0) this.append([lostLine(lastSeq + 1, lost, new Date().toISOString())]);
+    if (lost > 0) this.append(packLines([lostLine(lastSeq + 1, lost, new Date().toISOString())]));
     this.finalSeq = this.lastSeq;
   }
 
   /** The server lacks the lines between `storedSeq` and the first line here. Adds a note in place of each lost line. */
   fillHole(storedSeq: number): boolean {
-    const [first] = this.lines;
-    const count = (first?.seq ?? 0) - storedSeq - 1;
+    const { first } = this.lines;
+    const count = (first?.firstSeq ?? 0) - storedSeq - 1;
     if (!first || count < 1 || count > MAX_HOLE_LINES) return false;
-    const lost = Array.from({ length: count }, (_, i) => lostLine(storedSeq + 1 + i, 1, first.at));
-    this.lines = [...lost, ...this.lines];
+    const at = timeOfFirst(first);
+    this.lines.unshift(
+      packLines(Array.from({ length: count }, (_, i) => lostLine(storedSeq + 1 + i, 1, at))),
+    );
     return true;
   }
 
   /** The highest seq here or at the server. */
   private get lastSeq(): number {
-    return Math.max(this.storedSeq, this.lines.at(-1)?.seq ?? 0);
+    return Math.max(this.storedSeq, this.lines.lastSeq ?? 0);
   }
 
   /** Returns the oldest lines. They stay here until `acknowledge`. */
-  peek(maxLines: number, maxBytes: number): LogLine[] {
-    let bytes = 0;
-    let count = 0;
-    for (const line of this.lines) {
-      bytes += lineBytes(line);
-      if (count >= maxLines || (bytes > maxBytes && count > 0)) break;
-      count++;
-    }
-    return this.lines.slice(0, count);
+  peek(limits: PeekLimits): PackedLines | undefined {
+    return this.lines.peek(0, limits);
   }
 
   /** The server has stored all lines up to `seq`. */
   acknowledge(seq: number): void {
     if (seq <= this.storedSeq) return;
     this.storedSeq = seq;
-    const first = this.lines.findIndex((line) => line.seq > seq);
-    this.lines = first === -1 ? [] : this.lines.slice(first);
+    this.lines.removeUpTo(seq);
   }
 
   /** The lines are not needed any more. */
   drop(): void {
     this.dropped = true;
-    this.lines = [];
+    this.lines.clear();
   }
 }
 
 /** A damaged disk loses a few blocks of a file, which hold fewer lines than this. */
 const MAX_HOLE_LINES = 10_000;
+
+function timeOfFirst(lines: PackedLines): string {
+  return unpackLines(lines, lines.firstSeq, lines.firstSeq)[0]?.at ?? new Date().toISOString();
+}
 
 /** A line in place of output that was lost on this node. */
 export function lostLine(seq: number, count: number, at: string): LogLine {
@@ -101,9 +96,4 @@ export function lostLine(seq: number, count: number, at: string): LogLine {
     text: `Here ${what} of the output could not be kept on the node.`,
     lost: true,
   };
-}
-
-/** The approximate size of a line in memory and in a request. */
-export function lineBytes(line: LogLine): number {
-  return lineLength(line) + 90;
 }

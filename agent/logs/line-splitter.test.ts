@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { LineSplitter } from "./line-splitter.ts";
+import { type LineSink, LineSplitter } from "./line-splitter.ts";
 
 type Piece = [piece: string | number[], partial: boolean];
 
@@ -8,9 +8,25 @@ function pieceOf(piece: string | Uint8Array): string | number[] {
   return typeof piece === "string" ? piece : [...piece];
 }
 
+/** Takes lines one by one, also those that come together. */
+function sinkOf(take: LineSink["take"]): LineSink {
+  return {
+    take,
+    takeLines(text, count) {
+      const lines = text.split("\n");
+      expect(lines.pop()).toBe("");
+      expect(lines).toHaveLength(count);
+      for (const line of lines) take(line, false);
+    },
+  };
+}
+
 function splitAll(chunks: (string | Uint8Array)[], maxLength = 8): Piece[] {
   const pieces: Piece[] = [];
-  const splitter = new LineSplitter((piece, partial) => pieces.push([pieceOf(piece), partial]), maxLength);
+  const splitter = new LineSplitter(
+    sinkOf((piece, partial) => pieces.push([pieceOf(piece), partial])),
+    maxLength,
+  );
   for (const chunk of chunks) splitter.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
   splitter.end();
   return pieces;
@@ -68,11 +84,14 @@ describe("the line splitter", () => {
       const next = (below: number) => Math.floor(Math.random() * below);
       const all = Uint8Array.from({ length: next(200) }, () => hostile[next(hostile.length)] ?? 0);
       const got: Uint8Array[] = [];
-      const splitter = new LineSplitter((piece, partial) => {
-        const bytes = Buffer.from(piece as Uint8Array);
-        expect(bytes.length).toBeLessThanOrEqual(8);
-        got.push(bytes, partial ? Buffer.alloc(0) : Buffer.from("\n"));
-      }, 8);
+      const splitter = new LineSplitter(
+        sinkOf((piece, partial) => {
+          const bytes = Buffer.from(piece as Uint8Array);
+          expect(bytes.length).toBeLessThanOrEqual(8);
+          got.push(bytes, partial ? Buffer.alloc(0) : Buffer.from("\n"));
+        }),
+        8,
+      );
       for (let at = 0; at < all.length; ) {
         const length = 1 + next(20);
         splitter.push(all.subarray(at, at + length));
@@ -98,7 +117,7 @@ describe("the line splitter", () => {
 
   test("closes a flushed line with an empty piece when its newline comes", () => {
     const pieces: Piece[] = [];
-    const splitter = new LineSplitter((piece, partial) => pieces.push([pieceOf(piece), partial]));
+    const splitter = new LineSplitter(sinkOf((piece, partial) => pieces.push([pieceOf(piece), partial])));
     splitter.push(Buffer.from("Password: "));
     splitter.flush();
     expect(splitter.hasRest).toBe(false);
@@ -112,10 +131,12 @@ describe("the line splitter", () => {
 
   test("keeps no more than one line's limit of a stream without newlines", () => {
     let total = 0;
-    const splitter = new LineSplitter((piece) => {
-      expect(piece.length).toBeLessThanOrEqual(32 * 1024);
-      total += piece.length;
-    });
+    const splitter = new LineSplitter(
+      sinkOf((piece) => {
+        expect(piece.length).toBeLessThanOrEqual(32 * 1024);
+        total += piece.length;
+      }),
+    );
     const block = Buffer.alloc(256 * 1024, 0x78);
     for (let i = 0; i < 8; i++) splitter.push(block);
     splitter.end();

@@ -1,12 +1,20 @@
 import { isUtf8 } from "node:buffer";
 import { limits } from "../../shared/limits.ts";
 
-/** Takes a piece of output: a text, or bytes if it is not UTF-8. `partial`: no newline followed it. */
-export type TakePiece = (piece: string | Uint8Array, partial: boolean) => void;
+export interface LineSink {
+  /** Takes a line or a piece of one: a text, or bytes if it is not UTF-8. `partial`: no newline followed it. */
+  take(piece: string | Uint8Array, partial: boolean): void;
+  /** Takes `count` lines at once, of which each ends with a newline. */
+  takeLines(text: string, count: number): void;
+}
 
 const NEWLINE = 0x0a;
+/** Lines are passed on together up to about so many characters. */
+const CHARS_AT_ONCE = 4 * 1024;
 /** A UTF-8 character has at most this many bytes after its first. */
 const MAX_CONTINUATIONS = 3;
+/** No UTF-16 unit has more bytes than that, so the bytes of a short text need no counting. */
+const MAX_BYTES_OF_UNIT = MAX_CONTINUATIONS + 1;
 
 /**
  * Splits the bytes of one stream into lines. A line that is not UTF-8 is passed on as bytes, any other as text. A
@@ -20,7 +28,7 @@ export class LineSplitter {
   private raw: Uint8Array = new Uint8Array(0);
 
   constructor(
-    private readonly take: TakePiece,
+    private readonly sink: LineSink,
     private readonly maxBytes: number = limits.maxLogLineLength,
   ) {}
 
@@ -57,13 +65,28 @@ export class LineSplitter {
 
   private splitText(text: string): void {
     let start = 0;
+    /** Lines from here to `start` wait to be passed on together. */
+    let from = 0;
+    let count = 0;
+    const passOn = () => {
+      if (count > 0) this.sink.takeLines(text.slice(from, start), count);
+      count = 0;
+    };
     for (let newline = text.indexOf("\n"); newline !== -1; newline = text.indexOf("\n", start)) {
+      if (this.rest === "" && (newline - start) * MAX_BYTES_OF_UNIT <= this.maxBytes) {
+        if (count++ === 0) from = start;
+        start = newline + 1;
+        if (start - from >= CHARS_AT_ONCE) passOn();
+        continue;
+      }
+      passOn();
       this.rest += text.slice(start, newline);
       this.cutRest();
-      this.take(this.rest, false);
+      this.sink.take(this.rest, false);
       this.rest = "";
       start = newline + 1;
     }
+    passOn();
     if (start < text.length) {
       this.rest += start === 0 ? text : text.slice(start);
       this.cutRest();
@@ -71,13 +94,12 @@ export class LineSplitter {
   }
 
   private cutRest(): void {
-    // No UTF-16 unit has more bytes than that, so the bytes of a short text need no counting.
-    if (this.rest.length * (MAX_CONTINUATIONS + 1) <= this.maxBytes) return;
+    if (this.rest.length * MAX_BYTES_OF_UNIT <= this.maxBytes) return;
     let bytes: Uint8Array = Buffer.from(this.rest);
     if (bytes.length <= this.maxBytes) return;
     while (bytes.length > this.maxBytes) {
       const end = this.cutLength(bytes);
-      this.take(this.decoder.decode(bytes.subarray(0, end)), true);
+      this.sink.take(this.decoder.decode(bytes.subarray(0, end)), true);
       bytes = bytes.subarray(end);
     }
     this.rest = this.decoder.decode(bytes);
@@ -119,7 +141,7 @@ export class LineSplitter {
   }
 
   private takeBytes(bytes: Uint8Array, partial: boolean): void {
-    this.take(isUtf8(bytes) ? this.decoder.decode(bytes) : bytes, partial);
+    this.sink.take(isUtf8(bytes) ? this.decoder.decode(bytes) : bytes, partial);
   }
 
   /** Where the first piece of a line that is too long ends: never inside a character. */

@@ -9,9 +9,10 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { type LogLine, logLine } from "../../shared/log.ts";
+import type { PackedLines } from "../../shared/packed-lines.ts";
 import { namesIn } from "../state/names-in.ts";
 import { leaveOutputGarbage } from "./output-garbage.ts";
+import { partsIn, rowOf } from "./segment-row.ts";
 
 interface Segment {
   path: string;
@@ -21,19 +22,18 @@ interface Segment {
   lastSeq: number;
 }
 
+const NEWLINE = 0x0a;
 const SEGMENT_BYTES = 16 * 1024 * 1024;
-/** Enough for the longest possible line: 32 Ki units of at most six bytes each as JSON. */
+/** Enough for the longest possible part. */
 const READ_BYTES = 512 * 1024;
 /** What is read goes through this memory; nobody keeps it. */
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
-/** Written together. As JSON, all unsent lines at once would be a multiple of what they are in memory. */
-const LINES_AT_ONCE = 256;
 
 /**
- * Unsent lines of one execution on disk, in files of JSON lines. They are written at the end and read at the front. Each
- * file is removed when the server has stored its lines, so a job that is always a little faster than the network does
- * not fill the disk. Writes are synchronous: they go to the page cache, and lines keep their order. A file that ends in
- * half a line (the machine went down) loses only that line.
+ * Unsent lines of one execution on disk, in files with one row for each part. They are written at the end and read at the
+ * front. Each file is removed when the server has stored its lines, so a job that is always a little faster than the network
+ * does not fill the disk. Writes are synchronous: they go to the page cache, and lines keep their order. Of a row that is
+ * damaged or ends too early (the machine went down), only the damaged lines are lost.
  */
 export class Segments {
   private readonly segments: Segment[] = [];
@@ -69,14 +69,13 @@ export class Segments {
    * Writes all of the lines, or none if it throws.
    * @param read true: the caller has these lines in memory and does not want to read them again.
    */
-  append(lines: readonly LogLine[], read: boolean): void {
-    if (lines.length === 0) return;
+  append(parts: readonly PackedLines[], read: boolean): void {
+    if (parts.length === 0) return;
     const segment = this.segmentToWrite();
     const fd = this.writeFd ?? -1;
     let sizeBytes = 0;
     try {
-      for (let from = 0; from < lines.length; from += LINES_AT_ONCE)
-        sizeBytes += writeLines(fd, lines.slice(from, from + LINES_AT_ONCE));
+      for (const part of parts) sizeBytes += writePart(fd, part);
     } catch (error) {
       // The disk may be full. Half a line must not remain in front of later lines.
       ftruncateSync(fd, segment.sizeBytes);
@@ -84,11 +83,11 @@ export class Segments {
     }
     segment.sizeBytes += sizeBytes;
     if (read) segment.readBytes = segment.sizeBytes;
-    segment.lastSeq = lines.at(-1)?.seq ?? segment.lastSeq;
+    segment.lastSeq = parts.at(-1)?.lastSeq ?? segment.lastSeq;
   }
 
   /** The lines after those read before; empty when all are read, or when a file cannot be read any more. */
-  read(): LogLine[] {
+  read(): PackedLines[] {
     const segment = this.segments.find((one) => one.readBytes < one.sizeBytes);
     if (!segment) return [];
     const buffer = readBuffer.subarray(0, segment.sizeBytes - segment.readBytes);
@@ -99,13 +98,13 @@ export class Segments {
       if (segment === this.segments.at(-1)) this.close();
       return [];
     }
-    const end = buffer.lastIndexOf(0x0a, got - 1) + 1;
-    // Without a newline this is half a line left by a crash, or another process has cut the file.
+    const end = buffer.subarray(0, got).lastIndexOf(NEWLINE) + 1;
     segment.readBytes = end === 0 ? segment.sizeBytes : segment.readBytes + end;
-    const lines = parseLines(buffer.toString("utf8", 0, end));
-    segment.lastSeq = Math.max(segment.lastSeq, lines.at(-1)?.seq ?? 0);
+    // A row without an end is only at the end of a file that a crash has cut.
+    const parts = rowsIn(buffer.subarray(0, end === 0 ? got : end)).flatMap(partsIn);
+    segment.lastSeq = Math.max(segment.lastSeq, parts.at(-1)?.lastSeq ?? 0);
     leaveOutputGarbage(end);
-    return lines;
+    return parts;
   }
 
   /** The server has all lines up to `seq`: files that hold no others are removed. */
@@ -136,7 +135,7 @@ export class Segments {
     if (last && this.writeFd !== undefined && last.sizeBytes < SEGMENT_BYTES) return last;
     this.close();
     mkdirSync(this.dir, { recursive: true, mode: 0o700 });
-    const path = join(this.dir, `${this.name}.${String(this.nextNumber++).padStart(6, "0")}.ndjson`);
+    const path = join(this.dir, `${this.name}.${String(this.nextNumber++).padStart(6, "0")}.lines`);
     this.writeFd = openSync(path, "wx", 0o600);
     const segment = { path, sizeBytes: 0, readBytes: 0, lastSeq: 0 };
     this.segments.push(segment);
@@ -150,11 +149,11 @@ export function executionsWithSegments(dir: string): string[] {
 }
 
 /** Returns how many bytes these are. */
-function writeLines(fd: number, lines: readonly LogLine[]): number {
-  const data = Buffer.from(`${lines.map((line) => JSON.stringify(line)).join("\n")}\n`);
-  for (let written = 0; written < data.length; ) written += writeSync(fd, data, written);
-  leaveOutputGarbage(data.length);
-  return data.length;
+function writePart(fd: number, part: PackedLines): number {
+  const row = rowOf(part);
+  for (let written = 0; written < row.length; ) written += writeSync(fd, row, written);
+  leaveOutputGarbage(row.length);
+  return row.length;
 }
 
 function leftFiles(dir: string, name: string): string[] {
@@ -163,7 +162,7 @@ function leftFiles(dir: string, name: string): string[] {
 
 function filesIn(dir: string): string[] {
   return namesIn(dir)
-    .filter((file) => /^\w+\.\d+\.ndjson$/.test(file))
+    .filter((file) => /^\w+\.\d+\.lines$/.test(file))
     .sort();
 }
 
@@ -185,15 +184,13 @@ function numberOf(file: string): number {
   return Number(file.split(".")[1]);
 }
 
-function parseLines(text: string): LogLine[] {
-  const lines: LogLine[] = [];
-  for (const json of text.split("\n")) {
-    if (json === "") continue;
-    try {
-      lines.push(logLine.parse(JSON.parse(json)));
-    } catch {
-      // The disk lost a block in a crash. The log shows the gap, and the other lines are still sent.
-    }
+function rowsIn(bytes: Buffer): Buffer[] {
+  const rows: Buffer[] = [];
+  for (let from = 0; from < bytes.length; ) {
+    const newline = bytes.indexOf(NEWLINE, from);
+    const end = newline === -1 ? bytes.length : newline;
+    rows.push(bytes.subarray(from, end));
+    from = end + 1;
   }
-  return lines;
+  return rows;
 }

@@ -4,20 +4,24 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LogLine } from "../../shared/log.ts";
+import { type PackedLines, packLines, unpackLines } from "../../shared/packed-lines.ts";
 import { Segments } from "./segments.ts";
 import { LogSpool, spoolRoom } from "./spool.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "spool-"));
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function lines(from: number, to: number, text = "x"): LogLine[] {
-  const at = "2026-01-01T00:00:00.000Z";
-  return Array.from({ length: to - from + 1 }, (_, i) => ({
-    seq: from + i,
-    stream: "stdout" as const,
-    at,
-    text,
-  }));
+function lines(from: number, to: number, text = "x"): PackedLines {
+  return packLines(Array.from({ length: to - from + 1 }, (_, i) => lineOf(from + i, text)));
+}
+
+function lineOf(seq: number, text: string): LogLine {
+  return { seq, stream: "stdout", at: "2026-01-01T00:00:00.000Z", text };
+}
+
+function peek(spool: LogSpool, maxLines: number, maxChars: number, afterSeq?: number): LogLine[] {
+  const found = spool.peek({ maxLines, maxChars }, afterSeq);
+  return found ? unpackLines(found) : [];
 }
 
 function filesInDir(): string[] {
@@ -32,7 +36,7 @@ function filesInDir(): string[] {
 function deliverAll(spool: LogSpool, maxLines = 100): number[] {
   const seqs: number[] = [];
   while (!spool.isDelivered) {
-    const batch = spool.peek(maxLines, 1_000_000);
+    const batch = peek(spool, maxLines, 1_000_000);
     // Lost last lines are noticed only when they are asked for.
     if (batch.length === 0) break;
     seqs.push(...batch.map((line) => line.seq));
@@ -55,10 +59,10 @@ describe("the log spool", () => {
   test("hands out the same lines until they are acknowledged", () => {
     const spool = new LogSpool("exe_a", spoolRoom(dir));
     spool.append(lines(1, 10));
-    expect(spool.peek(4, 1_000_000).map((line) => line.seq)).toEqual([1, 2, 3, 4]);
-    expect(spool.peek(4, 1_000_000).map((line) => line.seq)).toEqual([1, 2, 3, 4]);
+    expect(peek(spool, 4, 1_000_000).map((line) => line.seq)).toEqual([1, 2, 3, 4]);
+    expect(peek(spool, 4, 1_000_000).map((line) => line.seq)).toEqual([1, 2, 3, 4]);
     spool.acknowledge(2);
-    expect(spool.peek(4, 1_000_000).map((line) => line.seq)).toEqual([3, 4, 5, 6]);
+    expect(peek(spool, 4, 1_000_000).map((line) => line.seq)).toEqual([3, 4, 5, 6]);
   });
 
   test("spills to disk when too much waits, keeps the order, and removes its files when all is stored", () => {
@@ -82,7 +86,7 @@ describe("the log spool", () => {
     expect(deliverAll(spool)).toEqual(upTo(10));
     spool.append(lines(11, 12));
     expect(filesInDir()).toEqual([]);
-    expect(spool.peek(10, 1_000).map((line) => line.seq)).toEqual([11, 12]);
+    expect(peek(spool, 10, 1_000).map((line) => line.seq)).toEqual([11, 12]);
   });
 
   test("is taken over by the next run, without the lines that the server already has", () => {
@@ -105,19 +109,24 @@ describe("the log spool", () => {
     await Bun.write(path, whole.slice(0, -20));
     const second = LogSpool.reopen("exe_a", spoolRoom(dir), 50);
     const text = expect.stringContaining("a line of the output could not be kept");
-    expect(second.peek(100, 1_000_000).length).toBe(49);
-    expect(second.peek(100, 1_000_000, 49)).toMatchObject([{ seq: 50, stream: "system", text }]);
+    expect(peek(second, 100, 1_000_000, 48)).toMatchObject([
+      { seq: 49, stream: "stdout", text: "x" },
+      { seq: 50, stream: "system", text },
+    ]);
     expect(deliverAll(second)).toEqual(upTo(50));
   });
 
-  test("skips invalid lines, and counts as delivered when its file is empty", async () => {
+  test("loses only the lines that are damaged in its file, and counts as delivered when the file is empty", async () => {
     const first = new LogSpool("exe_a", spoolRoom(dir));
-    first.append(lines(1, 9));
+    const texts = (seq: number) => `the ${seq}th of nine lines, of which each has some length`;
+    first.append(packLines([1, 2, 3, 4, 5, 6, 7, 8, 9].map((seq) => lineOf(seq, texts(seq)))));
     first.keepForNextRun();
     const path = join(dir, filesInDir()[0] ?? "");
-    const written = (await Bun.file(path).text()).split("\n");
-    written.splice(3, 2, "\0\0\0", "null", '{"seq":7}');
-    await Bun.write(path, written.join("\n"));
+    const written = await Bun.file(path).bytes();
+    const text = Buffer.from(written).toString();
+    // The fourth line and the fifth.
+    written.fill(0, text.indexOf("4th"), text.indexOf("6th") - 60);
+    await Bun.write(path, written);
     expect(deliverAll(LogSpool.reopen("exe_a", spoolRoom(dir), 9))).toEqual([1, 2, 3, 6, 7, 8, 9]);
     await Bun.write(path, "");
     expect(LogSpool.reopen("exe_a", spoolRoom(dir), 9).isDelivered).toBe(true);
@@ -133,7 +142,7 @@ describe("the log spool", () => {
     expect(seqs).toEqual(upTo(seqs.length));
     expect(seqs.length).toBeLessThan(3_000);
     spool.append(lines(3_001, 3_002));
-    expect(spool.peek(10, 1_000).map((line) => line.seq)).toEqual([3_001, 3_002]);
+    expect(peek(spool, 10, 1_000).map((line) => line.seq)).toEqual([3_001, 3_002]);
   });
 
   test("finds its last line from the files alone", () => {
@@ -206,7 +215,7 @@ describe("the log spool", () => {
 class FullDisk extends Segments {
   isFull = false;
 
-  override append(given: readonly LogLine[], read: boolean): void {
+  override append(given: readonly PackedLines[], read: boolean): void {
     if (this.isFull) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
     super.append(given, read);
   }

@@ -1,5 +1,6 @@
-import type { LogLine } from "../../shared/log.ts";
-import { lineBytes, lostLine } from "./line-queue.ts";
+import { type PackedLines, packLines, slicePacked } from "../../shared/packed-lines.ts";
+import { lostLine } from "./line-queue.ts";
+import { PackedList, type PeekLimits } from "./packed-list.ts";
 import { Segments } from "./segments.ts";
 
 /** What all spools of an agent share. */
@@ -41,10 +42,9 @@ export class LogSpool {
   /** The highest seq that was appended, and the highest that the server has stored. */
   lastSeq = 0;
   storedSeq = 0;
-  private head: LogLine[] = [];
-  private headBytes = 0;
+  private readonly head = new PackedList();
   /** The newest lines, which the disk did not take. */
-  private tail: LogLine[] = [];
+  private readonly tail = new PackedList();
   private roomWaiters: (() => void)[] = [];
   private dropped = false;
 
@@ -71,49 +71,37 @@ export class LogSpool {
   get isFull(): boolean {
     if (this.dropped) return false;
     // Lines that the disk does not take stay in memory, and must not become more.
-    return this.tail.length > 0 || this.headBytes + this.segments.unreadBytes >= this.room.maxSpoolBytes;
+    return !this.tail.isEmpty || this.head.bytes + this.segments.unreadBytes >= this.room.maxSpoolBytes;
   }
 
   /** Lines must come in the order of their seq. */
-  append(lines: readonly LogLine[]): void {
-    const last = lines.at(-1);
-    if (!last || this.dropped) return;
-    this.lastSeq = last.seq;
-    if (!this.segments.isEmpty || this.tail.length > 0) {
-      for (const line of lines) this.tail.push(line);
+  append(lines: PackedLines): void {
+    if (this.dropped) return;
+    this.lastSeq = lines.lastSeq;
+    if (!this.segments.isEmpty || !this.tail.isEmpty) {
+      this.tail.push(lines);
       this.writeTail();
       return;
     }
-    this.pushHead(lines);
+    this.changeHead(() => this.head.push(lines));
     if (this.room.serverAway || this.mustSpill()) this.spill();
   }
 
   /** Returns unacknowledged lines after `afterSeq`, oldest first. They stay here until `acknowledge`. */
-  peek(maxLines: number, maxBytes: number, afterSeq = this.storedSeq): LogLine[] {
-    const passed = () => Math.max(0, afterSeq + 1 - (this.head[0]?.seq ?? afterSeq + 1));
-    while (this.segments.unreadBytes > 0 && passed() >= this.head.length) this.readMore();
-    const first = passed();
-    let bytes = 0;
-    let end = first;
-    while (end < this.head.length && end - first < maxLines) {
-      bytes += lineBytes(this.head[end] as LogLine);
-      if (bytes > maxBytes && end > first) break;
-      end++;
-    }
-    return this.head.slice(first, end);
+  peek(limits: PeekLimits, afterSeq = this.storedSeq): PackedLines | undefined {
+    while (this.segments.unreadBytes > 0 && (this.head.lastSeq ?? 0) <= afterSeq) this.readMore();
+    let found: PackedLines | undefined;
+    this.changeHead(() => {
+      found = this.head.peek(afterSeq, limits);
+    });
+    return found;
   }
 
   /** The server has stored all lines up to `seq`. */
   acknowledge(seq: number): void {
     if (seq <= this.storedSeq || this.dropped) return;
     this.storedSeq = seq;
-    let count = 0;
-    let bytes = 0;
-    for (let line = this.head[0]; line && line.seq <= seq; line = this.head[++count]) {
-      bytes += lineBytes(line);
-    }
-    this.head = this.head.slice(count);
-    this.countHead(-bytes);
+    this.changeHead(() => this.head.removeUpTo(seq));
     this.segments.release(seq);
     const caughtUp = this.isDelivered || (!this.room.serverAway && this.segments.unreadBytes === 0);
     if (caughtUp && !this.segments.isEmpty && !this.mustSpill()) this.segments.remove();
@@ -123,9 +111,9 @@ export class LogSpool {
 
   /** Writes lines that are only in memory to disk as well. */
   spill(): void {
-    if (this.dropped || !this.segments.isEmpty || this.head.length === 0) return;
+    if (this.dropped || !this.segments.isEmpty || this.head.isEmpty) return;
     try {
-      this.segments.append(this.head, true);
+      this.segments.append(this.head.all, true);
     } catch {
       // The disk takes nothing, so the lines stay only in memory.
       this.segments.remove();
@@ -135,9 +123,8 @@ export class LogSpool {
   /** The lines are not needed any more. */
   drop(): void {
     this.dropped = true;
-    this.head = [];
-    this.tail = [];
-    this.countHead(-this.headBytes);
+    this.changeHead(() => this.head.clear());
+    this.tail.clear();
     this.segments.remove();
     this.admitWriters();
   }
@@ -164,16 +151,15 @@ export class LogSpool {
   }
 
   private writeTail(): void {
-    if (this.tail.length === 0) return;
-    const lines = this.tail;
+    if (this.tail.isEmpty) return;
+    const { all } = this.tail;
     try {
-      if (!this.segments.isEmpty) this.segments.append(lines, false);
-      else for (const line of lines) this.head.push(line);
-      this.tail = [];
+      if (!this.segments.isEmpty) this.segments.append(all, false);
+      else this.pushHead(all);
     } catch {
       return; // The disk is full. The next try is when the server has stored some lines.
     }
-    if (this.segments.isEmpty) this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
+    this.tail.clear();
   }
 
   private admitWriters(): void {
@@ -182,30 +168,35 @@ export class LogSpool {
   }
 
   private readMore(): void {
-    this.pushHead(this.segments.read().filter((line) => line.seq > this.storedSeq));
+    const { storedSeq } = this;
+    const found = this.segments.read().filter(({ lastSeq }) => lastSeq > storedSeq);
+    this.pushHead(found.map((lines) => slicePacked(lines, storedSeq + 1, lines.lastSeq)));
     // The last lines were lost in a crash, so the spool must not wait for them.
-    const lastKnown = this.head.at(-1)?.seq ?? this.storedSeq;
-    if (this.segments.unreadBytes > 0 || this.tail.length > 0) return;
+    const lastKnown = this.head.lastSeq ?? storedSeq;
+    if (this.segments.unreadBytes > 0 || !this.tail.isEmpty) return;
     if (lastKnown >= this.lastSeq) return;
-    const lost =
-      this.lastSeq === UNKNOWN_SEQ
-        ? []
-        : [lostLine(lastKnown + 1, this.lastSeq - lastKnown, new Date().toISOString())];
-    this.pushHead(lost);
-    this.lastSeq = lastKnown + lost.length;
+    if (this.lastSeq === UNKNOWN_SEQ) {
+      this.lastSeq = lastKnown;
+      return;
+    }
+    this.pushHead([packLines([lostLine(lastKnown + 1, this.lastSeq - lastKnown, new Date().toISOString())])]);
+    this.lastSeq = lastKnown + 1;
   }
 
-  private pushHead(lines: readonly LogLine[]): void {
-    for (const line of lines) this.head.push(line);
-    this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
+  private pushHead(all: readonly PackedLines[]): void {
+    this.changeHead(() => {
+      for (const lines of all) this.head.push(lines);
+    });
   }
 
   private mustSpill(): boolean {
-    return this.headBytes > OWN_MEMORY_BYTES && this.room.memoryBytes > this.room.maxMemoryBytes;
+    return this.head.bytes > OWN_MEMORY_BYTES && this.room.memoryBytes > this.room.maxMemoryBytes;
   }
 
-  private countHead(changeBytes: number): void {
-    this.headBytes += changeBytes;
-    this.room.memoryBytes += changeBytes;
+  /** Counts what the change adds to the memory of all spools, or takes from it. */
+  private changeHead(change: () => void): void {
+    const before = this.head.bytes;
+    change();
+    this.room.memoryBytes += this.head.bytes - before;
   }
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import type { LogLine } from "../../shared/log.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
+import { unpackLines } from "../../shared/packed-lines.ts";
 import { assignmentOf } from "../../tests/support/agent/assignment.ts";
 import { FakeExecutor } from "../../tests/support/agent/fake-executor.ts";
 import { waitFor } from "../../tests/support/wait.ts";
@@ -60,7 +61,7 @@ class Listener {
   };
 
   lines(): LogLine[] {
-    return this.news.flatMap((news) => (news.type === "lines" ? news.lines : []));
+    return this.news.flatMap((news) => (news.type === "lines" ? unpackLines(news) : []));
   }
 
   ended(executionId: string) {

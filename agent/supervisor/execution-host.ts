@@ -4,7 +4,6 @@ import { textOf } from "../../shared/text-of.ts";
 import type { EventsFile, Executor, TaskGpu } from "../executors/port/executor.ts";
 import { gpuName } from "../executors/port/job-gpus.ts";
 import { ExecutionLog, QuietLines } from "../logs/execution-log.ts";
-import { lineBytes } from "../logs/line-queue.ts";
 import { leaveOutputGarbage } from "../logs/output-garbage.ts";
 import { LogSpool, type SpoolRoom } from "../logs/spool.ts";
 import type { Outbox, OutboxEntry } from "../state/outbox.ts";
@@ -70,8 +69,7 @@ const MAX_WINDOW_BYTES = 2 * 1024 * 1024;
 const ALL_WINDOWS_BYTES = 32 * 1024 * 1024;
 const MIN_WINDOW_BYTES = 64 * 1024;
 /** A message is in memory several times: as lines, as JSON, and in the buffers of both sides. */
-const MESSAGE_BYTES = 256 * 1024;
-const MAX_LINES_AT_ONCE = 5_000;
+const MESSAGE_LIMITS = { maxLines: 5_000, maxChars: 256 * 1024 };
 const MAX_ALONE_MS = 10 * 60 * 1_000;
 
 /**
@@ -257,13 +255,12 @@ export class ExecutionHost {
     while (this.tell) {
       const roomBytes = this.windowBytes() - hosted.inFlight.reduce((sum, sent) => sum + sent.bytes, 0);
       if (roomBytes <= 0) return;
-      const lines = spool.peek(MAX_LINES_AT_ONCE, Math.min(roomBytes, MESSAGE_BYTES), hosted.sentSeq);
-      const last = lines.at(-1);
-      if (!last) break;
-      hosted.sentSeq = last.seq;
-      const bytes = lines.reduce((sum, line) => sum + lineBytes(line), 0);
-      hosted.inFlight.push({ lastSeq: last.seq, bytes });
-      this.tell({ type: "lines", executionId: spool.executionId, lines });
+      const lines = spool.peek(MESSAGE_LIMITS, hosted.sentSeq);
+      if (!lines) break;
+      hosted.sentSeq = lines.lastSeq;
+      const bytes = lines.lines.length;
+      hosted.inFlight.push({ lastSeq: lines.lastSeq, bytes });
+      this.tell({ type: "lines", executionId: spool.executionId, ...lines });
       leaveOutputGarbage(bytes);
     }
     // Lines lost in a crash of the machine are noticed only at the end of the files. Then the end is announced again.

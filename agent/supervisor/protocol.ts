@@ -1,7 +1,7 @@
 import type { ExecutionEnd } from "../../shared/execution.ts";
 import type { JobType } from "../../shared/job-fields.ts";
-import type { LogLine } from "../../shared/log.ts";
 import type { Assignment, JobInputs } from "../../shared/node.ts";
+import type { PackedLines } from "../../shared/packed-lines.ts";
 import type { EventsFile, TaskGpu, WorkflowSettings } from "../executors/port/executor.ts";
 import type { TaskLimits, TaskSample } from "../limits/limits.ts";
 import type { JobAccount } from "../process/account.ts";
@@ -13,7 +13,7 @@ import type { JobGrants } from "./job-grants.ts";
  * An agent may meet a supervisor that was started before an upgrade, so the protocol may grow, but what exists must keep
  * its meaning under the same number.
  */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** Everything it takes to run an execution, already decided. */
 export interface StartOrder {
@@ -163,7 +163,7 @@ export type News =
   /** Only in answer to `sample`. */
   | { type: "usage"; samples: ExecutionSample[] }
   | { type: "started"; executionId: string; at: string; enforcedBy?: string; events?: EventsFile }
-  | { type: "lines"; executionId: string; lines: LogLine[] }
+  | ({ type: "lines"; executionId: string } & PackedLines)
   /** A blob of the job's files is damaged in the cache, or is not there. The job waits for `found`. */
   | { type: "lost"; executionId: string; sha256: string }
   /** `lastSeq`: the seq of the last line. Lines that the agent does not have yet follow. */

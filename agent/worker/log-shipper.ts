@@ -1,8 +1,7 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import type { LogBatch } from "../../shared/log.ts";
-import { lineLength } from "../../shared/log-text.ts";
 import type { Logger } from "../../shared/logger.ts";
+import { batchOf, countOf, type PackedLines } from "../../shared/packed-lines.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { Bell, pause } from "../../shared/wait.ts";
 import type { LineQueue } from "../logs/line-queue.ts";
@@ -20,7 +19,7 @@ export interface ShipListener {
 }
 
 /** The approximate size of a request. As JSON it may be a few times larger, which is still below the server's limit. */
-const REQUEST_BYTES = 2 * 1024 * 1024;
+const REQUEST_CHARS = 2 * 1024 * 1024;
 const MAX_BATCHES = 1_000;
 const IDLE_MS = 60_000;
 /** The pause before lines are sent again to a server whose disk is full. */
@@ -28,7 +27,7 @@ const FULL_PAUSE_MS = 2_000;
 
 interface Shipment {
   queue: LineQueue;
-  batch: LogBatch;
+  lines: PackedLines;
 }
 
 /**
@@ -61,20 +60,21 @@ export class LogShipper {
     const shipments: Shipment[] = [];
     const count = Math.min(this.waiting.size, MAX_BATCHES);
     let linesLeft: number = limits.maxLogLinesPerRequest;
-    let bytesLeft = REQUEST_BYTES;
+    let charsLeft = REQUEST_CHARS;
     let queuesLeft = count;
     for (const queue of [...this.waiting].slice(0, count)) {
       this.waiting.delete(queue);
       if (queue.isDelivered) continue;
       this.waiting.add(queue);
       // A queue that does not need all of its share leaves the rest to the queues behind it.
-      const lines = queue.peek(Math.ceil(linesLeft / queuesLeft), Math.ceil(bytesLeft / queuesLeft));
+      const maxLines = Math.ceil(linesLeft / queuesLeft);
+      const lines = queue.peek({ maxLines, maxChars: Math.ceil(charsLeft / queuesLeft) });
       queuesLeft--;
-      if (lines.length === 0) continue;
-      linesLeft -= lines.length;
-      for (const line of lines) bytesLeft -= lineLength(line);
-      shipments.push({ queue, batch: { executionId: queue.executionId, lines } });
-      if (linesLeft <= 0 || bytesLeft <= 0) break;
+      if (!lines) continue;
+      linesLeft -= countOf(lines);
+      charsLeft -= lines.lines.length;
+      shipments.push({ queue, lines });
+      if (linesLeft <= 0 || charsLeft <= 0) break;
     }
     return shipments;
   }
@@ -86,7 +86,7 @@ export class LogShipper {
     log: Logger,
     signal: AbortSignal,
   ): Promise<void> {
-    const batches = shipments.map(({ batch }) => batch);
+    const batches = shipments.map(({ queue, lines }) => batchOf(queue.executionId, lines));
     try {
       const { stored } = await session.call("nodes.logs", () => ({ batches }), signal);
       this.noteFull(stored.includes("full"), log);
@@ -117,9 +117,9 @@ export class LogShipper {
     listener: ShipListener,
     log: Logger,
   ): void {
-    const { queue, batch } = shipment;
+    const { queue, lines } = shipment;
     // They came from the supervisor, and went to the server.
-    leaveOutputGarbage(2 * batch.lines.reduce((sum, line) => sum + lineLength(line), 0));
+    leaveOutputGarbage(2 * lines.lines.length);
     if (stored === "full") {
       listener.linesHeldUp(queue.executionId);
       return;
@@ -129,7 +129,7 @@ export class LogShipper {
       listener.linesRefused(queue.executionId);
       return;
     }
-    const first = batch.lines[0]?.seq ?? 0;
+    const { firstSeq: first } = lines;
     if (stored < first - 1 && queue.fillHole(stored)) {
       const what = `${first - 1 - stored} lines of ${queue.executionId} could not be read back from this disk`;
       log.warn(`${what}; its log has a note in their place.`);

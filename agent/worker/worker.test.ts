@@ -1,6 +1,9 @@
 import { expect, spyOn, test } from "bun:test";
 import { newId } from "../../shared/ids.ts";
+import type { LogLine } from "../../shared/log.ts";
+import { packLines, unpackLines } from "../../shared/packed-lines.ts";
 import { assignmentOf } from "../../tests/support/agent/assignment.ts";
+import type { LineQueue } from "../logs/line-queue.ts";
 import { ServerClock } from "../session/server-clock.ts";
 import type { ExecutionPlace } from "./held.ts";
 import { LogShipper } from "./log-shipper.ts";
@@ -126,12 +129,12 @@ test("a result is reported even when its supervisor died with the last lines, an
   const { executionId } = assignmentOf({ command: "true" });
   const line = { seq: 1, stream: "stdout" as const, at: new Date().toISOString(), text: "a" };
   worker.resume([{ executionId, lastSeq: 1, storedSeq: 0 }]);
-  worker.onNews({ type: "lines", executionId, lines: [line] });
+  worker.onNews({ type: "lines", executionId, ...packLines([line]) });
   worker.onNews(ended(executionId, 9));
   worker.onLost([executionId]);
   const queue = shipped.mock.lastCall?.[0];
   const told = { seq: 2, stream: "system", text: expect.stringContaining("8 lines") };
-  expect(queue?.peek(10, 10_000)).toMatchObject([line, told]);
+  expect(waitingIn(queue)).toMatchObject([line, told]);
   expect(reported).not.toHaveBeenCalled();
   queue?.acknowledge(2);
   worker.linesStored(executionId, 2);
@@ -146,11 +149,16 @@ test("a new supervisor learns which lines the server has, and lines that it repe
   const at = new Date().toISOString();
   const lines = [1, 2, 3].map((seq) => ({ seq, stream: "stdout" as const, at, text: "a" }));
   worker.resume([{ executionId, lastSeq: 2, storedSeq: 1 }]);
-  worker.onNews({ type: "lines", executionId, lines: lines.slice(1, 2) });
-  worker.onNews({ type: "lines", executionId, lines });
+  worker.onNews({ type: "lines", executionId, ...packLines(lines.slice(1, 2)) });
+  worker.onNews({ type: "lines", executionId, ...packLines(lines) });
   expect(stored.mock.calls).toEqual([[executionId, 1]]);
-  expect(shipped.mock.lastCall?.[0].peek(10, 10_000)).toEqual(lines.slice(1));
+  expect(waitingIn(shipped.mock.lastCall?.[0])).toEqual(lines.slice(1));
 });
+
+function waitingIn(queue: LineQueue | undefined): LogLine[] {
+  const lines = queue?.peek({ maxLines: 10, maxChars: 10_000 });
+  return lines ? unpackLines(lines) : [];
+}
 
 /** A worker with one slot, whose first job has it while the second waits. */
 function withWaiting() {

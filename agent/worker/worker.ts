@@ -169,8 +169,8 @@ export class Worker {
     } else if (news.type === "lines") {
       const { storedSeq } = held.lines;
       // A new supervisor does not know which lines the server has.
-      if ((news.lines[0]?.seq ?? 0) <= storedSeq) this.parts.place.stored(news.executionId, storedSeq);
-      held.lines.append(news.lines);
+      if (news.firstSeq <= storedSeq) this.parts.place.stored(news.executionId, storedSeq);
+      held.lines.append(news);
       this.parts.shipper.appended(held.lines);
     } else if (news.type === "lost") {
       this.parts.place.lost(news.executionId, news.sha256);

@@ -1,5 +1,5 @@
 import { bareRate } from "../bare-rate.ts";
-import { cpuOfStage, cpuPerJob } from "../cpu-of-stage.ts";
+import { cpuForEach, cpuOfStage } from "../cpu-of-stage.ts";
 import { queueJobs, rateOf, succeeded, untilOver } from "../no-op-jobs.ts";
 import { aims, atLeast, type Row } from "../row.ts";
 
@@ -33,7 +33,7 @@ export const drainRow: Row = {
       const before = cpuOfStage(stage, pid);
       await compute.nodes.undrain(nodeId);
       await untilOver(compute, queued);
-      const cpu = cpuPerJob(before, cpuOfStage(stage, pid), count);
+      const cpu = cpuForEach(before, cpuOfStage(stage, pid), count);
       return { rate: rateOf(await succeeded(compute, queued.name, count)), ...cpu };
     };
     await drain(WARM_UP_JOBS);

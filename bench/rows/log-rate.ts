@@ -1,5 +1,6 @@
+import { cpuForEach, cpuOfStage } from "../cpu-of-stage.ts";
 import { HelperProcess } from "../helper-process.ts";
-import { atLeast, type Row } from "../row.ts";
+import { atLeast, type Found, type Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 
 const LINES = 1_000_000;
@@ -13,11 +14,22 @@ export const logRateRow: Row = {
   name: "logs",
   figures: () => ({
     rate: { what: "log lines, agent to server to one reader", unit: "/s", aim: atLeast(300_000) },
+    server: { what: "CPU of the server for 1,000 lines", unit: "µs" },
+    worker: { what: "CPU of the agent for 1,000 lines", unit: "µs" },
+    supervisor: { what: "CPU of the supervisor for 1,000 lines", unit: "µs" },
+    children: { what: "CPU of the job itself for 1,000 lines", unit: "µs" },
+    reader: { what: "CPU of the reader for 1,000 lines", unit: "µs" },
   }),
   async open(stage) {
-    await stage.startAgent(SLOTS);
-    await linesPerSecond(stage, WARM_UP_LINES, 0);
-    return async () => ({ rate: await linesPerSecond(stage, LINES, 0) });
+    const { pid } = await stage.startAgent(SLOTS);
+    await readOutput(stage, WARM_UP_LINES, 0);
+    return async () => {
+      const before = cpuOfStage(stage, pid);
+      const { rate, readerMs } = await readOutput(stage, LINES, 0);
+      const thousands = LINES / 1_000;
+      const cpu = cpuForEach(before, cpuOfStage(stage, pid), thousands);
+      return { rate, ...cpu, reader: (readerMs * 1_000) / thousands };
+    };
   },
 };
 
@@ -31,18 +43,30 @@ export const stalledReadersRow: Row = {
   }),
   async open(stage) {
     await stage.startAgent(SLOTS);
-    await linesPerSecond(stage, WARM_UP_LINES, 0);
+    await readOutput(stage, WARM_UP_LINES, 0);
     return async () => {
-      const before = await linesPerSecond(stage, LINES, 0);
-      const beside = await linesPerSecond(stage, LINES, STALLED_READERS);
-      const without = (before + (await linesPerSecond(stage, LINES, 0))) / 2;
+      const before = await rateBeside(stage, 0);
+      const beside = await rateBeside(stage, STALLED_READERS);
+      const without = (before + (await rateBeside(stage, 0))) / 2;
       return { without, beside, ratio: beside / without };
     };
   },
 };
 
+async function rateBeside(stage: Stage, stalled: number): Promise<number> {
+  const { rate } = await readOutput(stage, LINES, stalled);
+  return rate;
+}
+
+interface Output {
+  /** Lines per second. */
+  rate: number;
+  /** CPU time of the reader. */
+  readerMs: number;
+}
+
 /** From the first line that a client in a process of its own gets, to the end of the job. */
-async function linesPerSecond(stage: Stage, lines: number, stalled: number): Promise<number> {
+async function readOutput(stage: Stage, lines: number, stalled: number): Promise<Output> {
   const go = stage.person.home.join(`go-${crypto.randomUUID()}`);
   const command = `until [ -e ${go} ]; do sleep 0.02; done; seq ${lines}`;
   const { jobId } = await stage.compute.jobs.submit({ command, timeoutSeconds: LIMIT_SECONDS });
@@ -54,7 +78,7 @@ async function linesPerSecond(stage: Stage, lines: number, stalled: number): Pro
   const reader = opened.use(new HelperProcess(stage, "log-reader.ts", [jobId]));
   await reader.line();
   await Bun.write(go, "");
-  const { count, tookMs } = JSON.parse(await reader.line()) as { count: number; tookMs: number };
+  const { count = 0, tookMs = 0, cpuMs = 0 } = JSON.parse(await reader.line()) as Found;
   if (count !== lines) throw new Error(`the reader got ${count} of ${lines} lines`);
-  return count / (tookMs / 1_000);
+  return { rate: count / (tookMs / 1_000), readerMs: cpuMs };
 }

@@ -122,6 +122,18 @@ export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unk
       more: false,
     },
   },
+  "nodes.logs": {
+    body: {
+      batches: [
+        {
+          executionId,
+          seq: 1,
+          lines: '[["o","2026-01-31T12:00:00.000Z","one"],["e","2026-01-31T12:00:00.004Z","two"]]',
+        },
+      ],
+    },
+    answer: { stored: [2] },
+  },
   "jobs.submit": {
     body: {
       name: "train",

@@ -1,5 +1,5 @@
 import type { Change } from "../../shared/activity.ts";
-import type { LogLine } from "../../shared/log.ts";
+import type { PackedLines } from "../../shared/packed-lines.ts";
 import type { WorkflowEvent } from "../../shared/workflow-run.ts";
 import type { DueKind } from "../tasks/due-times.ts";
 
@@ -23,7 +23,7 @@ export interface BusMessages {
   /** Files may have become superfluous, or there is no room for more. */
   files: { mayGo: true };
   /** Lines of output without gaps, in the order of their seq, before they are on disk. */
-  logs: { jobId: string; executionId: string; attempt: number; lines: readonly LogLine[] };
+  logs: { jobId: string; executionId: string; attempt: number } & PackedLines;
   /** Events of a workflow that are stored; `from`: how many come before them. */
   workflow: {
     jobId: string;

@@ -1,5 +1,4 @@
 import { Emitter } from "../../shared/emitter.ts";
-import { lineLength } from "../../shared/log-text.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { backoffMs, inTime, pause } from "../../shared/wait.ts";
 import { maskedUrl } from "../runtime/masked-url.ts";
@@ -28,8 +27,9 @@ const BACKOFF = { firstMs: 50, maxMs: 5_000 };
 const MAYBE_MISSED_MS = 60_000;
 const LAST_WORDS_MS = 1_000;
 const WARN_OF_DROPS_EVERY_MS = 60_000;
-const LINE_OVERHEAD_BYTES = 100;
 const NOTICE_BYTES = 200;
+/** Above what a notice may have: two messages of lines are never the same. */
+const MESSAGE_OF_LINES_BYTES = 600;
 const ID_BYTES = 35;
 /** A job has a channel of its own for each of these topics: `logs:job_…`. */
 const TOPICS_OF_JOBS = ["logs", "workflow"] as const;
@@ -235,11 +235,7 @@ export class RedisBus implements Bus {
 }
 
 function sizeOf(message: BusMessages[BusTopic]): number {
-  if ("lines" in message) {
-    let bytes = NOTICE_BYTES + message.lines.length * LINE_OVERHEAD_BYTES;
-    for (const line of message.lines) bytes += lineLength(line);
-    return bytes;
-  }
+  if ("lines" in message) return MESSAGE_OF_LINES_BYTES + message.lines.length;
   if ("events" in message) return NOTICE_BYTES + JSON.stringify(message.events).length;
   const ids = "jobIds" in message ? message.jobIds : "subject" in message ? message.ids : undefined;
   return NOTICE_BYTES + (ids?.length ?? 0) * ID_BYTES;

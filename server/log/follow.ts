@@ -1,6 +1,7 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import type { LogStream } from "../../shared/log.ts";
+import { slicePacked, unpackLines } from "../../shared/packed-lines.ts";
 import { pause } from "../../shared/wait.ts";
 import type { StreamEvent } from "../http/handler.ts";
 import type { RunWatch } from "../workflow/run-watch.ts";
@@ -17,8 +18,7 @@ import {
 } from "./log-events.ts";
 import type { LiveBatch, LogHub, LogSubscription } from "./log-hub.ts";
 import type { RemovedLog } from "./log-store.ts";
-import { LOG_START, type LogPlace, type LogStore } from "./log-store.ts";
-import { cutPacked } from "./packed-lines.ts";
+import { cutPacked, LOG_START, type LogPlace, type LogStore } from "./log-store.ts";
 import { findTail, type LogTail } from "./tail.ts";
 
 /** What a follower of a log learns about its job. */
@@ -259,8 +259,8 @@ class Follower {
     let tooLate = this.joined && !this.query.whole ? missed : 0;
     this.joined = true;
     for (const batch of batches) {
-      const first = batch.lines[0]?.seq ?? 1;
-      const last = { attempt: batch.attempt, seq: first + batch.lines.length - 1 };
+      const { firstSeq: first, lastSeq } = batch;
+      const last = { attempt: batch.attempt, seq: lastSeq };
       if (!isUpTo(last, this.cursor)) {
         if (!continues(this.cursor, batch.attempt, first)) {
           if (ready.length > 0) yield ready.flat();
@@ -282,10 +282,14 @@ class Follower {
       const events = known > 0 ? liveEvents(batch).slice(known) : liveEvents(batch);
       return this.tail ? events.filter((event) => this.isWanted(event.data)) : events;
     }
-    if (known === 0 && !this.tail) return packedLiveEvents(batch);
-    const { executionId, attempt } = batch;
-    const lines = batch.lines.slice(known).map((line) => ({ ...line, executionId, attempt }));
-    return packedLineEvents(this.tail ? lines.filter(this.isWanted) : lines);
+    const { executionId, attempt, firstSeq, lastSeq } = batch;
+    if (!this.tail) {
+      return known === 0
+        ? packedLiveEvents(batch)
+        : packedEvents([slicePacked(batch, firstSeq + known, lastSeq)]);
+    }
+    const lines = unpackLines(batch, firstSeq + known).map((line) => ({ ...line, executionId, attempt }));
+    return packedLineEvents(lines.filter(this.isWanted));
   }
 
   /** Brings the cursor to `until`: with a gap if this reader was too late, otherwise with lines from the store. */

@@ -1,10 +1,10 @@
 import type { FinalJobStatus, JobStatus } from "../../shared/job-state.ts";
 import type { LogEvent, LogLine } from "../../shared/log.ts";
 import { shownText } from "../../shared/log-text.ts";
+import { joinPacked, packLines, splitPacked, unpackLines } from "../../shared/packed-lines.ts";
 import { JsonText, type StreamEvent } from "../http/handler.ts";
 import type { LiveBatch } from "./log-hub.ts";
-import type { RemovedLog, StoredLine } from "./log-store.ts";
-import { joinPacked, type PackedBatch, packLines, splitPacked } from "./packed-lines.ts";
+import type { PackedBatch, RemovedLog, StoredLine } from "./log-store.ts";
 
 export type LineEvent = Extract<LogEvent, { event: "log" }>;
 
@@ -12,7 +12,7 @@ export type LineEvent = Extract<LogEvent, { event: "log" }>;
 export function liveEvents(batch: LiveBatch): LineEvent[] {
   let events = eventsOfBatch.get(batch);
   if (!events) {
-    events = batch.lines.map((line) => lineEvent(line, batch.executionId, batch.attempt));
+    events = unpackLines(batch).map((line) => lineEvent(line, batch.executionId, batch.attempt));
     eventsOfBatch.set(batch, events);
   }
   return events;
@@ -29,7 +29,7 @@ const MAX_PACKED_CHARS = 1024 * 1024;
 
 /** The lines of stored batches, passed on as they are stored. */
 export function packedEvents(batches: readonly PackedBatch[]): StreamEvent[] {
-  return joinPacked(batches, MAX_PACKED_CHARS).flatMap((batch) => {
+  return joinPacked(batches, MAX_PACKED_CHARS, isSameExecution).flatMap((batch) => {
     const { executionId, attempt } = batch;
     return splitPacked(batch, MAX_PACKED_CHARS).map(({ firstSeq, lastSeq, lines }): StreamEvent => {
       const head = JSON.stringify({ executionId, attempt, seq: firstSeq });
@@ -39,11 +39,15 @@ export function packedEvents(batches: readonly PackedBatch[]): StreamEvent[] {
   });
 }
 
+function isSameExecution(first: PackedBatch, second: PackedBatch): boolean {
+  return first.executionId === second.executionId;
+}
+
 /** Single lines as packed events; lines that do not follow one another become events of their own. */
 export function packedLineEvents(lines: readonly StoredLine[]): StreamEvent[] {
   const batches = lines.map((line): PackedBatch => {
-    const { executionId, attempt, seq } = line;
-    return { executionId, attempt, firstSeq: seq, lastSeq: seq, lines: packLines([line]) };
+    const { executionId, attempt } = line;
+    return { executionId, attempt, ...packLines([line]) };
   });
   return packedEvents(batches);
 }
@@ -52,9 +56,7 @@ export function packedLineEvents(lines: readonly StoredLine[]): StreamEvent[] {
 export function packedLiveEvents(batch: LiveBatch): StreamEvent[] {
   let events = packedOfBatch.get(batch);
   if (!events) {
-    const { executionId, attempt, lines } = batch;
-    const [firstSeq = 1, lastSeq = firstSeq] = [lines[0]?.seq, lines.at(-1)?.seq];
-    events = packedEvents([{ executionId, attempt, firstSeq, lastSeq, lines: packLines(lines) }]);
+    events = packedEvents([batch]);
     packedOfBatch.set(batch, events);
   }
   return events;

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { countOf, packLines } from "../../shared/packed-lines.ts";
 import { logLines } from "../../tests/support/log-world.ts";
 import { quickest } from "../../tests/support/wait.ts";
 import { MemoryBus } from "../bus/memory-bus.ts";
@@ -25,7 +26,7 @@ test("a subscriber that does not read misses the oldest lines and learns exactly
   for (let seq = 1; seq <= 25_000; seq += 500) hub.publish("job_a", seq, seq + 499);
   const { missed, batches } = subscription.take(1_000_000);
   expect(missed).toBe(25_000 - FOLLOWED_LINES);
-  expect(batches[0]?.lines[0]?.seq).toBe(missed + 1);
+  expect(batches[0]?.firstSeq).toBe(missed + 1);
   expect(lineCount(batches) + missed).toBe(25_000);
   expect(subscription.take(1_000_000)).toEqual({ missed: 0, batches: [] });
 });
@@ -98,7 +99,7 @@ function openHub() {
   const bus = new MemoryBus();
   const hub = new LogHub(bus);
   const publishLines = (jobId: string, lines: ReturnType<typeof logLines>) =>
-    bus.publish("logs", { jobId, executionId: `exe_of_${jobId}`, attempt: 1, lines });
+    bus.publish("logs", { jobId, executionId: `exe_of_${jobId}`, attempt: 1, ...packLines(lines) });
   return {
     hub,
     publishLines,
@@ -112,9 +113,9 @@ function takeAll(subscription: LogSubscription): LiveBatch[] {
 }
 
 function lineCount(batches: LiveBatch[]): number {
-  return batches.reduce((sum, batch) => sum + batch.lines.length, 0);
+  return batches.reduce((sum, batch) => sum + countOf(batch), 0);
 }
 
 function lastSeq(batches: LiveBatch[]): number | undefined {
-  return batches.at(-1)?.lines.at(-1)?.seq;
+  return batches.at(-1)?.lastSeq;
 }

@@ -1,5 +1,5 @@
 import { limits } from "../../shared/limits.ts";
-import { lineLength } from "../../shared/log-text.ts";
+import { countOf } from "../../shared/packed-lines.ts";
 import type { Bus, BusMessages } from "../bus/bus.ts";
 
 /** Lines of one execution as published: without holes, in the order of their seq. */
@@ -20,7 +20,8 @@ const MAX_JOBS = 10_000;
 const JOBS_PER_CLEARING = 8;
 /** A job without followers is forgotten when it has had no lines for this long; by then they are on disk. */
 const IDLE_MS = 30_000;
-const LINE_OVERHEAD_BYTES = 150;
+/** For followers who take line by line, each line becomes an object. */
+const LINE_OVERHEAD_BYTES = 100;
 
 /**
  * The live path of log lines: hands what is published on the bus to every follower immediately, in memory.
@@ -69,7 +70,6 @@ export class LogHub {
   }
 
   private take(message: BusMessages["logs"]): void {
-    if (message.lines.length === 0) return;
     const channel = this.channels.get(message.jobId) ?? new Channel();
     this.channels.delete(message.jobId);
     this.channels.set(message.jobId, channel);
@@ -130,7 +130,7 @@ export class LogSubscription {
     const missed = Math.max(0, this.channel.firstIndex - this.nextIndex);
     const batches = this.channel.from(this.nextIndex + missed, maxLines);
     const last = batches.at(-1);
-    if (last) this.nextIndex = last.index + last.lines.length;
+    if (last) this.nextIndex = last.index + countOf(last);
     // If everything was dropped and nothing came since, the missed lines are reported with the next batch.
     return { missed: last ? missed : 0, batches };
   }
@@ -193,10 +193,10 @@ class Channel {
 
   /** Returns how many bytes the channel grew. */
   push(message: BusMessages["logs"]): number {
-    let bytes = message.lines.length * LINE_OVERHEAD_BYTES;
-    for (const line of message.lines) bytes += lineLength(line);
+    const count = countOf(message);
+    const bytes = count * LINE_OVERHEAD_BYTES + message.lines.length;
     this.batches.push({ ...message, index: this.endIndex, bytes });
-    this.endIndex += message.lines.length;
+    this.endIndex += count;
     this.bytes += bytes;
     this.publishedAtMs = performance.now();
     return bytes - this.trim();
@@ -209,7 +209,7 @@ class Channel {
     while (this.batches.length > 1) {
       const oldest = this.batches[0];
       if (!oldest) break;
-      const isSpare = this.lineCount - oldest.lines.length >= wanted;
+      const isSpare = this.lineCount - countOf(oldest) >= wanted;
       if (!isSpare && this.bytes <= MAX_JOB_BYTES) break;
       this.batches.shift();
       this.bytes -= oldest.bytes;
@@ -246,7 +246,8 @@ class Channel {
     const first = this.positionOf(index);
     let last = first;
     for (let lines = 0; lines < maxLines && last < this.batches.length; last++) {
-      lines += this.batches[last]?.lines.length ?? 0;
+      const batch = this.batches[last];
+      if (batch) lines += countOf(batch);
     }
     return this.batches.slice(first, last);
   }
@@ -258,7 +259,7 @@ class Channel {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const batch = this.batches[middle];
-      if (batch && batch.index + batch.lines.length > index) high = middle;
+      if (batch && batch.index + countOf(batch) > index) high = middle;
       else low = middle + 1;
     }
     return low;

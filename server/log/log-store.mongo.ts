@@ -1,6 +1,5 @@
 import type { Collection } from "mongodb";
-import type { LogLine } from "../../shared/log.ts";
-import { lineLength } from "../../shared/log-text.ts";
+import { continuing, joinPacked, type PackedLines, splitPacked } from "../../shared/packed-lines.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import { ContentionError, duplicatesIn, letOthersGo, type MongoStore } from "../store/mongo.ts";
@@ -13,15 +12,15 @@ import {
   placeText,
 } from "./log-documents.mongo.ts";
 import {
-  continuingLines,
   type ExecutionLines,
   LOG_START,
   type LogPlace,
   type LogRange,
   type LogStore,
+  type PackedBatch,
   type StoredLine,
+  unpackInto,
 } from "./log-store.ts";
-import { type PackedBatch, packLines, unpackInto } from "./packed-lines.ts";
 
 /** What one round of appends has for one execution. */
 interface OpenLog {
@@ -227,9 +226,9 @@ function linesAfter({ businessId, jobId, after }: LogRange) {
 
 function leavesLinesOut(log: OpenLog): boolean {
   let lastSeq = log.lastSeq;
-  return log.parts.some(({ lines }) => {
-    lastSeq += continuingLines(lines, lastSeq).length;
-    return (lines.at(-1)?.seq ?? 0) > lastSeq;
+  return log.parts.some((part) => {
+    lastSeq = continuing(part, lastSeq)?.lastSeq ?? lastSeq;
+    return part.lastSeq > lastSeq;
   });
 }
 
@@ -237,34 +236,33 @@ function leavesLinesOut(log: OpenLog): boolean {
 function answerInto(answers: Map<ExecutionLines, number>, { parts, readSeq }: OpenLog): void {
   let lastSeq = readSeq;
   for (const part of parts) {
-    lastSeq += continuingLines(part.lines, lastSeq).length;
+    lastSeq = continuing(part, lastSeq)?.lastSeq ?? lastSeq;
     answers.set(part, lastSeq);
   }
 }
 
-/** The lines of all parts that continue the log, as one document. */
+/** The lines of all parts that continue the log, as one document if it is not too large. */
 function nextDocument(log: OpenLog): LogDocument | undefined {
-  const pending: LogLine[] = [];
-  let chars = 0;
+  const pending: PackedLines[] = [];
+  let { lastSeq } = log;
   for (const part of log.parts) {
-    for (const line of continuingLines(part.lines, log.lastSeq + pending.length)) {
-      chars += lineLength(line);
-      if (chars > MAX_DOCUMENT_CHARS) break;
-      pending.push(line);
-    }
-    if (chars > MAX_DOCUMENT_CHARS) break;
+    const { firstSeq, lines, lastSeq: end } = continuing(part, lastSeq) ?? {};
+    if (firstSeq === undefined || lines === undefined || end === undefined) continue;
+    pending.push(...splitPacked({ firstSeq, lastSeq: end, lines }, MAX_DOCUMENT_CHARS));
+    lastSeq = end;
   }
   const [part] = log.parts;
-  if (!part || pending.length === 0) return undefined;
+  const [first] = joinPacked(pending, MAX_DOCUMENT_CHARS);
+  if (!part || !first) return undefined;
   const { businessId, jobId, executionId, attempt } = part;
   return logDocument({
     business_id: businessId,
     job_id: jobId,
     execution_id: executionId,
     attempt,
-    first_seq: log.lastSeq + 1,
-    last_seq: log.lastSeq + pending.length,
-    lines: packLines(pending),
+    first_seq: first.firstSeq,
+    last_seq: first.lastSeq,
+    lines: first.lines,
   });
 }
 

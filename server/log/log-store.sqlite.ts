@@ -1,14 +1,15 @@
+import { continuing } from "../../shared/packed-lines.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import {
-  continuingLines,
   type ExecutionLines,
   LOG_START,
   type LogPlace,
   type LogRange,
   type LogStore,
+  type PackedBatch,
   type StoredLine,
+  unpackInto,
 } from "./log-store.ts";
-import { type PackedBatch, packLines, unpackInto } from "./packed-lines.ts";
 
 export const logMigrations: Migration[] = [
   {
@@ -112,22 +113,22 @@ export class SqliteLogStore implements LogStore {
 
   private appendOne(batch: ExecutionLines): number {
     const last = this.lastSeqNow(batch.executionId);
-    const lines = continuingLines(batch.lines, last);
-    if (lines.length === 0) return last;
+    const part = continuing(batch, last);
+    if (!part) return last;
     this.store.run(
       `INSERT INTO compute_job_logs (job_id, attempt, first_seq, last_seq, execution_id, business_id, lines)
        VALUES ($jobId, $attempt, $firstSeq, $lastSeq, $executionId, $businessId, $lines)`,
       {
         jobId: batch.jobId,
         attempt: batch.attempt,
-        firstSeq: last + 1,
-        lastSeq: last + lines.length,
+        firstSeq: part.firstSeq,
+        lastSeq: part.lastSeq,
         executionId: batch.executionId,
         businessId: batch.businessId,
-        lines: packLines(lines),
+        lines: part.lines,
       },
     );
-    return last + lines.length;
+    return part.lastSeq;
   }
 
   private lastSeqNow(executionId: string): number {

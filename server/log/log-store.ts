@@ -1,5 +1,5 @@
 import type { LogLine } from "../../shared/log.ts";
-import type { PackedBatch } from "./packed-lines.ts";
+import { type PackedLines, slicePacked, unpackLines } from "../../shared/packed-lines.ts";
 
 /** The place of a line in the whole log of a job, over all attempts. `{ attempt: 0, seq: 0 }` is before the first. */
 export interface LogPlace {
@@ -9,13 +9,16 @@ export interface LogPlace {
 
 export const LOG_START: LogPlace = { attempt: 0, seq: 0 };
 
-/** Lines of one execution, in the order of their seq. */
-export interface ExecutionLines {
-  businessId: string;
-  jobId: string;
+/** A batch of lines as it is stored. */
+export interface PackedBatch extends PackedLines {
   executionId: string;
   attempt: number;
-  lines: readonly LogLine[];
+}
+
+/** A batch to store. */
+export interface ExecutionLines extends PackedBatch {
+  businessId: string;
+  jobId: string;
 }
 
 export interface StoredLine extends LogLine {
@@ -61,13 +64,36 @@ export interface LogStore {
   lastSeq(executionId: string): Promise<number>;
 }
 
-/** The part of `lines` that continues a log after `lastSeq`. Returns the same array if that is all of it. */
-export function continuingLines(lines: readonly LogLine[], lastSeq: number): readonly LogLine[] {
-  const start = lines.findIndex((line) => line.seq > lastSeq);
-  if (start === -1) return [];
-  let end = start;
-  while (lines[end]?.seq === lastSeq + 1 + end - start) end++;
-  return start === 0 && end === lines.length ? lines : lines.slice(start, end);
+/** Adds the lines of the batch that are in the range to `found`. */
+export function unpackInto(
+  found: StoredLine[],
+  batch: PackedBatch,
+  range: Pick<LogRange, "after" | "until">,
+): void {
+  const part = rangeIn(batch, range);
+  if (!part) return;
+  const { executionId, attempt } = batch;
+  for (const line of unpackLines(batch, part.fromSeq, part.toSeq))
+    found.push({ ...line, executionId, attempt });
+}
+
+/** The lines of the batch that are in the range; undefined if it has none of them. A batch that is all in it stays as it is. */
+export function cutPacked(
+  batch: PackedBatch,
+  range: Pick<LogRange, "after" | "until">,
+): PackedBatch | undefined {
+  const part = rangeIn(batch, range);
+  return part && slicePacked(batch, part.fromSeq, part.toSeq);
+}
+
+function rangeIn(
+  { attempt, firstSeq, lastSeq }: PackedBatch,
+  { after, until }: Pick<LogRange, "after" | "until">,
+): { fromSeq: number; toSeq: number } | undefined {
+  if (attempt < after.attempt || (until && attempt > until.attempt)) return undefined;
+  const fromSeq = attempt === after.attempt ? Math.max(firstSeq, after.seq + 1) : firstSeq;
+  const toSeq = attempt === until?.attempt ? Math.min(lastSeq, until.seq) : lastSeq;
+  return fromSeq > toSeq ? undefined : { fromSeq, toSeq };
 }
 
 /** The log of a job, or of its first attempts, that the server no longer keeps. */

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { LogBatch } from "../../shared/log.ts";
+import { batchOf, packLines, unpackLines } from "../../shared/packed-lines.ts";
 import { LogWorld, logLines } from "../../tests/support/log-world.ts";
 import type { RequestContext } from "../http/handler.ts";
 import type { LogStore } from "./log-store.ts";
@@ -77,6 +78,29 @@ test("lines that the disk refused are not published twice when they come again",
   expect(published).toEqual([1, 2, 3]);
 });
 
+test("a text that is not packed lines is refused, and so are too many lines", async () => {
+  await using world = await LogWorld.open();
+  const { push, published } = pusher(world);
+  const at = "2026-03-01T12:00:00.000Z";
+  for (const lines of [
+    "a",
+    "[]",
+    `[["o","${at}","a"],\n["o","${at}","b"]]`,
+    `[["o","${at}","a\nevent: end"]]`,
+  ]) {
+    await expect(push([batch(1, 2), { executionId, seq: 3, lines }])).rejects.toMatchObject({
+      code: "invalid_request",
+      errors: [{ path: "batches.1.lines" }],
+    });
+  }
+  await expect(push([batch(1, 3_000), batch(3_001, 6_000)])).rejects.toMatchObject({
+    code: "invalid_request",
+    errors: [{ path: "batches" }],
+  });
+  expect(published).toEqual([]);
+  expect(await world.store.lastSeq(executionId)).toBe(0);
+});
+
 test("without room, no line of a batch is published or stored; once there is room, it is accepted", async () => {
   await using world = await LogWorld.open();
   let shortage: string | undefined = "The disk is full.";
@@ -96,7 +120,7 @@ function pusher(
 ) {
   const { businessId, jobId, bus } = world;
   const published: number[] = [];
-  bus.subscribe("logs", ({ lines }) => published.push(...lines.map((line) => line.seq)));
+  bus.subscribe("logs", (lines) => published.push(...unpackLines(lines).map((line) => line.seq)));
   const handler = pushLogs({
     store,
     bus,
@@ -128,5 +152,5 @@ function pusher(
 }
 
 function batch(first: number, last: number): LogBatch {
-  return { executionId, lines: logLines(first, last) };
+  return batchOf(executionId, packLines(logLines(first, last)));
 }

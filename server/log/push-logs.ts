@@ -1,8 +1,13 @@
+import { countPacked } from "../../shared/check-packed.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
+import type { LogBatch } from "../../shared/log.ts";
+import { continuing, type PackedLines } from "../../shared/packed-lines.ts";
 import type { Bus } from "../bus/bus.ts";
 import { nodeOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
-import { continuingLines, type ExecutionLines, type LogStore } from "./log-store.ts";
+import type { ExecutionLines, LogStore } from "./log-store.ts";
 
 /** An execution of the calling node. `current`: it decides its job's outcome and has not ended. */
 export interface PushingExecution {
@@ -32,13 +37,15 @@ export function pushLogs(parts: PushParts): Handlers["nodes.logs"] {
   const published = new PublishedSeqs(parts.store);
   return async ({ batches }, context) => {
     const { nodeId } = nodeOf(context);
+    const lines = checkedLines(batches);
     const executionIds = [...new Set(batches.map((batch) => batch.executionId))];
     const executions = await parts.executionsOf(nodeId, executionIds);
     const isFull = parts.shortage() !== undefined;
-    const accepted = batches.map((batch): ExecutionLines | "stale" | "full" => {
-      const execution = executions.get(batch.executionId);
-      if (!execution?.current) return "stale";
-      return isFull ? "full" : { ...execution, ...batch };
+    const accepted = batches.map(({ executionId }, i): ExecutionLines | "stale" | "full" => {
+      const execution = executions.get(executionId);
+      const packed = lines[i];
+      if (!execution?.current || !packed) return "stale";
+      return isFull ? "full" : { ...execution, executionId, ...packed };
     });
     const current = accepted.filter((batch) => typeof batch === "object");
     for (const batch of current) await publishNew(parts.bus, published, batch);
@@ -49,15 +56,33 @@ export function pushLogs(parts: PushParts): Handlers["nodes.logs"] {
   };
 }
 
+/** Throws `invalid_request` if a text is not what it should be. It is stored and passed on as it is. */
+function checkedLines(batches: readonly LogBatch[]): PackedLines[] {
+  let count = 0;
+  return batches.map(({ seq, lines }, i) => {
+    const ofBatch = countPacked(lines);
+    if (ofBatch === undefined)
+      throw invalid(`batches.${i}.lines`, "must be the JSON of a list of packed lines");
+    count += ofBatch;
+    const { maxLogLinesPerRequest: most } = limits;
+    if (count > most) throw invalid("batches", `at most ${most} lines in one request`);
+    return { firstSeq: seq, lastSeq: seq + ofBatch - 1, lines };
+  });
+}
+
+function invalid(path: string, message: string): ComputeError {
+  return new ComputeError("invalid_request", `${path}: ${message}`, { errors: [{ path, message }] });
+}
+
 /** Publishes lines that no follower has seen and that leave no hole. The node sends the others again. */
 async function publishNew(bus: Bus, published: PublishedSeqs, batch: ExecutionLines): Promise<void> {
   const { jobId, executionId, attempt } = batch;
-  await published.load(executionId, batch.lines[0]?.seq ?? 0);
-  const last = published.get(executionId);
-  const lines = continuingLines(batch.lines, last);
-  if (lines.length === 0) return;
-  published.set(executionId, last + lines.length);
-  bus.publish("logs", { jobId, executionId, attempt, lines });
+  await published.load(executionId, batch.firstSeq);
+  const part = continuing(batch, published.get(executionId));
+  if (!part) return;
+  const { firstSeq, lastSeq, lines } = part;
+  published.set(executionId, lastSeq);
+  bus.publish("logs", { jobId, executionId, attempt, firstSeq, lastSeq, lines });
 }
 
 /** The highest published seq of each execution. It may differ from the stored seq for a moment. */

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { newId } from "../../shared/ids.ts";
 import type { LogLine, LogStream } from "../../shared/log.ts";
+import { packLines } from "../../shared/packed-lines.ts";
 import { LogWorld } from "../../tests/support/log-world.ts";
 
 /** `o:text` is a line of stdout, `e:text` of stderr, `s:text` of the agent. A final `~` means that no newline followed. */
@@ -28,7 +29,7 @@ async function tailOf(attempts: string[], lines: number): Promise<string> {
     const executionId = newId("exe");
     // Stored piece by piece, as a job that writes slowly leaves it.
     for (const line of piecesOf(words)) {
-      await world.store.append([{ businessId, jobId, executionId, attempt: i + 1, lines: [line] }]);
+      await world.store.append([{ businessId, jobId, executionId, attempt: i + 1, ...packLines([line]) }]);
     }
   }
   const events = await Array.fromAsync(world.follow({ follow: false, tail: lines }));

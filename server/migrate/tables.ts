@@ -1,9 +1,9 @@
 import type { Document } from "mongodb";
+import { splitPacked } from "../../shared/packed-lines.ts";
 import { jobDocument } from "../job/job-documents.mongo.ts";
 import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
 import { executionDocument } from "../job/run-documents.mongo.ts";
 import { type LogDocument, logDocument, MAX_DOCUMENT_CHARS } from "../log/log-documents.mongo.ts";
-import { splitPacked } from "../log/packed-lines.ts";
 import { apiKeyTables } from "./api-key-tables.ts";
 import { artifactTables } from "./artifact-tables.ts";
 import { identityTables } from "./identity-tables.ts";

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { newId } from "../../shared/ids.ts";
+import { packLines } from "../../shared/packed-lines.ts";
 import { jobOf } from "../../tests/contract/control-plane.contract.ts";
 import { openSqliteStores } from "../compose/open-sqlite.ts";
 import type { Stores } from "../compose/stores.ts";
@@ -26,7 +27,7 @@ async function endedJob(textLength = 10): Promise<string> {
   const at = new Date().toISOString();
   const line = { seq: 1, stream: "stdout" as const, at, text: "x".repeat(textLength) };
   await stores.logs.append([
-    { businessId: BUSINESS, jobId, executionId: newId("exe"), attempt: 1, lines: [line] },
+    { businessId: BUSINESS, jobId, executionId: newId("exe"), attempt: 1, ...packLines([line]) },
   ]);
   return jobId;
 }

@@ -113,19 +113,9 @@ export const nodeEndpoints = defineEndpoints(nodeWire, {
     afterLogout: true,
   },
   "nodes.logs": {
-    summary: "Send lines of output. Lines the server already has are skipped.",
+    summary: `Send lines of output, at most ${limits.maxLogLinesPerRequest} at once. Lines the server already has are skipped.`,
     input: z.strictObject({
-      batches: z
-        .array(logBatch)
-        .min(1)
-        .max(1_000)
-        .refine(
-          (batches) =>
-            batches.reduce((sum, batch) => sum + batch.lines.length, 0) <= limits.maxLogLinesPerRequest,
-          {
-            error: `at most ${limits.maxLogLinesPerRequest} lines in one request`,
-          },
-        ),
+      batches: z.array(logBatch).min(1).max(1_000),
     }),
     output: z.object({
       /**

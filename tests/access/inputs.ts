@@ -1,5 +1,6 @@
 import type { EndpointId } from "../../shared/endpoints/index.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
+import { batchOf, packLines } from "../../shared/packed-lines.ts";
 import type { Api, As } from "../support/api.ts";
 import type { TestPlane } from "../support/plane.ts";
 import { describeNode, PlayedNode } from "../support/played-node.ts";
@@ -103,7 +104,10 @@ export const inputs: Partial<Record<EndpointId, Input>> = {
   }),
   "nodes.logs": async ({ running: { executionId } }) => ({
     batches: [
-      { executionId, lines: [{ seq: 1, stream: "stdout", at: new Date().toISOString(), text: "line" }] },
+      batchOf(
+        executionId,
+        packLines([{ seq: 1, stream: "stdout", at: new Date().toISOString(), text: "line" }]),
+      ),
     ],
   }),
   "nodes.workflow-events": async ({ running: { executionId } }) => ({

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { ActivityHub } from "../../server/activity/activity-hub.ts";
 import type { Bus, BusMessages } from "../../server/bus/bus.ts";
 import type { StreamEvent } from "../../server/http/handler.ts";
+import { packLines, unpackLines } from "../../shared/packed-lines.ts";
 import { logLines } from "../support/log-world.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -92,10 +93,10 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
       const heard = record(bus.there, "logs");
       await follow(bus, "job_1");
       for (let seq = 1; seq <= 2_000; seq += 10) publishLines(bus.here, "job_1", seq, seq + 9);
-      const seqs = () => heard.flatMap((batch) => batch.lines.map((line) => line.seq));
+      const seqs = () => heard.flatMap((batch) => unpackLines(batch).map((line) => line.seq));
       await waitFor("all lines", () => seqs().length >= 2_000, { seen: () => seqs().length });
       expect(seqs()).toEqual(Array.from({ length: 2_000 }, (_, i) => i + 1));
-      expect(heard[0]?.lines.slice(0, 10)).toEqual(logLines(1, 10));
+      expect(heard[0] && unpackLines(heard[0])).toEqual(logLines(1, 10));
     });
 
     test("events of a followed workflow arrive in order, also when another server follows it", async () => {
@@ -138,7 +139,7 @@ export function record<Topic extends keyof BusMessages>(bus: Bus, topic: Topic):
 }
 
 export function publishLines(bus: Bus, jobId: string, first: number, last: number): void {
-  bus.publish("logs", { jobId, executionId: "exe_1", attempt: 1, lines: logLines(first, last) });
+  bus.publish("logs", { jobId, executionId: "exe_1", attempt: 1, ...packLines(logLines(first, last)) });
 }
 
 export async function untilHeard(heard: readonly unknown[][], count: number): Promise<void> {

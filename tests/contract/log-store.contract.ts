@@ -1,9 +1,17 @@
 import { describe, expect, test } from "bun:test";
-import type { ExecutionLines, LogPlace, LogRange, LogStore, StoredLine } from "../../server/log/log-store.ts";
-import { LOG_START } from "../../server/log/log-store.ts";
-import { cutPacked, type PackedBatch } from "../../server/log/packed-lines.ts";
+import {
+  cutPacked,
+  type ExecutionLines,
+  LOG_START,
+  type LogPlace,
+  type LogRange,
+  type LogStore,
+  type PackedBatch,
+  type StoredLine,
+} from "../../server/log/log-store.ts";
 import { newId } from "../../shared/ids.ts";
 import type { LogLine } from "../../shared/log.ts";
+import { type PackedLines, packLines, unpackLines } from "../../shared/packed-lines.ts";
 
 const businessId = newId("biz");
 
@@ -22,7 +30,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
         { seq: 5, stream: "stderr", at, text: "", bytes: "gP8A", partial: true },
         { seq: 6, stream: "system", at, text: "lines are missing here", lost: true },
       ];
-      expect(await opened.store.append([{ ...attempt, lines }])).toEqual([6]);
+      expect(await opened.store.append([{ ...attempt, ...packLines(lines) }])).toEqual([6]);
       const { executionId } = attempt;
       expect(await readAll(opened.store, attempt.jobId)).toEqual(
         lines.map((line) => ({ ...line, executionId, attempt: 1 })),
@@ -32,23 +40,26 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
     test("lines that are already stored are ignored", async () => {
       await using opened = await open();
       const attempt = newAttempt();
-      await opened.store.append([{ ...attempt, lines: lines(1, 5, "first") }]);
-      expect(await opened.store.append([{ ...attempt, lines: lines(1, 5, "again") }])).toEqual([5]);
-      expect(await opened.store.append([{ ...attempt, lines: lines(4, 8, "again") }])).toEqual([8]);
+      await opened.store.append([{ ...attempt, ...lines(1, 5, "first") }]);
+      expect(await opened.store.append([{ ...attempt, ...lines(1, 5, "again") }])).toEqual([5]);
+      expect(await opened.store.append([{ ...attempt, ...lines(4, 8, "again") }])).toEqual([8]);
       expect((await readAll(opened.store, attempt.jobId)).map((line) => line.text)).toEqual([
-        ...lines(1, 5, "first").map((line) => line.text),
-        ...lines(6, 8, "again").map((line) => line.text),
+        ...unpackLines(lines(1, 5, "first")).map((line) => line.text),
+        ...unpackLines(lines(6, 8, "again")).map((line) => line.text),
       ]);
     });
 
     test("lines after a gap are not stored, and the answer says where to resume", async () => {
       await using opened = await open();
       const attempt = newAttempt();
-      expect(await opened.store.append([{ ...attempt, lines: lines(2, 4) }])).toEqual([0]);
-      expect(await opened.store.append([{ ...attempt, lines: [...lines(1, 3), ...lines(6, 9)] }])).toEqual([
-        3,
-      ]);
-      expect(await opened.store.append([{ ...attempt, lines: lines(4, 9) }])).toEqual([9]);
+      expect(await opened.store.append([{ ...attempt, ...lines(2, 4) }])).toEqual([0]);
+      expect(
+        await opened.store.append([
+          { ...attempt, ...lines(1, 3) },
+          { ...attempt, ...lines(6, 9) },
+        ]),
+      ).toEqual([3, 3]);
+      expect(await opened.store.append([{ ...attempt, ...lines(4, 9) }])).toEqual([9]);
       expect(seqs(await readAll(opened.store, attempt.jobId))).toEqual(upTo(9));
     });
 
@@ -56,10 +67,10 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       await using opened = await open();
       const [one, two] = [newAttempt(), newAttempt()];
       const stored = await opened.store.append([
-        { ...one, lines: lines(1, 2) },
-        { ...two, lines: lines(1, 7) },
-        { ...one, lines: lines(3, 3) },
-        { ...two, lines: lines(9, 9) },
+        { ...one, ...lines(1, 2) },
+        { ...two, ...lines(1, 7) },
+        { ...one, ...lines(3, 3) },
+        { ...two, ...lines(9, 9) },
       ]);
       expect(stored).toEqual([2, 7, 3, 7]);
       expect(await opened.store.lastSeq(one.executionId)).toBe(3);
@@ -70,9 +81,9 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       await using opened = await open();
       const jobId = newId("job");
       const [first, second, third] = [newAttempt(jobId, 1), newAttempt(jobId, 2), newAttempt(jobId, 10)];
-      await opened.store.append([{ ...third, lines: lines(1, 2) }]);
-      await opened.store.append([{ ...second, lines: lines(1, 3) }]);
-      await opened.store.append([{ ...first, lines: lines(1, 2) }]);
+      await opened.store.append([{ ...third, ...lines(1, 2) }]);
+      await opened.store.append([{ ...second, ...lines(1, 3) }]);
+      await opened.store.append([{ ...first, ...lines(1, 2) }]);
       expect(places(await readAll(opened.store, jobId))).toEqual([
         "1.1",
         "1.2",
@@ -88,9 +99,9 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       await using opened = await open();
       const jobId = newId("job");
       const [first, second] = [newAttempt(jobId, 1), newAttempt(jobId, 2)];
-      await opened.store.append([{ ...first, lines: lines(1, 4) }]);
-      await opened.store.append([{ ...first, lines: lines(5, 5) }]);
-      await opened.store.append([{ ...second, lines: lines(1, 3) }]);
+      await opened.store.append([{ ...first, ...lines(1, 4) }]);
+      await opened.store.append([{ ...first, ...lines(5, 5) }]);
+      await opened.store.append([{ ...second, ...lines(1, 3) }]);
       const all = await readAll(opened.store, jobId);
       const ends: LogPlace[] = [LOG_START, ...all.map(({ attempt, seq }) => ({ attempt, seq }))];
       for (const [from, after] of ends.entries()) {
@@ -115,9 +126,9 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       const jobId = newId("job");
       const first = newAttempt(jobId, 1);
       for (let seq = 1; seq <= 30; seq += 3) {
-        await opened.store.append([{ ...first, lines: lines(seq, seq + 2) }]);
+        await opened.store.append([{ ...first, ...lines(seq, seq + 2) }]);
       }
-      await opened.store.append([{ ...newAttempt(jobId, 2), lines: lines(1, 2) }]);
+      await opened.store.append([{ ...newAttempt(jobId, 2), ...lines(1, 2) }]);
       const all = await readAll(opened.store, jobId);
       const back = await Array.fromAsync(opened.store.readBack({ businessId, jobId }));
       expect(back.flat()).toEqual(all.toReversed());
@@ -130,7 +141,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
     test("another business sees nothing", async () => {
       await using opened = await open();
       const attempt = newAttempt();
-      await opened.store.append([{ ...attempt, lines: lines(1, 3) }]);
+      await opened.store.append([{ ...attempt, ...lines(1, 3) }]);
       const stranger = { businessId: newId("biz"), jobId: attempt.jobId };
       expect(await opened.store.read({ ...stranger, after: LOG_START, limit: 100 })).toEqual([]);
       expect(await opened.store.readPacked({ ...stranger, after: LOG_START, limit: 100 })).toEqual([]);
@@ -143,14 +154,14 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       const attempts = Array.from({ length: 5 }, () => newAttempt());
       const sends = attempts.flatMap((attempt) =>
         Array.from({ length: 10 }, (_, i) => [
-          { ...attempt, lines: lines(1 + Math.floor(i / 2) * 20, 20 + Math.floor(i / 2) * 20, `${i}`) },
+          { ...attempt, ...lines(1 + Math.floor(i / 2) * 20, 20 + Math.floor(i / 2) * 20, `${i}`) },
         ]),
       );
       await Promise.all(sends.map((batches) => opened.store.append(batches)));
       for (const attempt of attempts) {
         const last = await opened.store.lastSeq(attempt.executionId);
         expect(seqs(await readAll(opened.store, attempt.jobId))).toEqual(upTo(last));
-        expect(await opened.store.append([{ ...attempt, lines: lines(1, 100) }])).toEqual([100]);
+        expect(await opened.store.append([{ ...attempt, ...lines(1, 100) }])).toEqual([100]);
         expect(seqs(await readAll(opened.store, attempt.jobId))).toEqual(upTo(100));
       }
     });
@@ -161,7 +172,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       const sizes = [1, 700, 1, 1, ...Array<number>(100).fill(1), 300, 33];
       let seq = 0;
       for (const size of sizes) {
-        await opened.store.append([{ ...attempt, lines: lines(seq + 1, seq + size) }]);
+        await opened.store.append([{ ...attempt, ...lines(seq + 1, seq + size) }]);
         seq += size;
       }
       expect(seqs(await readAll(opened.store, attempt.jobId, 64))).toEqual(upTo(seq));
@@ -169,18 +180,20 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
   });
 }
 
-function newAttempt(jobId = newId("job"), attempt = 1): Omit<ExecutionLines, "lines"> {
+function newAttempt(jobId = newId("job"), attempt = 1): Omit<ExecutionLines, keyof PackedLines> {
   return { businessId, jobId, executionId: newId("exe"), attempt };
 }
 
-function lines(first: number, last: number, word = "line"): LogLine[] {
+function lines(first: number, last: number, word = "line"): PackedLines {
   const at = "2026-03-01T12:00:00.000Z";
-  return Array.from({ length: last - first + 1 }, (_, i) => ({
-    seq: first + i,
-    stream: "stdout",
-    at,
-    text: `${word} ${first + i}`,
-  }));
+  return packLines(
+    Array.from({ length: last - first + 1 }, (_, i) => ({
+      seq: first + i,
+      stream: "stdout",
+      at,
+      text: `${word} ${first + i}`,
+    })),
+  );
 }
 
 async function readAll(store: LogStore, jobId: string, limit = 1_000): Promise<StoredLine[]> {

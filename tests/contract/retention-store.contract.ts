@@ -6,6 +6,7 @@ import type { RunStore } from "../../server/workflow/run-store.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobStatus } from "../../shared/job-state.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
+import { packLines } from "../../shared/packed-lines.ts";
 import { jobOf } from "./control-plane.contract.ts";
 import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
@@ -56,7 +57,9 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       const at = new Date().toISOString();
       for (let seq = 1; seq <= lines; seq++) {
         const line = { seq, stream: "stdout" as const, at, text: `line ${seq}` };
-        await stores.logs.append([{ businessId: BUSINESS, jobId, executionId, attempt, lines: [line] }]);
+        await stores.logs.append([
+          { businessId: BUSINESS, jobId, executionId, attempt, ...packLines([line]) },
+        ]);
       }
       return executionId;
     }
@@ -251,7 +254,9 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
         at,
         text,
       }));
-      await stores.logs.append([{ businessId: BUSINESS, jobId: job.jobId, executionId, attempt: 1, lines }]);
+      await stores.logs.append([
+        { businessId: BUSINESS, jobId: job.jobId, executionId, attempt: 1, ...packLines(lines) },
+      ]);
       expect(await stores.retention.usedBytes()).toBeGreaterThan(before + 500_000);
       const usage = await stores.retention.usage();
       expect(usage).toMatchObject({ jobs: 1, executions: 0 });

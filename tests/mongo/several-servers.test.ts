@@ -11,6 +11,7 @@ import { RecentJobs } from "../../server/job/recent-jobs.mongo.ts";
 import type { NodeRecord } from "../../server/node/node-store.ts";
 import { MongoStore } from "../../server/store/mongo.ts";
 import { newId } from "../../shared/ids.ts";
+import { packLines } from "../../shared/packed-lines.ts";
 import { jobOf, nodeOf } from "../contract/control-plane.contract.ts";
 import { TestMongo } from "../support/mongod.ts";
 
@@ -100,7 +101,7 @@ test("a log that is sent to two servers is stored once and without gaps", async 
     text: String(i + 1),
   }));
   for (let sent = 0; sent < 200; sent += 20) {
-    const batch = { ...place, lines: lines.slice(Math.max(0, sent - 7), sent + 20) };
+    const batch = { ...place, ...packLines(lines.slice(Math.max(0, sent - 7), sent + 20)) };
     const stored = await Promise.all([one.logs.append([batch]), two.logs.append([batch])]);
     expect(stored).toEqual([[sent + 20], [sent + 20]]);
   }

@@ -1,5 +1,6 @@
 import type { EndpointInput } from "../../shared/endpoints/index.ts";
 import type { Assignment, ExecutionReport, NodeOrders } from "../../shared/node.ts";
+import { batchOf, packLines } from "../../shared/packed-lines.ts";
 import { describeNode } from "../support/played-node.ts";
 import { AnyServer } from "./any-server.ts";
 
@@ -76,10 +77,9 @@ export class SimulatedAgent {
     const unsent = [...this.held].filter(([, one]) => !one.logged);
     if (unsent.length === 0) return;
     const at = new Date().toISOString();
-    const batches: EndpointInput<"nodes.logs">["batches"] = unsent.map(([executionId, { jobId }]) => ({
-      executionId,
-      lines: [{ seq: 1, stream: "stdout", at, text: jobId }],
-    }));
+    const batches: EndpointInput<"nodes.logs">["batches"] = unsent.map(([executionId, { jobId }]) =>
+      batchOf(executionId, packLines([{ seq: 1, stream: "stdout", at, text: jobId }])),
+    );
     await this.server.call("nodes.logs", () => ({ batches }), signal);
     for (const [, one] of unsent) one.logged = true;
   }

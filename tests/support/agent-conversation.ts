@@ -4,6 +4,7 @@ import { openSocket } from "../../agent/session/open-socket.ts";
 import { ServerLine } from "../../agent/session/server-line.ts";
 import { ComputeClient } from "../../sdk/client.ts";
 import { type AgentRun, nodeDescription, nodeHeaders } from "../../shared/node.ts";
+import { batchOf, packLines } from "../../shared/packed-lines.ts";
 import type { As, NodeCalls } from "./api.ts";
 import { describeNode } from "./played-node.ts";
 
@@ -90,10 +91,10 @@ export class AgentConversation {
     };
     await report("RUNNING");
     const at = new Date().toISOString();
-    const batch = {
-      executionId: id,
-      lines: lines.map((text, i) => ({ seq: i + 1, stream: "stdout" as const, at, text })),
-    };
+    const batch = batchOf(
+      id,
+      packLines(lines.map((text, i) => ({ seq: i + 1, stream: "stdout" as const, at, text }))),
+    );
     const { stored } = await session.call("nodes.logs", () => ({ batches: [batch] }), signal);
     if (stored[0] !== lines.length) throw new Error(`the server has ${stored[0]} lines`);
     await report("SUCCEEDED");

@@ -5,6 +5,7 @@ import { newJob } from "../../server/job/job-rules.ts";
 import { firstIdAt, newId } from "../../shared/ids.ts";
 import type { JobStatus } from "../../shared/job-state.ts";
 import { jobManifest } from "../../shared/manifest.ts";
+import { packLines } from "../../shared/packed-lines.ts";
 
 export interface Fill {
   /** The data directory of a server that is stopped. */
@@ -95,6 +96,6 @@ async function writeLog(stores: Stores, { businessId, jobId }: JobRecord, count:
       at,
       text: `step ${first + i}: loss 0.${(first + i) % 997} in \u001b[32m${(first + i) % 83} ms\u001b[0m, learning rate 0.001`,
     }));
-    await stores.logs.append([{ businessId, jobId, executionId, attempt: 1, lines }]);
+    await stores.logs.append([{ businessId, jobId, executionId, attempt: 1, ...packLines(lines) }]);
   }
 }

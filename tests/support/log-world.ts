@@ -8,6 +8,7 @@ import { SqliteStore } from "../../server/store/sqlite.ts";
 import { RunWatch } from "../../server/workflow/run-watch.ts";
 import { newId } from "../../shared/ids.ts";
 import type { LogLine } from "../../shared/log.ts";
+import { packLines } from "../../shared/packed-lines.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 
 /** One job whose log the test writes: the real store, hub, bus and follower, without a server around them. */
@@ -45,13 +46,15 @@ export class LogWorld implements AsyncDisposable {
   publish(attempt: number, first: number, last: number): void {
     const { jobId } = this;
     const executionId = this.executionOf(attempt);
-    this.bus.publish("logs", { jobId, executionId, attempt, lines: logLines(first, last) });
+    this.bus.publish("logs", { jobId, executionId, attempt, ...packLines(logLines(first, last)) });
   }
 
   async save(attempt: number, first: number, last: number): Promise<void> {
     const { jobId, businessId } = this;
     const executionId = this.executionOf(attempt);
-    await this.store.append([{ businessId, jobId, executionId, attempt, lines: logLines(first, last) }]);
+    await this.store.append([
+      { businessId, jobId, executionId, attempt, ...packLines(logLines(first, last)) },
+    ]);
   }
 
   setJob(job: JobSnapshot): void {

@@ -1,5 +1,6 @@
 import type { EndpointOutput } from "../../shared/endpoints/index.ts";
 import type { ExecutionReport, NodeCondition, NodeDescription } from "../../shared/node.ts";
+import { batchOf, packLines } from "../../shared/packed-lines.ts";
 import type { WorkflowEvent } from "../../shared/workflow-run.ts";
 import type { Api, As } from "./api.ts";
 import { waitFor } from "./wait.ts";
@@ -70,7 +71,8 @@ export class PlayedNode {
   ): Promise<number | "stale" | "full" | undefined> {
     const at = new Date().toISOString();
     const lines = texts.map((text, i) => ({ seq: firstSeq + i, stream: "stdout" as const, at, text }));
-    return (await this.api.call("nodes.logs", { batches: [{ executionId, lines }] }, this.as)).stored[0];
+    const batches = [batchOf(executionId, packLines(lines))];
+    return (await this.api.call("nodes.logs", { batches }, this.as)).stored[0];
   }
 }
 

@@ -5,6 +5,7 @@ import { pricingOf } from "../../../server/credit/pricing.ts";
 import { isoTime } from "../../../server/http/iso-time.ts";
 import type { TokenSet } from "../../../shared/auth.ts";
 import type { Assignment, ExecutionReport } from "../../../shared/node.ts";
+import { batchOf, packLines } from "../../../shared/packed-lines.ts";
 import type { As } from "../api.ts";
 import { TestPlane } from "../plane.ts";
 import { PlayedNode } from "../played-node.ts";
@@ -242,7 +243,8 @@ class Player {
       ...{ seq: i + 1, stream: "stdout" as const, text: line(i + 1) },
       at: isoTime(startedAtMs + (i + 1) * everySeconds * 1_000),
     }));
-    if (count > 0) await this.plane.api.call("nodes.logs", { batches: [{ executionId, lines }] }, as);
+    if (count > 0)
+      await this.plane.api.call("nodes.logs", { batches: [batchOf(executionId, packLines(lines))] }, as);
   }
 
   private waitingJobs(): number {
