@@ -133,6 +133,7 @@ function ordered(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   // With a null prototype a field may have any name.
   const fields: Record<string, unknown> = Object.create(null);
-  for (const key of Object.keys(value).sort()) fields[key] = ordered((value as Fields)[key]);
+  const given = Object.keys(value).filter((key) => (value as Fields)[key] !== undefined);
+  for (const key of given.sort()) fields[key] = ordered((value as Fields)[key]);
   return fields;
 }

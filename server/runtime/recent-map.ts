@@ -1,15 +1,22 @@
-/** A map of bounded size that drops the least recently used entry. */
+/**
+ * A map of bounded size that keeps the entries that were used last: at least half as many as it may have. Old entries are
+ * dropped together, because a Map from which the first entry is removed again and again becomes slow.
+ */
 export class RecentMap<Value> {
-  /** Least recently used first. */
-  private readonly entries = new Map<string, Value>();
+  private recent = new Map<string, Value>();
+  /** Entries that were not used since they were the recent ones. */
+  private older = new Map<string, Value>();
+  private readonly maxRecent: number;
 
-  constructor(private readonly maxSize: number) {}
+  constructor(maxSize: number) {
+    this.maxRecent = Math.max(1, Math.floor(maxSize / 2));
+  }
 
   get(key: string): Value | undefined {
-    const value = this.entries.get(key);
-    if (value === undefined) return undefined;
-    this.entries.delete(key);
-    this.entries.set(key, value);
+    const recent = this.recent.get(key);
+    if (recent !== undefined) return recent;
+    const value = this.older.get(key);
+    if (value !== undefined) this.set(key, value);
     return value;
   }
 
@@ -24,16 +31,14 @@ export class RecentMap<Value> {
   }
 
   delete(key: string): void {
-    this.entries.delete(key);
+    this.recent.delete(key);
+    this.older.delete(key);
   }
 
   set(key: string, value: Value): void {
-    this.entries.delete(key);
-    this.entries.set(key, value);
-    if (this.entries.size <= this.maxSize) return;
-    for (const oldest of this.entries.keys()) {
-      this.entries.delete(oldest);
-      return;
-    }
+    this.recent.set(key, value);
+    if (this.recent.size < this.maxRecent) return;
+    this.older = this.recent;
+    this.recent = new Map();
   }
 }
