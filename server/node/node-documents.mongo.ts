@@ -1,7 +1,7 @@
 import type { Db } from "mongodb";
 import type { NodeGrants, Ungranted } from "../../shared/grants.ts";
 import type { AgentRun, NodeDescription } from "../../shared/node.ts";
-import { collectionStep } from "../store/mongo-migrations.ts";
+import { collectionStep, dropIndexStep } from "../store/mongo-migrations.ts";
 import type { ReplacedKey } from "./node-store.ts";
 
 /** A document of `compute_nodes`. */
@@ -90,4 +90,5 @@ export const nodeSteps = [
         ]);
     },
   },
+  dropIndexStep("node-5", "compute_nodes", "assign_lock_owner_1"),
 ];

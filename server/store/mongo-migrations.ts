@@ -94,10 +94,19 @@ export function replaceIndexStep(
     async apply(db) {
       await prepare?.(db);
       await db.collection(name).createIndexes([index]);
-      const indexes = await db.collection(name).indexes();
-      if (indexes.some((one) => one.name === oldIndexName)) await db.collection(name).dropIndex(oldIndexName);
+      await dropIndex(db, name, oldIndexName);
     },
   };
+}
+
+/** Removes an index that nothing uses any more. */
+export function dropIndexStep(id: string, name: string, indexName: string): MongoMigration {
+  return { id, apply: (db) => dropIndex(db, name, indexName) };
+}
+
+async function dropIndex(db: Db, name: string, indexName: string): Promise<void> {
+  const indexes = await db.collection(name).indexes();
+  if (indexes.some((one) => one.name === indexName)) await db.collection(name).dropIndex(indexName);
 }
 
 async function missing(
