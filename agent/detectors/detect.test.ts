@@ -326,7 +326,8 @@ test("a later look finds a new engine, and no longer lists an engine that is gon
   const options = { platform: "linux", environment } as const;
   const before = await lookAtMachine(options);
   expect(await engineAnswers(environment, never)).toBe(false);
-  const answers = { "/version": { Version: "27.0.1", ApiVersion: "1.46" }, "/info": { OSType: "linux" } };
+  const version = { Version: "27.0.1", ApiVersion: "1.46" };
+  const answers = { "/_ping": "OK", "/version": version, "/info": { OSType: "linux" } };
   const server = Bun.serve({
     unix: scratch.join("no-engine.sock"),
     fetch: ({ url }) =>

@@ -49,9 +49,7 @@ export async function engineAnswers(
   wanted: AbortSignal,
 ): Promise<boolean> {
   try {
-    // One limit for the whole exchange: before its first call, the client asks which API version the engine speaks.
-    const signal = AbortSignal.any([wanted, AbortSignal.timeout(ANSWER_MS)]);
-    await new Engine(findEngine(environment)).json("GET", "/version", { signal });
+    await new Engine(findEngine(environment)).ping(AbortSignal.any([wanted, AbortSignal.timeout(ANSWER_MS)]));
     return true;
   } catch {
     // The next full look at the machine reports why.

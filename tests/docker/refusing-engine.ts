@@ -10,6 +10,8 @@ type Removal = "done" | "refused" | "hangs";
 
 /** The machine's engine behind a socket of its own, where containers cannot be removed until a test allows it. */
 export class RefusingEngine implements Disposable {
+  /** What was asked for, in order, without queries, versions of the API and ids: `POST /containers/ID/start`. */
+  readonly requests: string[] = [];
   private removal: Removal = "done";
   private readonly held = new Set<Socket>();
   readonly socketPath = join(tmpdir(), `tanvrit-engine-${crypto.randomUUID()}.sock`);
@@ -23,6 +25,8 @@ export class RefusingEngine implements Disposable {
       asker.on("error", () => asker.destroy());
       // Each connection carries one request.
       asker.once("data", (first: Buffer) => {
+        const [method = "", path = ""] = first.toString("latin1").split(/[ ?]/, 2);
+        this.requests.push(`${method} ${path.replace(/^\/v[\d.]+/, "").replace(/[0-9a-f]{64}/, "ID")}`);
         if (this.removal !== "done" && first.toString("latin1").startsWith("DELETE ")) {
           if (this.removal === "refused") asker.end(REFUSAL);
           else this.held.add(asker);

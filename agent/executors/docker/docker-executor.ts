@@ -185,7 +185,7 @@ async function untilItAnswers(engine: Engine, output: TaskOutput, signal: AbortS
   const giveUpMs = performance.now() + ENGINE_AWAY_MS;
   for (let told = false; ; told = true) {
     try {
-      await engine.json("GET", "/version", { signal });
+      await engine.ping(signal);
       return;
     } catch (error) {
       signal.throwIfAborted();

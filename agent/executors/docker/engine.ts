@@ -82,6 +82,14 @@ export class Engine {
     };
   }
 
+  /** Asks for nothing. `/version` would do too, but starts programs to ask them for theirs. */
+  async ping(signal: AbortSignal): Promise<void> {
+    const timeout = AbortSignal.timeout(DEFAULT_TIMEOUT_MS);
+    const response = await this.request("GET", "/_ping", { signal }, AbortSignal.any([signal, timeout]));
+    await this.refuseErrors(response);
+    await this.reading(response.text(), signal);
+  }
+
   /** The body of the answer, parsed as JSON; undefined if it is empty. */
   async json<T>(method: string, path: string, call: EngineCall = {}): Promise<T> {
     const response = await this.send(method, path, call);

@@ -9,7 +9,7 @@ import { createContainer, removeContainer, startContainer } from "./containers.t
 import { DockerTask } from "./docker-task.ts";
 import type { Engine, EngineFacts } from "./engine.ts";
 import { untilCommandRuns } from "./first-look.ts";
-import { type ImageFacts, imageFacts } from "./image-facts.ts";
+import type { ImageFacts } from "./image-facts.ts";
 import { checkMounts, type EngineMount } from "./mounts.ts";
 import { openFiles } from "./open-files.ts";
 import { ensureImage } from "./pull.ts";
@@ -160,14 +160,13 @@ function gpuGroupsOf({ gpus }: Task): string[] {
 async function fetchImage(task: Task, signal: AbortSignal, site: LaunchSite): Promise<ImageFacts> {
   const { image: reference, docker } = task.assignment.manifest;
   if (reference === undefined) throw new StartFailedError("The job names no image.");
-  await ensureImage(site.engine, {
+  return ensureImage(site.engine, {
     reference,
     policy: docker?.pull ?? "missing",
     auth: (image) => registryAuth(image, docker?.registry, site.settings().registries, site.environment),
     tell: (text) => task.output.system(text),
     signal,
   });
-  return imageFacts(site.engine, reference, signal);
 }
 
 function groupsOf(devices: readonly string[]): string[] {

@@ -4,6 +4,7 @@ import { textOf } from "../../../shared/text-of.ts";
 import { StartFailedError } from "../port/executor.ts";
 import type { Engine } from "./engine.ts";
 import { EngineError, hasStatus } from "./engine-error.ts";
+import { type ImageFacts, imageFacts } from "./image-facts.ts";
 import { type PullEvent, PullProgress } from "./pull-progress.ts";
 import type { RegistryAuth } from "./registry-auth.ts";
 
@@ -23,11 +24,12 @@ const SILENCE_MS = 300_000;
 const MAX_EVENT_LENGTH = 1024 * 1024;
 
 /** Makes sure that the engine has the image, by the job's pull policy. Throws StartFailedError, or the signal's reason. */
-export async function ensureImage(engine: Engine, request: PullRequest): Promise<void> {
+export async function ensureImage(engine: Engine, request: PullRequest): Promise<ImageFacts> {
   const { reference, policy, signal } = request;
   const image = parseImage(reference);
   if (policy !== "always" || image.isId) {
-    if (await isThere(engine, reference, signal)) return;
+    const facts = await factsIfThere(engine, reference, signal);
+    if (facts) return facts;
     if (image.isId)
       throw new StartFailedError(`This node has no image ${reference}, and an id cannot be pulled.`);
     if (policy === "never") {
@@ -37,14 +39,18 @@ export async function ensureImage(engine: Engine, request: PullRequest): Promise
     }
   }
   await pull(engine, image, request);
+  return imageFacts(engine, reference, signal);
 }
 
-async function isThere(engine: Engine, reference: string, signal: AbortSignal): Promise<boolean> {
+async function factsIfThere(
+  engine: Engine,
+  reference: string,
+  signal: AbortSignal,
+): Promise<ImageFacts | undefined> {
   try {
-    await engine.json("GET", `/images/${reference}/json`, { signal });
-    return true;
+    return await imageFacts(engine, reference, signal);
   } catch (error) {
-    if (hasStatus(error, 404)) return false;
+    if (hasStatus(error, 404)) return undefined;
     throw error;
   }
 }
