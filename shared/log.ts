@@ -42,13 +42,25 @@ export const packedLine = z.union([
 ]);
 export type PackedLine = z.infer<typeof packedLine>;
 
+/**
+ * Lines that were read at once. Like a packed line; or, with a fifth entry, so many lines without flags, with a newline
+ * between each two.
+ */
+export const lineRun = z.tuple([
+  z.enum(["o", "e", "s"]),
+  timestamp,
+  z.string(),
+  z.int().min(0).max(7).optional(),
+  z.int().min(2).optional(),
+]);
+export type LineRun = z.infer<typeof lineRun>;
+
 /** Lines of an execution without a hole, as a node sends them. */
 export const logBatch = z.object({
   executionId,
   /** Of the first line. */
   seq: z.int().min(1),
-  /** The JSON of a list, without spaces, with one packed line for each line, as in the event `lines`. */
-  lines: z.string().min(1),
+  runs: z.array(lineRun).min(1).max(limits.maxLogLinesPerRequest),
 });
 export type LogBatch = z.infer<typeof logBatch>;
 

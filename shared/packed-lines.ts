@@ -1,4 +1,4 @@
-import { type LogBatch, type LogLine, type LogStream, type PackedLine, packedFlags } from "./log.ts";
+import { type LogLine, type LogStream, type PackedLine, packedFlags } from "./log.ts";
 
 /** Consecutive lines of one execution, as they travel and are stored. */
 export interface PackedLines {
@@ -8,7 +8,7 @@ export interface PackedLines {
   lines: string;
 }
 
-export const STREAM_LETTERS: Record<LogStream, PackedLine[0]> = { stdout: "o", stderr: "e", system: "s" };
+export const letterOf: Record<LogStream, PackedLine[0]> = { stdout: "o", stderr: "e", system: "s" };
 const STREAM_NAMES: Record<string, LogStream> = { o: "stdout", e: "stderr", s: "system" };
 
 /** Packs lines that follow one another; there must be at least one. */
@@ -26,10 +26,6 @@ export function unpackLines(
   const { firstSeq } = packed;
   const lines = JSON.parse(packed.lines) as PackedLine[];
   return lines.slice(fromSeq - firstSeq, toSeq - firstSeq + 1).map((line, i) => unpack(line, fromSeq + i));
-}
-
-export function batchOf(executionId: string, { firstSeq, lines }: PackedLines): LogBatch {
-  return { executionId, seq: firstSeq, lines };
 }
 
 export function countOf({ firstSeq, lastSeq }: PackedLines): number {
@@ -79,39 +75,6 @@ export function joinPacked<Packed extends PackedLines>(
   );
 }
 
-/**
- * What stands between two lines that `packLines` packed, and nowhere else: in a text, a quote ends the text, and no letter
- * follows.
- */
-const BETWEEN = /\],\[(?="[oes]")/g;
-
-/** The JSON of each line that `packLines` packed, without its brackets. */
-export function rowsOf({ lines }: PackedLines): string[] {
-  return lines.slice(2, -2).split(BETWEEN);
-}
-
-/** Cuts lines that `packLines` packed after as many as fit, but at least one. No `rest`: all of them fit. */
-export function splitAt(
-  packed: PackedLines,
-  { maxLines, maxChars = Number.POSITIVE_INFINITY }: { maxLines: number; maxChars?: number },
-): { first: PackedLines; rest?: PackedLines } {
-  const { firstSeq, lastSeq, lines } = packed;
-  if (lines.length <= maxChars && countOf(packed) <= maxLines) return { first: packed };
-  let count = 0;
-  let end = 0;
-  BETWEEN.lastIndex = 0;
-  for (let found = BETWEEN.exec(lines); found; found = BETWEEN.exec(lines)) {
-    if (count > 0 && (count >= maxLines || found.index >= maxChars)) break;
-    count++;
-    end = found.index;
-  }
-  if (count === 0) return { first: packed };
-  return {
-    first: { firstSeq, lastSeq: firstSeq + count - 1, lines: `${lines.slice(0, end)}]]` },
-    rest: { firstSeq: firstSeq + count, lastSeq, lines: `[[${lines.slice(end + 3)}` },
-  };
-}
-
 /** The same lines in texts of at most `maxChars`. A line is never split. */
 export function splitPacked<Packed extends PackedLines>(packed: Packed, maxChars: number): Packed[] {
   if (packed.lines.length <= maxChars) return [packed];
@@ -136,12 +99,22 @@ export function splitPacked<Packed extends PackedLines>(packed: Packed, maxChars
   }));
 }
 
-function pack({ stream, at, text, bytes, partial, lost }: LogLine): PackedLine {
+function pack({ stream, at, ...line }: LogLine): PackedLine {
+  return [letterOf[stream], at, ...packedOf(line)];
+}
+
+/** The text of a packed line, and its flags if it has any. */
+export function packedOf({
+  text,
+  bytes,
+  partial,
+  lost,
+}: Omit<LogLine, "seq" | "stream" | "at">): [text: string] | [text: string, flags: number] {
   const flags =
     (partial ? packedFlags.partial : 0) +
     (bytes === undefined ? 0 : packedFlags.bytes) +
     (lost ? packedFlags.lost : 0);
-  return flags ? [STREAM_LETTERS[stream], at, bytes ?? text, flags] : [STREAM_LETTERS[stream], at, text];
+  return flags ? [bytes ?? text, flags] : [text];
 }
 
 function unpack([stream, at, text, flags = 0]: PackedLine, seq: number): LogLine {

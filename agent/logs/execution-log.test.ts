@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import type { LogLine } from "../../shared/log.ts";
-import { unpackLines } from "../../shared/packed-lines.ts";
+import { linesOf } from "../../tests/support/lines-of.ts";
 import { makeScratch } from "../../tests/support/scratch.ts";
 import { ExecutionLog, QuietLines } from "./execution-log.ts";
 import { LogSpool, spoolRoom } from "./spool.ts";
@@ -8,18 +7,15 @@ import { LogSpool, spoolRoom } from "./spool.ts";
 const bytes = (text: string) => new TextEncoder().encode(text);
 const running = new AbortController().signal;
 
-function linesOf(spool: LogSpool): LogLine[] {
-  const lines = spool.peek({ maxLines: 1_000, maxChars: 1_000_000 });
-  return lines ? unpackLines(lines) : [];
-}
-
 async function logOf(maxBytes: number | undefined, write: (log: ExecutionLog) => void): Promise<string[]> {
   await using scratch = await makeScratch();
   const spool = new LogSpool("exe_1", spoolRoom(scratch.path));
   const log = new ExecutionLog(spool, { appended: () => undefined, quiet: new QuietLines() }, maxBytes);
   write(log);
   log.end();
-  return linesOf(spool).map(({ stream, text, partial }) => `${stream}${partial ? "…" : ""} ${text}`);
+  return linesOf(spool.peek({ maxLines: 1_000, maxChars: 1_000_000 })).map(
+    ({ stream, text, partial }) => `${stream}${partial ? "…" : ""} ${text}`,
+  );
 }
 
 test("a full log ends with a line that says so, and with how much was dropped", async () => {
@@ -56,7 +52,7 @@ test("a full spool does not block a job that is being ended, and the log says wh
   expect(log.write("stdout", bytes("two\n"), running)).toBeUndefined();
   expect(log.write("stdout", bytes("x".repeat(3_000)), running)).toBeUndefined();
   log.end();
-  const texts = linesOf(spool).map((line) => line.text);
+  const texts = linesOf(spool.peek({ maxLines: 1_000, maxChars: 1_000_000 })).map((line) => line.text);
   expect(texts.slice(-3)).toEqual([
     "two",
     "The log ends here: the server is not taking the output from this node, and the job is being ended.",

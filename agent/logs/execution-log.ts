@@ -1,9 +1,9 @@
 import { bytesText } from "../../shared/bytes-text.ts";
 import type { MaskStream, SecretMask } from "../masking/secret-mask.ts";
-import { LinePacker } from "./line-packer.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import { LogCap } from "./log-cap.ts";
 import { leaveOutputGarbage } from "./output-garbage.ts";
+import { RunBuilder } from "./run-builder.ts";
 import type { LogSpool } from "./spool.ts";
 
 /** What the logs of all executions share. */
@@ -18,7 +18,7 @@ export class ExecutionLog {
   private readonly splitters: Record<"stdout" | "stderr", LineSplitter>;
   /** Each stream passes through its own; absent: the job has no secrets. */
   private readonly masks: Record<"stdout" | "stderr", MaskStream> | undefined;
-  private readonly packer: LinePacker;
+  private readonly builder: RunBuilder;
   private toldFull = false;
   private readonly cap: LogCap;
   private readonly hurried = new AbortController();
@@ -34,7 +34,7 @@ export class ExecutionLog {
     private readonly mask?: SecretMask,
   ) {
     this.cap = new LogCap(maxBytes);
-    this.packer = new LinePacker(spool.lastSeq + 1);
+    this.builder = new RunBuilder(spool.lastSeq + 1);
     this.masks = mask && { stdout: mask.stream(), stderr: mask.stream() };
     this.splitters = { stdout: this.splitterOf("stdout"), stderr: this.splitterOf("stderr") };
   }
@@ -65,7 +65,7 @@ export class ExecutionLog {
 
   /** Adds a line of the agent's own about the job. */
   system(text: string, { lost = false } = {}): void {
-    this.packer.add("system", this.mask?.text(text) ?? text, { lost });
+    this.builder.add("system", this.mask?.text(text) ?? text, { lost });
     this.append();
   }
 
@@ -117,13 +117,13 @@ export class ExecutionLog {
 
   private splitterOf(stream: "stdout" | "stderr"): LineSplitter {
     return new LineSplitter({
-      take: (piece, partial) => this.packer.add(stream, piece, { partial }),
-      takeLines: (text, count) => this.packer.addLines(stream, text, count),
+      take: (piece, partial) => this.builder.add(stream, piece, { partial }),
+      takeLines: (text, count) => this.builder.addLines(stream, text, count),
     });
   }
 
   private append(): void {
-    const parts = this.packer.take();
+    const parts = this.builder.take();
     if (parts.length === 0) return;
     for (const part of parts) this.spool.append(part);
     this.room.appended(this.spool);

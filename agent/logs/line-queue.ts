@@ -1,13 +1,13 @@
+import { type LineRuns, type RunLimits, runsOf, splitRuns } from "../../shared/line-runs.ts";
 import type { LogLine } from "../../shared/log.ts";
-import { type PackedLines, packLines, slicePacked, unpackLines } from "../../shared/packed-lines.ts";
-import { PackedList, type PeekLimits } from "./packed-list.ts";
+import { RunList } from "./run-list.ts";
 
 /**
  * The lines of one execution that the supervisor has handed over and the server has not stored yet. The queue is never
  * long: the supervisor holds lines back while the server does not take any.
  */
 export class LineQueue {
-  private readonly lines = new PackedList();
+  private readonly lines = new RunList();
   /** The seq of the execution's last line; unknown while the command runs. */
   private finalSeq: number | undefined;
   private dropped = false;
@@ -24,10 +24,10 @@ export class LineQueue {
   }
 
   /** Lines must come in the order of their seq. A new supervisor may repeat lines that came before. */
-  append(lines: PackedLines): void {
-    const { lastSeq } = this;
-    if (this.dropped || lines.lastSeq <= lastSeq) return;
-    this.lines.push(slicePacked(lines, lastSeq + 1, lines.lastSeq));
+  append(lines: LineRuns): void {
+    const repeated = this.lastSeq - lines.firstSeq + 1;
+    const fresh = repeated > 0 ? splitRuns(lines, { maxLines: repeated }).rest : lines;
+    if (fresh && !this.dropped) this.lines.push(fresh);
   }
 
   /** All lines up to this seq will come, and none after it. */
@@ -39,7 +39,7 @@ export class LineQueue {
   expectNoMore(): void {
     const { lastSeq, finalSeq = 0 } = this;
     const lost = finalSeq - lastSeq;
-    if (lost > 0) this.append(packLines([lostLine(lastSeq + 1, lost, new Date().toISOString())]));
+    if (lost > 0) this.append(runsOf([lostLine(lastSeq + 1, lost, new Date().toISOString())]));
     this.finalSeq = this.lastSeq;
   }
 
@@ -48,10 +48,8 @@ export class LineQueue {
     const { first } = this.lines;
     const count = (first?.firstSeq ?? 0) - storedSeq - 1;
     if (!first || count < 1 || count > MAX_HOLE_LINES) return false;
-    const at = timeOfFirst(first);
-    this.lines.unshift(
-      packLines(Array.from({ length: count }, (_, i) => lostLine(storedSeq + 1 + i, 1, at))),
-    );
+    const at = first.runs[0]?.[1] ?? new Date().toISOString();
+    this.lines.unshift(runsOf(Array.from({ length: count }, (_, i) => lostLine(storedSeq + 1 + i, 1, at))));
     return true;
   }
 
@@ -61,7 +59,7 @@ export class LineQueue {
   }
 
   /** Returns the oldest lines. They stay here until `acknowledge`. */
-  peek(limits: PeekLimits): PackedLines | undefined {
+  peek(limits: Required<RunLimits>): LineRuns | undefined {
     return this.lines.peek(0, limits);
   }
 
@@ -81,10 +79,6 @@ export class LineQueue {
 
 /** A damaged disk loses a few blocks of a file, which hold fewer lines than this. */
 const MAX_HOLE_LINES = 10_000;
-
-function timeOfFirst(lines: PackedLines): string {
-  return unpackLines(lines, lines.firstSeq, lines.firstSeq)[0]?.at ?? new Date().toISOString();
-}
 
 /** A line in place of output that was lost on this node. */
 export function lostLine(seq: number, count: number, at: string): LogLine {

@@ -9,10 +9,10 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { PackedLines } from "../../shared/packed-lines.ts";
+import type { LineRuns } from "../../shared/line-runs.ts";
 import { namesIn } from "../state/names-in.ts";
 import { leaveOutputGarbage } from "./output-garbage.ts";
-import { partsIn, rowOf } from "./segment-row.ts";
+import { linesIn, rowOf } from "./segment-row.ts";
 
 interface Segment {
   path: string;
@@ -32,8 +32,8 @@ const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 /**
  * Unsent lines of one execution on disk, in files with one row for each part. They are written at the end and read at the
  * front. Each file is removed when the server has stored its lines, so a job that is always a little faster than the network
- * does not fill the disk. Writes are synchronous: they go to the page cache, and lines keep their order. Of a row that is
- * damaged or ends too early (the machine went down), only the damaged lines are lost.
+ * does not fill the disk. Writes are synchronous: they go to the page cache, and lines keep their order. Of a row that
+ * ends too early (the machine went down), only its last line is lost; of one that is damaged, only the runs with the damage.
  */
 export class Segments {
   private readonly segments: Segment[] = [];
@@ -69,7 +69,7 @@ export class Segments {
    * Writes all of the lines, or none if it throws.
    * @param read true: the caller has these lines in memory and does not want to read them again.
    */
-  append(parts: readonly PackedLines[], read: boolean): void {
+  append(parts: readonly LineRuns[], read: boolean): void {
     if (parts.length === 0) return;
     const segment = this.segmentToWrite();
     const fd = this.writeFd ?? -1;
@@ -87,7 +87,7 @@ export class Segments {
   }
 
   /** The lines after those read before; empty when all are read, or when a file cannot be read any more. */
-  read(): PackedLines[] {
+  read(): LineRuns[] {
     const segment = this.segments.find((one) => one.readBytes < one.sizeBytes);
     if (!segment) return [];
     const buffer = readBuffer.subarray(0, segment.sizeBytes - segment.readBytes);
@@ -101,7 +101,7 @@ export class Segments {
     const end = buffer.subarray(0, got).lastIndexOf(NEWLINE) + 1;
     segment.readBytes = end === 0 ? segment.sizeBytes : segment.readBytes + end;
     // A row without an end is only at the end of a file that a crash has cut.
-    const parts = rowsIn(buffer.subarray(0, end === 0 ? got : end)).flatMap(partsIn);
+    const parts = rowsIn(buffer.subarray(0, end === 0 ? got : end)).flatMap(linesIn);
     segment.lastSeq = Math.max(segment.lastSeq, parts.at(-1)?.lastSeq ?? 0);
     leaveOutputGarbage(end);
     return parts;
@@ -149,7 +149,7 @@ export function executionsWithSegments(dir: string): string[] {
 }
 
 /** Returns how many bytes these are. */
-function writePart(fd: number, part: PackedLines): number {
+function writePart(fd: number, part: LineRuns): number {
   const row = rowOf(part);
   for (let written = 0; written < row.length; ) written += writeSync(fd, row, written);
   leaveOutputGarbage(row.length);

@@ -3,16 +3,17 @@ import { getEventListeners } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type LineRuns, runsOf } from "../../shared/line-runs.ts";
 import type { LogLine } from "../../shared/log.ts";
-import { type PackedLines, packLines, unpackLines } from "../../shared/packed-lines.ts";
+import { linesOf } from "../../tests/support/lines-of.ts";
 import { Segments } from "./segments.ts";
 import { LogSpool, spoolRoom } from "./spool.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "spool-"));
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function lines(from: number, to: number, text = "x"): PackedLines {
-  return packLines(Array.from({ length: to - from + 1 }, (_, i) => lineOf(from + i, text)));
+function lines(from: number, to: number, text = "x"): LineRuns {
+  return runsOf(Array.from({ length: to - from + 1 }, (_, i) => lineOf(from + i, text)));
 }
 
 function lineOf(seq: number, text: string): LogLine {
@@ -20,8 +21,7 @@ function lineOf(seq: number, text: string): LogLine {
 }
 
 function peek(spool: LogSpool, maxLines: number, maxChars: number, afterSeq?: number): LogLine[] {
-  const found = spool.peek({ maxLines, maxChars }, afterSeq);
-  return found ? unpackLines(found) : [];
+  return linesOf(spool.peek({ maxLines, maxChars }, afterSeq));
 }
 
 function filesInDir(): string[] {
@@ -119,7 +119,7 @@ describe("the log spool", () => {
   test("loses only the lines that are damaged in its file, and counts as delivered when the file is empty", async () => {
     const first = new LogSpool("exe_a", spoolRoom(dir));
     const texts = (seq: number) => `the ${seq}th of nine lines, of which each has some length`;
-    first.append(packLines([1, 2, 3, 4, 5, 6, 7, 8, 9].map((seq) => lineOf(seq, texts(seq)))));
+    first.append(runsOf([1, 2, 3, 4, 5, 6, 7, 8, 9].map((seq) => lineOf(seq, texts(seq)))));
     first.keepForNextRun();
     const path = join(dir, filesInDir()[0] ?? "");
     const written = await Bun.file(path).bytes();
@@ -215,7 +215,7 @@ describe("the log spool", () => {
 class FullDisk extends Segments {
   isFull = false;
 
-  override append(given: readonly PackedLines[], read: boolean): void {
+  override append(given: readonly LineRuns[], read: boolean): void {
     if (this.isFull) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
     super.append(given, read);
   }

@@ -1,6 +1,6 @@
-import { type PackedLines, packLines, slicePacked } from "../../shared/packed-lines.ts";
+import { type LineRuns, type RunLimits, runsOf } from "../../shared/line-runs.ts";
 import { lostLine } from "./line-queue.ts";
-import { PackedList, type PeekLimits } from "./packed-list.ts";
+import { RunList } from "./run-list.ts";
 import { Segments } from "./segments.ts";
 
 /** What all spools of an agent share. */
@@ -42,9 +42,9 @@ export class LogSpool {
   /** The highest seq that was appended, and the highest that the server has stored. */
   lastSeq = 0;
   storedSeq = 0;
-  private readonly head = new PackedList();
+  private readonly head = new RunList();
   /** The newest lines, which the disk did not take. */
-  private readonly tail = new PackedList();
+  private readonly tail = new RunList();
   private roomWaiters: (() => void)[] = [];
   private dropped = false;
 
@@ -75,7 +75,7 @@ export class LogSpool {
   }
 
   /** Lines must come in the order of their seq. */
-  append(lines: PackedLines): void {
+  append(lines: LineRuns): void {
     if (this.dropped) return;
     this.lastSeq = lines.lastSeq;
     if (!this.segments.isEmpty || !this.tail.isEmpty) {
@@ -88,9 +88,9 @@ export class LogSpool {
   }
 
   /** Returns unacknowledged lines after `afterSeq`, oldest first. They stay here until `acknowledge`. */
-  peek(limits: PeekLimits, afterSeq = this.storedSeq): PackedLines | undefined {
+  peek(limits: Required<RunLimits>, afterSeq = this.storedSeq): LineRuns | undefined {
     while (this.segments.unreadBytes > 0 && (this.head.lastSeq ?? 0) <= afterSeq) this.readMore();
-    let found: PackedLines | undefined;
+    let found: LineRuns | undefined;
     this.changeHead(() => {
       found = this.head.peek(afterSeq, limits);
     });
@@ -169,8 +169,8 @@ export class LogSpool {
 
   private readMore(): void {
     const { storedSeq } = this;
-    const found = this.segments.read().filter(({ lastSeq }) => lastSeq > storedSeq);
-    this.pushHead(found.map((lines) => slicePacked(lines, storedSeq + 1, lines.lastSeq)));
+    this.pushHead(this.segments.read());
+    this.changeHead(() => this.head.removeUpTo(storedSeq));
     // The last lines were lost in a crash, so the spool must not wait for them.
     const lastKnown = this.head.lastSeq ?? storedSeq;
     if (this.segments.unreadBytes > 0 || !this.tail.isEmpty) return;
@@ -179,11 +179,11 @@ export class LogSpool {
       this.lastSeq = lastKnown;
       return;
     }
-    this.pushHead([packLines([lostLine(lastKnown + 1, this.lastSeq - lastKnown, new Date().toISOString())])]);
+    this.pushHead([runsOf([lostLine(lastKnown + 1, this.lastSeq - lastKnown, new Date().toISOString())])]);
     this.lastSeq = lastKnown + 1;
   }
 
-  private pushHead(all: readonly PackedLines[]): void {
+  private pushHead(all: readonly LineRuns[]): void {
     this.changeHead(() => {
       for (const lines of all) this.head.push(lines);
     });

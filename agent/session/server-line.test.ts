@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { ComputeClient } from "../../sdk/client.ts";
 import { ComputeError, UnreachableError } from "../../sdk/errors.ts";
-import { batchOf, packLines } from "../../shared/packed-lines.ts";
+import { batchOf, runsOf } from "../../shared/line-runs.ts";
 import { SocketServer } from "../../tests/support/socket-server.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import type { ConnectionMode } from "../profile/agent-file.ts";
@@ -223,7 +223,7 @@ test("a call that is larger than a request may be goes by HTTP, which refuses it
   await beat();
   const at = new Date().toISOString();
   const lines = [{ seq: 1, stream: "stdout" as const, at, text: "é".repeat(9 * 1024 * 1024) }];
-  await client.call("nodes.logs", { batches: [batchOf("exe_1", packLines(lines))] }).catch(() => undefined); // Not what is tested.
+  await client.call("nodes.logs", { batches: [batchOf("exe_1", runsOf(lines))] }).catch(() => undefined); // Not what is tested.
   expect(server.byHttp).toEqual(["/api/compute/nodes/logs"]);
   await beat();
   expect(server.upgrades).toHaveLength(1);

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import type { LogLine } from "../../shared/log.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
-import { unpackLines } from "../../shared/packed-lines.ts";
 import { assignmentOf } from "../../tests/support/agent/assignment.ts";
 import { FakeExecutor } from "../../tests/support/agent/fake-executor.ts";
+import { linesOf } from "../../tests/support/lines-of.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import type { TaskGpu } from "../executors/port/executor.ts";
 import { spoolRoom } from "../logs/spool.ts";
@@ -61,7 +61,7 @@ class Listener {
   };
 
   lines(): LogLine[] {
-    return this.news.flatMap((news) => (news.type === "lines" ? unpackLines(news) : []));
+    return this.news.flatMap((news) => (news.type === "lines" ? linesOf(news) : []));
   }
 
   ended(executionId: string) {

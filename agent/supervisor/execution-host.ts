@@ -258,7 +258,7 @@ export class ExecutionHost {
       const lines = spool.peek(MESSAGE_LIMITS, hosted.sentSeq);
       if (!lines) break;
       hosted.sentSeq = lines.lastSeq;
-      const bytes = lines.lines.length;
+      const bytes = lines.chars;
       hosted.inFlight.push({ lastSeq: lines.lastSeq, bytes });
       this.tell({ type: "lines", executionId: spool.executionId, ...lines });
       leaveOutputGarbage(bytes);

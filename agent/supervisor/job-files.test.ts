@@ -17,10 +17,10 @@ import { sha256Of } from "../../shared/files/sha256.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import type { PlacedInput } from "../../shared/node.ts";
-import { unpackLines } from "../../shared/packed-lines.ts";
 import { assignmentOf } from "../../tests/support/agent/assignment.ts";
 import { FakeExecutor } from "../../tests/support/agent/fake-executor.ts";
 import { PlayedBlobs } from "../../tests/support/agent/played-blobs.ts";
+import { linesOf } from "../../tests/support/lines-of.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { BlobCache } from "../files/blob-cache.ts";
 import { InputFetcher } from "../files/input-fetcher.ts";
@@ -115,8 +115,7 @@ function ended(executionId: string) {
   ) as Promise<Extract<News, { type: "ended" }>>;
 }
 
-const said = () =>
-  news.flatMap((one) => (one.type === "lines" ? unpackLines(one).map((line) => line.text) : []));
+const said = () => news.flatMap((one) => (one.type === "lines" ? linesOf(one).map((line) => line.text) : []));
 const secret = (text: string) => Buffer.from(text).toString("base64");
 
 test("the inputs are in the job's directory before its command starts, and the log says it in one line", async () => {

@@ -1,7 +1,7 @@
 import type { ExecutionEnd } from "../../shared/execution.ts";
 import type { JobType } from "../../shared/job-fields.ts";
+import type { LineRuns } from "../../shared/line-runs.ts";
 import type { Assignment, JobInputs } from "../../shared/node.ts";
-import type { PackedLines } from "../../shared/packed-lines.ts";
 import type { EventsFile, TaskGpu, WorkflowSettings } from "../executors/port/executor.ts";
 import type { TaskLimits, TaskSample } from "../limits/limits.ts";
 import type { JobAccount } from "../process/account.ts";
@@ -163,7 +163,7 @@ export type News =
   /** Only in answer to `sample`. */
   | { type: "usage"; samples: ExecutionSample[] }
   | { type: "started"; executionId: string; at: string; enforcedBy?: string; events?: EventsFile }
-  | ({ type: "lines"; executionId: string } & PackedLines)
+  | ({ type: "lines"; executionId: string } & LineRuns)
   /** A blob of the job's files is damaged in the cache, or is not there. The job waits for `found`. */
   | { type: "lost"; executionId: string; sha256: string }
   /** `lastSeq`: the seq of the last line. Lines that the agent does not have yet follow. */

@@ -1,7 +1,7 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
+import { batchOf, type LineRuns } from "../../shared/line-runs.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { batchOf, countOf, type PackedLines } from "../../shared/packed-lines.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { Bell, pause } from "../../shared/wait.ts";
 import type { LineQueue } from "../logs/line-queue.ts";
@@ -27,7 +27,7 @@ const FULL_PAUSE_MS = 2_000;
 
 interface Shipment {
   queue: LineQueue;
-  lines: PackedLines;
+  lines: LineRuns;
 }
 
 /**
@@ -71,8 +71,8 @@ export class LogShipper {
       const lines = queue.peek({ maxLines, maxChars: Math.ceil(charsLeft / queuesLeft) });
       queuesLeft--;
       if (!lines) continue;
-      linesLeft -= countOf(lines);
-      charsLeft -= lines.lines.length;
+      linesLeft -= lines.lastSeq - lines.firstSeq + 1;
+      charsLeft -= lines.chars;
       shipments.push({ queue, lines });
       if (linesLeft <= 0 || charsLeft <= 0) break;
     }
@@ -119,7 +119,7 @@ export class LogShipper {
   ): void {
     const { queue, lines } = shipment;
     // They came from the supervisor, and went to the server.
-    leaveOutputGarbage(2 * lines.lines.length);
+    leaveOutputGarbage(2 * lines.chars);
     if (stored === "full") {
       listener.linesHeldUp(queue.executionId);
       return;

@@ -1,8 +1,9 @@
 import { expect, spyOn, test } from "bun:test";
 import { newId } from "../../shared/ids.ts";
+import { runsOf } from "../../shared/line-runs.ts";
 import type { LogLine } from "../../shared/log.ts";
-import { packLines, unpackLines } from "../../shared/packed-lines.ts";
 import { assignmentOf } from "../../tests/support/agent/assignment.ts";
+import { linesOf } from "../../tests/support/lines-of.ts";
 import type { LineQueue } from "../logs/line-queue.ts";
 import { ServerClock } from "../session/server-clock.ts";
 import type { ExecutionPlace } from "./held.ts";
@@ -129,7 +130,7 @@ test("a result is reported even when its supervisor died with the last lines, an
   const { executionId } = assignmentOf({ command: "true" });
   const line = { seq: 1, stream: "stdout" as const, at: new Date().toISOString(), text: "a" };
   worker.resume([{ executionId, lastSeq: 1, storedSeq: 0 }]);
-  worker.onNews({ type: "lines", executionId, ...packLines([line]) });
+  worker.onNews({ type: "lines", executionId, ...runsOf([line]) });
   worker.onNews(ended(executionId, 9));
   worker.onLost([executionId]);
   const queue = shipped.mock.lastCall?.[0];
@@ -149,15 +150,14 @@ test("a new supervisor learns which lines the server has, and lines that it repe
   const at = new Date().toISOString();
   const lines = [1, 2, 3].map((seq) => ({ seq, stream: "stdout" as const, at, text: "a" }));
   worker.resume([{ executionId, lastSeq: 2, storedSeq: 1 }]);
-  worker.onNews({ type: "lines", executionId, ...packLines(lines.slice(1, 2)) });
-  worker.onNews({ type: "lines", executionId, ...packLines(lines) });
+  worker.onNews({ type: "lines", executionId, ...runsOf(lines.slice(1, 2)) });
+  worker.onNews({ type: "lines", executionId, ...runsOf(lines) });
   expect(stored.mock.calls).toEqual([[executionId, 1]]);
   expect(waitingIn(shipped.mock.lastCall?.[0])).toEqual(lines.slice(1));
 });
 
 function waitingIn(queue: LineQueue | undefined): LogLine[] {
-  const lines = queue?.peek({ maxLines: 10, maxChars: 10_000 });
-  return lines ? unpackLines(lines) : [];
+  return linesOf(queue?.peek({ maxLines: 10, maxChars: 10_000 }));
 }
 
 /** A worker with one slot, whose first job has it while the second waits. */

@@ -128,11 +128,14 @@ export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unk
         {
           executionId,
           seq: 1,
-          lines: '[["o","2026-01-31T12:00:00.000Z","one"],["e","2026-01-31T12:00:00.004Z","two"]]',
+          runs: [
+            ["o", "2026-01-31T12:00:00.000Z", "one\ntwo\nthree", 0, 3],
+            ["e", "2026-01-31T12:00:00.004Z", "four"],
+          ],
         },
       ],
     },
-    answer: { stored: [2] },
+    answer: { stored: [4] },
   },
   "jobs.submit": {
     body: {

@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
-import type { LogBatch } from "../../shared/log.ts";
-import { batchOf, packLines, unpackLines } from "../../shared/packed-lines.ts";
+import { limits } from "../../shared/limits.ts";
+import { batchOf, runsOf } from "../../shared/line-runs.ts";
+import type { LineRun, LogBatch } from "../../shared/log.ts";
+import { unpackLines } from "../../shared/packed-lines.ts";
 import { LogWorld, logLines } from "../../tests/support/log-world.ts";
 import type { RequestContext } from "../http/handler.ts";
 import type { LogStore } from "./log-store.ts";
@@ -78,19 +80,23 @@ test("lines that the disk refused are not published twice when they come again",
   expect(published).toEqual([1, 2, 3]);
 });
 
-test("a text that is not packed lines is refused, and so are too many lines", async () => {
+test("runs that are not what they say are refused, and so are too many lines", async () => {
   await using world = await LogWorld.open();
   const { push, published } = pusher(world);
   const at = "2026-03-01T12:00:00.000Z";
-  for (const lines of [
-    "a",
-    "[]",
-    `[["o","${at}","a"],\n["o","${at}","b"]]`,
-    `[["o","${at}","a\nevent: end"]]`,
-  ]) {
-    await expect(push([batch(1, 2), { executionId, seq: 3, lines }])).rejects.toMatchObject({
+  const long = "x".repeat(limits.maxLogLineLength + 1);
+  const wrong: LineRun[] = [
+    ["o", at, "a\nb", 0, 3],
+    ["o", at, "a\nb", 1, 2],
+    ["o", at, long],
+    ["o", at, `a\n${long}\nb`, 0, 3],
+    ["o", at, "not base64", 2],
+    ["o", at, "gP8A\ngP8A", 2, 2],
+  ];
+  for (const run of wrong) {
+    await expect(push([batch(1, 2), { executionId, seq: 3, runs: [run] }])).rejects.toMatchObject({
       code: "invalid_request",
-      errors: [{ path: "batches.1.lines" }],
+      errors: [{ path: "batches.1.runs" }],
     });
   }
   await expect(push([batch(1, 3_000), batch(3_001, 6_000)])).rejects.toMatchObject({
@@ -152,5 +158,5 @@ function pusher(
 }
 
 function batch(first: number, last: number): LogBatch {
-  return batchOf(executionId, packLines(logLines(first, last)));
+  return batchOf(executionId, runsOf(logLines(first, last)));
 }

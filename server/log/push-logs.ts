@@ -1,6 +1,6 @@
-import { countPacked } from "../../shared/check-packed.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
+import { linesOfRun, packRuns } from "../../shared/line-runs.ts";
 import type { LogBatch } from "../../shared/log.ts";
 import { continuing, type PackedLines } from "../../shared/packed-lines.ts";
 import type { Bus } from "../bus/bus.ts";
@@ -37,7 +37,7 @@ export function pushLogs(parts: PushParts): Handlers["nodes.logs"] {
   const published = new PublishedSeqs(parts.store);
   return async ({ batches }, context) => {
     const { nodeId } = nodeOf(context);
-    const lines = checkedLines(batches);
+    const lines = packedLines(batches);
     const executionIds = [...new Set(batches.map((batch) => batch.executionId))];
     const executions = await parts.executionsOf(nodeId, executionIds);
     const isFull = parts.shortage() !== undefined;
@@ -56,17 +56,17 @@ export function pushLogs(parts: PushParts): Handlers["nodes.logs"] {
   };
 }
 
-/** Throws `invalid_request` if a text is not what it should be. It is stored and passed on as it is. */
-function checkedLines(batches: readonly LogBatch[]): PackedLines[] {
+/** Throws `invalid_request` if there are too many lines, or runs that are not what they say. */
+function packedLines(batches: readonly LogBatch[]): PackedLines[] {
+  const { maxLogLinesPerRequest: most } = limits;
   let count = 0;
-  return batches.map(({ seq, lines }, i) => {
-    const ofBatch = countPacked(lines);
-    if (ofBatch === undefined)
-      throw invalid(`batches.${i}.lines`, "must be the JSON of a list of packed lines");
-    count += ofBatch;
-    const { maxLogLinesPerRequest: most } = limits;
-    if (count > most) throw invalid("batches", `at most ${most} lines in one request`);
-    return { firstSeq: seq, lastSeq: seq + ofBatch - 1, lines };
+  for (const { runs } of batches) for (const run of runs) count += linesOfRun(run);
+  if (count > most) throw invalid("batches", `at most ${most} lines in one request`);
+  return batches.map(({ seq, runs }, i) => {
+    const packed = packRuns(seq, runs);
+    if (!packed)
+      throw invalid(`batches.${i}.runs`, "a run has another number of lines, or a line is too long");
+    return packed;
   });
 }
 

@@ -1,6 +1,6 @@
 import type { EndpointId } from "../../shared/endpoints/index.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
-import { batchOf, packLines } from "../../shared/packed-lines.ts";
+import { batchOf, runsOf } from "../../shared/line-runs.ts";
 import type { Api, As } from "../support/api.ts";
 import type { TestPlane } from "../support/plane.ts";
 import { describeNode, PlayedNode } from "../support/played-node.ts";
@@ -106,7 +106,7 @@ export const inputs: Partial<Record<EndpointId, Input>> = {
     batches: [
       batchOf(
         executionId,
-        packLines([{ seq: 1, stream: "stdout", at: new Date().toISOString(), text: "line" }]),
+        runsOf([{ seq: 1, stream: "stdout", at: new Date().toISOString(), text: "line" }]),
       ),
     ],
   }),

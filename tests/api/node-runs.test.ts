@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
 import type { CallId, EndpointInput } from "../../shared/endpoints/index.ts";
+import { batchOf, runsOf } from "../../shared/line-runs.ts";
 import type { AgentRun } from "../../shared/node.ts";
-import { batchOf, packLines } from "../../shared/packed-lines.ts";
 import { type As, nodeCalls } from "../support/api.ts";
 import { TestPlane } from "../support/plane.ts";
 import { describeNode } from "../support/played-node.ts";
@@ -85,7 +85,7 @@ describe.each(nodeCalls)("with the calls of agents over %s:", (calls) => {
       ["nodes.heartbeat", { executions: [] }],
       ["nodes.poll", { executions: [], maxAssignments: 1, waitSeconds: 30 }],
       ["nodes.result", { reports: [{ executionId, status: "SUCCEEDED", at }] }],
-      ["nodes.logs", { batches: [batchOf(executionId, packLines([line]))] }],
+      ["nodes.logs", { batches: [batchOf(executionId, runsOf([line]))] }],
       ["nodes.drain", {}],
       ["nodes.rotate-key", {}],
     ];

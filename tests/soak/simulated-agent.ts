@@ -1,6 +1,6 @@
 import type { EndpointInput } from "../../shared/endpoints/index.ts";
+import { batchOf, runsOf } from "../../shared/line-runs.ts";
 import type { Assignment, ExecutionReport, NodeOrders } from "../../shared/node.ts";
-import { batchOf, packLines } from "../../shared/packed-lines.ts";
 import { describeNode } from "../support/played-node.ts";
 import { AnyServer } from "./any-server.ts";
 
@@ -78,7 +78,7 @@ export class SimulatedAgent {
     if (unsent.length === 0) return;
     const at = new Date().toISOString();
     const batches: EndpointInput<"nodes.logs">["batches"] = unsent.map(([executionId, { jobId }]) =>
-      batchOf(executionId, packLines([{ seq: 1, stream: "stdout", at, text: jobId }])),
+      batchOf(executionId, runsOf([{ seq: 1, stream: "stdout", at, text: jobId }])),
     );
     await this.server.call("nodes.logs", () => ({ batches }), signal);
     for (const [, one] of unsent) one.logged = true;

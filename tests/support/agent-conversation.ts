@@ -3,8 +3,8 @@ import { NodeSession } from "../../agent/session/node-session.ts";
 import { openSocket } from "../../agent/session/open-socket.ts";
 import { ServerLine } from "../../agent/session/server-line.ts";
 import { ComputeClient } from "../../sdk/client.ts";
+import { batchOf, runsOf } from "../../shared/line-runs.ts";
 import { type AgentRun, nodeDescription, nodeHeaders } from "../../shared/node.ts";
-import { batchOf, packLines } from "../../shared/packed-lines.ts";
 import type { As, NodeCalls } from "./api.ts";
 import { describeNode } from "./played-node.ts";
 
@@ -93,7 +93,7 @@ export class AgentConversation {
     const at = new Date().toISOString();
     const batch = batchOf(
       id,
-      packLines(lines.map((text, i) => ({ seq: i + 1, stream: "stdout" as const, at, text }))),
+      runsOf(lines.map((text, i) => ({ seq: i + 1, stream: "stdout" as const, at, text }))),
     );
     const { stored } = await session.call("nodes.logs", () => ({ batches: [batch] }), signal);
     if (stored[0] !== lines.length) throw new Error(`the server has ${stored[0]} lines`);

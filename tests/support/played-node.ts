@@ -1,6 +1,6 @@
 import type { EndpointOutput } from "../../shared/endpoints/index.ts";
+import { batchOf, runsOf } from "../../shared/line-runs.ts";
 import type { ExecutionReport, NodeCondition, NodeDescription } from "../../shared/node.ts";
-import { batchOf, packLines } from "../../shared/packed-lines.ts";
 import type { WorkflowEvent } from "../../shared/workflow-run.ts";
 import type { Api, As } from "./api.ts";
 import { waitFor } from "./wait.ts";
@@ -71,7 +71,7 @@ export class PlayedNode {
   ): Promise<number | "stale" | "full" | undefined> {
     const at = new Date().toISOString();
     const lines = texts.map((text, i) => ({ seq: firstSeq + i, stream: "stdout" as const, at, text }));
-    const batches = [batchOf(executionId, packLines(lines))];
+    const batches = [batchOf(executionId, runsOf(lines))];
     return (await this.api.call("nodes.logs", { batches }, this.as)).stored[0];
   }
 }

@@ -1,12 +1,11 @@
-import { countPacked } from "../../../shared/check-packed.ts";
 import { endpoints } from "../../../shared/endpoints/index.ts";
 import { ComputeError, type ErrorCode } from "../../../shared/errors.ts";
 import { newId } from "../../../shared/ids.ts";
 import type { LogBatch, LogLine } from "../../../shared/log.ts";
 import type { JobManifestInput } from "../../../shared/manifest.ts";
 import type { Assignment, ExecutionReport } from "../../../shared/node.ts";
-import { unpackLines } from "../../../shared/packed-lines.ts";
 import { pause } from "../../../shared/wait.ts";
+import { linesOf } from "../lines-of.ts";
 import { assignmentOf } from "./assignment.ts";
 
 type NodeEndpoint = "nodes.register" | "nodes.heartbeat" | "nodes.poll" | "nodes.result" | "nodes.logs";
@@ -190,13 +189,11 @@ export class ControlPlane {
   }
 
   private takeLines(batches: LogBatch[]): unknown {
-    const stored = batches.map(({ executionId, seq, lines }) => {
+    const stored = batches.map(({ executionId, seq, runs }) => {
       if (this.stale.has(executionId)) return "stale";
       const have = this.lines.get(executionId) ?? [];
       this.lines.set(executionId, have);
-      const count = countPacked(lines) ?? 0;
-      for (const line of unpackLines({ firstSeq: seq, lastSeq: seq + count - 1, lines }))
-        if (line.seq === have.length + 1) have.push(line);
+      for (const line of linesOf({ firstSeq: seq, runs })) if (line.seq === have.length + 1) have.push(line);
       return have.length;
     });
     return { stored };

@@ -4,8 +4,8 @@ import type { Stores } from "../../../server/compose/stores.ts";
 import { pricingOf } from "../../../server/credit/pricing.ts";
 import { isoTime } from "../../../server/http/iso-time.ts";
 import type { TokenSet } from "../../../shared/auth.ts";
+import { batchOf, runsOf } from "../../../shared/line-runs.ts";
 import type { Assignment, ExecutionReport } from "../../../shared/node.ts";
-import { batchOf, packLines } from "../../../shared/packed-lines.ts";
 import type { As } from "../api.ts";
 import { TestPlane } from "../plane.ts";
 import { PlayedNode } from "../played-node.ts";
@@ -244,7 +244,7 @@ class Player {
       at: isoTime(startedAtMs + (i + 1) * everySeconds * 1_000),
     }));
     if (count > 0)
-      await this.plane.api.call("nodes.logs", { batches: [batchOf(executionId, packLines(lines))] }, as);
+      await this.plane.api.call("nodes.logs", { batches: [batchOf(executionId, runsOf(lines))] }, as);
   }
 
   private waitingJobs(): number {
