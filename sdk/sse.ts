@@ -15,7 +15,9 @@ const MAX_EVENT_LENGTH = 16 * 1024 * 1024;
  */
 export class SseParser {
   private readonly decoder = new TextDecoder();
-  private rest = "";
+  /** The pieces of a line without its end. None has a line end, except that the last may end with CR. */
+  private rest: string[] = [];
+  private restLength = 0;
   private data: string[] = [];
   private dataLength = 0;
   private event = "";
@@ -23,23 +25,42 @@ export class SseParser {
 
   /** Returns the events this chunk completes. Throws RangeError if an event exceeds 16 Mi characters. */
   push(chunk: Uint8Array): SseEvent[] {
-    const text = this.rest + this.decoder.decode(chunk, { stream: true });
+    const text = this.takeCarriageReturn() + this.decoder.decode(chunk, { stream: true });
     const events: SseEvent[] = [];
     // Our server ends lines with LF alone, so the fast search is the usual case.
     const nextEnd = text.includes("\r") ? anyLineEnd : plainLineEnd;
     let start = 0;
-    for (;;) {
-      const end = nextEnd(text, start);
-      if (end === undefined) break;
-      const event = this.line(text.slice(start, end.at));
+    for (let end = nextEnd(text, start); end; end = nextEnd(text, start)) {
+      const event = this.line(this.takeRest() + text.slice(start, end.at));
       if (event) events.push(event);
       start = end.next;
     }
-    this.rest = text.slice(start);
-    if (this.rest.length + this.dataLength > MAX_EVENT_LENGTH) {
+    this.keep(text.slice(start));
+    if (this.restLength + this.dataLength > MAX_EVENT_LENGTH) {
       throw new RangeError(`an event is longer than ${MAX_EVENT_LENGTH} characters`);
     }
     return events;
+  }
+
+  private keep(piece: string): void {
+    if (piece === "") return;
+    this.rest.push(piece);
+    this.restLength += piece.length;
+  }
+
+  private takeRest(): string {
+    if (this.restLength === 0) return "";
+    const rest = this.rest.join("");
+    this.rest = [];
+    this.restLength = 0;
+    return rest;
+  }
+
+  /** Whether it is the end of a line, or half of a CRLF, shows only in the next chunk. */
+  private takeCarriageReturn(): string {
+    if (!this.rest.at(-1)?.endsWith("\r")) return "";
+    this.keep(this.takeRest().slice(0, -1));
+    return "\r";
   }
 
   private line(line: string): SseEvent | undefined {

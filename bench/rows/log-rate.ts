@@ -3,7 +3,8 @@ import { HelperProcess } from "../helper-process.ts";
 import { atLeast, type Found, type Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 
-const LINES = 1_000_000;
+/** Some seconds. Filling the buffers of connections that nobody reads takes a part of one. */
+const LINES = 4_000_000;
 const WARM_UP_LINES = 200_000;
 const SLOTS = 2;
 const STALLED_READERS = 1_000;
