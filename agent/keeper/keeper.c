@@ -11,13 +11,13 @@ typedef unsigned long u64;
 #if defined(__x86_64__)
 enum {
   WRITE = 1, OPEN_AT = 257, CLOSE = 3, SIGACTION = 13, SIGPROCMASK = 14, DUP3 = 292, SETSID = 112, UMASK = 95,
-  CHDIR = 80, EXECVE = 59, EXIT_GROUP = 231, PRCTL = 157, PRLIMIT64 = 302, FUTEX = 202, WAITID = 247, MMAP = 9,
+  CHDIR = 80, EXECVE = 59, EXIT_GROUP = 231, PRCTL = 157, PRLIMIT64 = 302, WAITID = 247, MMAP = 9,
   SETGROUPS = 116, SETRESUID = 117, SETRESGID = 119, CLOSE_RANGE = 436
 };
 #elif defined(__aarch64__)
 enum {
   WRITE = 64, OPEN_AT = 56, CLOSE = 57, SIGACTION = 134, SIGPROCMASK = 135, DUP3 = 24, SETSID = 157, UMASK = 166,
-  CHDIR = 49, EXECVE = 221, EXIT_GROUP = 94, PRCTL = 167, PRLIMIT64 = 261, FUTEX = 98, WAITID = 95, MMAP = 222,
+  CHDIR = 49, EXECVE = 221, EXIT_GROUP = 94, PRCTL = 167, PRLIMIT64 = 261, WAITID = 95, MMAP = 222,
   SETGROUPS = 159, SETRESUID = 147, SETRESGID = 149, CLOSE_RANGE = 436
 };
 #endif
@@ -29,8 +29,8 @@ static int *(*errno_location)(void);
 enum {
   AT_FDCWD = -100, O_WRONLY = 1, CLONE_VM = 0x100, CLONE_VFORK = 0x4000, CLONE_SETTLS = 0x80000, SIGCHLD = 17,
   PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, RLIMIT_NOFILE = 7, RLIMIT_LOCKS = 10, SIG_SETMASK = 2,
-  P_ALL = 0, P_PID = 1, WEXITED = 4, WNOHANG = 1, WNOWAIT = 0x1000000, FUTEX_WAIT = 0, FUTEX_WAKE = 1,
-  EINTR = 4, SIGNALS = 64, SI_CODE = 2, SI_PID = 4, SI_STATUS = 6, STACK_BYTES = 65536, ROOM_BYTES = 65536
+  P_ALL = 0, WEXITED = 4, EINTR = 4, SIGNALS = 64, SI_CODE = 2, SI_PID = 4, SI_STATUS = 6, STACK_BYTES = 65536,
+  ROOM_BYTES = 65536, RECORD_LONGS = 6
 };
 #define LAST_FD 0xffffffffu
 
@@ -56,10 +56,8 @@ struct launch {
   long highest_fd; /* used if there is no close_range */
   char *memory;    /* from `keeper_memory` */
   /* written here */
-  volatile long done;
   long stage;
   long error;
-  long leader;
   long keeper;
 };
 
@@ -137,9 +135,14 @@ static int run_leader(void *argument) {
   return fail(job, STAGE_EXEC);
 }
 
-static void tell(struct launch *job) {
-  job->done = 1;
-  call(FUTEX, (u64)&job->done, FUTEX_WAKE, 1, 0, 0);
+/* Says who the leader is, or why the command does not run. */
+static void tell(long leader, const struct launch *job) {
+  long record[RECORD_LONGS];
+  record[0] = leader;
+  record[1] = job->stage;
+  record[2] = job->error;
+  record[3] = record[4] = record[5] = 0;
+  call(WRITE, job->status, (u64)record, sizeof record, 0, 0);
 }
 
 /* Waits for everything below the keeper, and reports how the leader ended. */
@@ -147,7 +150,7 @@ static void reap(long leader, long status) {
   for (;;) {
     int info[32];
     long used[18];
-    long record[6];
+    long record[RECORD_LONGS];
     if (call(WAITID, P_ALL, 0, (u64)info, WEXITED, (u64)used) != 0) {
       if (*errno_location() == EINTR) continue;
       return;
@@ -175,9 +178,8 @@ static int keep(void *argument) {
     job->error = *errno_location();
     job->stage = STAGE_CLONE;
   }
-  job->leader = leader;
-  /* From here on `job` is no longer valid: the caller of `start_kept` goes on. */
-  tell(job);
+  tell(leader, job);
+  /* From here on `job` is no longer valid: who reads the record frees it. */
   close_from(0, status - 1, highest);
   close_from(status + 1, LAST_FD, highest);
   call(SETSID, 0, 0, 0, 0, 0);
@@ -199,7 +201,10 @@ char *keeper_memory(void) {
   return at < 0 && at > -4096 ? 0 : (char *)at;
 }
 
-/* Returns 0, or an error number if there is no keeper. `job` says whether the command runs. */
+/*
+ * Returns 0, or an error number if there is no keeper. `job` must stay valid until the keeper has written its first record,
+ * or until the keeper and the leader are gone.
+ */
 int start_kept(struct launch *job) {
   u64 all = ~0UL, before = 0;
   u64 **thread = (u64 **)(job->memory + 2 * STACK_BYTES + ROOM_BYTES);
@@ -212,19 +217,5 @@ int start_kept(struct launch *job) {
   call(SIGPROCMASK, SIG_SETMASK, (u64)&before, 0, 8, 0);
   if (pid < 0) return error;
   job->keeper = pid;
-  while (!job->done) {
-    long moment[2];
-    int info[32];
-    moment[0] = 0;
-    moment[1] = 20000000;
-    call(FUTEX, (u64)&job->done, FUTEX_WAIT, 0, (u64)moment, 0);
-    info[SI_PID] = 0;
-    /* The keeper was killed. */
-    if (!job->done && call(WAITID, P_PID, pid, (u64)info, WEXITED | WNOHANG | WNOWAIT, 0) == 0 && info[SI_PID] == pid) {
-      job->stage = STAGE_CLONE;
-      job->error = EINTR;
-      job->done = 1;
-    }
-  }
   return 0;
 }

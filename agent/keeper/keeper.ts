@@ -30,7 +30,10 @@ export interface KeptLaunch {
   account: JobAccount | undefined;
   stdout: number;
   stderr: number;
-  /** A descriptor. The keeper writes `RECORD_BYTES` to it when the command has ended, and closes it when it ends itself. */
+  /**
+   * A descriptor. The keeper writes a `Launched` to it once the command runs or cannot run, and an `Ended` when the command
+   * has ended, and closes it when it ends itself.
+   */
   status: number;
   umask: number | undefined;
   /** The soft limit of open files. */
@@ -38,15 +41,45 @@ export interface KeptLaunch {
   mark: bigint;
 }
 
+/** A keeper that starts its command. */
 export interface Kept {
   keeperPid: number;
-  leaderPid: number;
-  /** Call it once the keeper was reaped: its memory can be used again. */
+  /** Call it when the first record is there: what the start needs can be forgotten. */
+  launched(): void;
+  /** Call it once the keeper was reaped and nothing of the job is left: its memory can be used again. */
   reaped(): void;
 }
 
-/** The size of the record that a keeper writes: six numbers of eight bytes. */
+/** The size of a record that a keeper writes: six numbers of eight bytes. */
 export const RECORD_BYTES = 48;
+
+/** The command runs as this process; or it could not be started, and why. */
+export type Launched = { leaderPid: number } | { error: KeptLaunchError };
+
+/** Reads the first record of a keeper. */
+export function launchedIn(record: Buffer): Launched {
+  const [leaderPid = 0, stage = 0, error = 0] = numbersIn(record);
+  if (stage === 0) return { leaderPid };
+  return { error: new KeptLaunchError(STAGES[stage] ?? "keeper", errnoName(error)) };
+}
+
+/** How a command ended: the kernel's code and status, and what it used. */
+export interface Ended {
+  code: number;
+  status: number;
+  cpuMicroseconds: number;
+  maxRssBytes: number;
+}
+
+/** Reads the second record of a keeper. */
+export function endedIn(record: Buffer): Ended {
+  const [, code = 0, status = 0, userUs = 0, systemUs = 0, maxRssKb = 0] = numbersIn(record);
+  return { code, status, cpuMicroseconds: userUs + systemUs, maxRssBytes: maxRssKb * 1024 };
+}
+
+function numbersIn(record: Buffer): number[] {
+  return Array.from({ length: RECORD_BYTES / 8 }, (_, i) => Number(record.readBigInt64LE(i * 8)));
+}
 
 /** The command could not be started. Nothing of it is left except a keeper that ends by itself. */
 export class KeptLaunchError extends Error {
@@ -82,10 +115,8 @@ const FIELDS = [
   "mark",
   "highestFd",
   "memory",
-  "done",
   "stage",
   "error",
-  "leader",
   "keeper",
 ];
 const at = Object.fromEntries(FIELDS.map((name, index) => [name, index])) as Record<string, number>;
@@ -182,30 +213,30 @@ function addressOfFunction(name: string): Pointer {
 export class Keepers {
   private readonly nullFd = openSync("/dev/null", constants.O_RDONLY);
   private readonly free: Pointer[] = [];
+  /** What keepers use until they have started their commands, by their ids. */
+  private readonly starting = new Map<number, unknown>();
   private readonly closesRanges = libc()?.closesRanges() ?? false;
 
   constructor(private readonly native: Native) {}
 
-  /** Returns once the command runs. Throws KeptLaunchError if it cannot be started. */
+  /** Starts a keeper, which starts the command and writes to `status` whether it runs. Throws KeptLaunchError without a keeper. */
   start(launch: KeptLaunch): Kept {
     const memory = this.free.pop() ?? this.native.keeperMemory();
     if (!memory) throw new KeptLaunchError("keeper", "ENOMEM");
-    const { fields, kept } = this.fieldsOf(launch, memory);
-    const error = this.native.startKept(fields);
-    if (kept.length === 0 || error !== 0) {
+    const needed = this.fieldsOf(launch, memory);
+    const error = this.native.startKept(needed.fields);
+    if (error !== 0) {
       this.free.push(memory);
       throw new KeptLaunchError("keeper", errnoName(error));
     }
-    const keeperPid = Number(fields[at.keeper as number]);
-    const stage = Number(fields[at.stage as number]);
-    const reaped = () => void this.free.push(memory);
-    if (stage !== 0) {
-      // The keeper has no child to wait for, so it ends right away.
-      libc()?.reapNow(keeperPid);
-      reaped();
-      throw new KeptLaunchError(STAGES[stage] ?? "keeper", errnoName(Number(fields[at.error as number])));
-    }
-    return { keeperPid, leaderPid: Number(fields[at.leader as number]), reaped };
+    const keeperPid = Number(needed.fields[at.keeper as number]);
+    this.starting.set(keeperPid, needed);
+    const launched = () => void this.starting.delete(keeperPid);
+    const reaped = () => {
+      launched();
+      this.free.push(memory);
+    };
+    return { keeperPid, launched, reaped };
   }
 
   /** `kept` must stay alive as long as the fields are used, because they contain its addresses. */

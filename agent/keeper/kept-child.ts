@@ -7,7 +7,15 @@ import { createPipe, type Pipe, readPipe } from "../process/pipes.ts";
 import { isDead, linuxTable, processStat } from "../process/process-table.ts";
 import { killFound, send, withDescendants } from "../process/process-tree.ts";
 import { eachBelow, hasChildren } from "./below.ts";
-import { type Keepers, type Kept, type KeptLaunch, KeptLaunchError, RECORD_BYTES } from "./keeper.ts";
+import {
+  endedIn,
+  type Keepers,
+  type Kept,
+  type KeptLaunch,
+  KeptLaunchError,
+  launchedIn,
+  RECORD_BYTES,
+} from "./keeper.ts";
 import { Strays } from "./strays.ts";
 
 const REAP_LOOK_MS = 1;
@@ -16,7 +24,8 @@ const CLD_EXITED = 1;
 
 /** A command below its keeper. */
 export class KeptChild {
-  readonly pid: number;
+  /** 0 until it runs. */
+  pid = 0;
   readonly keeperPid: number;
   /** Resolves once the command itself has ended, or once nobody can tell any more how it ends. */
   readonly exited: Promise<void>;
@@ -29,29 +38,45 @@ export class KeptChild {
   /** Processes that this process inherited from a killed keeper and that would not die. */
   private survivors: readonly number[] = [];
   private isGone = false;
+  /** Settles once the command runs, or cannot run. */
+  private readonly launched = Promise.withResolvers<void>();
+  /** The keeper has reported whether the command runs. */
+  private hasBegun = false;
   /** The keeper has reported how the command ended. */
   private hasEnded = false;
   private used: { cpuMicroseconds: number; maxRssBytes: number } | undefined;
   private ending: Promise<boolean> | undefined;
   private keeperStatus: number | undefined;
 
-  /** Throws KeptLaunchError if the command cannot be started. */
-  static start(keepers: Keepers, launch: Omit<KeptLaunch, "status">): KeptChild {
+  /**
+   * Resolves once the command runs. Rejects with KeptLaunchError if it cannot be started, and then nothing is left of it.
+   * What the launch names is in use from the call itself, also the descriptors, which the caller may close at once.
+   */
+  static async start(keepers: Keepers, launch: Omit<KeptLaunch, "status">): Promise<KeptChild> {
     const status = createPipe();
     if (!status) throw new KeptLaunchError("keeper", "EMFILE");
+    let child: KeptChild;
     try {
-      const kept = keepers.start({ ...launch, status: status.writeFd });
-      closeSync(status.writeFd);
-      return new KeptChild(kept, status);
+      child = new KeptChild(keepers.start({ ...launch, status: status.writeFd }), status);
     } catch (error) {
       closeSync(status.readFd);
+      throw error;
+    } finally {
       closeSync(status.writeFd);
+    }
+    try {
+      await child.launched.promise;
+    } catch (error) {
+      await child.gone;
       throw error;
     }
+    return child;
   }
 
-  private constructor(kept: Kept, status: Pipe) {
-    this.pid = kept.leaderPid;
+  private constructor(
+    private readonly kept: Kept,
+    status: Pipe,
+  ) {
     this.keeperPid = kept.keeperPid;
     const exited = Promise.withResolvers<void>();
     this.exited = exited.promise;
@@ -59,9 +84,9 @@ export class KeptChild {
     this.gone = this.hear(status, exited.resolve).then(async () => {
       await this.untilReaped();
       if (this.keeperStatus) this.isLost = true;
-      kept.reaped();
       Strays.ofThisProcess.keeperEnded(kept.keeperPid);
       if (this.isLost) this.survivors = await Strays.ofThisProcess.end();
+      kept.reaped();
       this.isGone = true;
       exited.resolve();
     });
@@ -130,33 +155,50 @@ export class KeptChild {
     send(this.keeperPid, "SIGCONT");
   }
 
-  /** Reads the keeper's report on how the command ended. Resolves once the keeper has ended. */
+  /** Reads the keeper's reports. Resolves once the keeper has ended. */
   private async hear(status: Pipe, exited: () => void): Promise<void> {
     let bytes = Buffer.alloc(0);
     try {
       for await (const chunk of readPipe(status)) {
         bytes = Buffer.concat([bytes, chunk]);
-        if (bytes.length < RECORD_BYTES) continue;
-        this.take(bytes);
-        this.hasEnded = true;
-        exited();
+        for (; bytes.length >= RECORD_BYTES; bytes = bytes.subarray(RECORD_BYTES)) {
+          this.take(bytes);
+          if (this.hasEnded) exited();
+        }
       }
     } catch {
       // If the pipe breaks, the report is lost, as if the keeper had been killed.
     } finally {
       closeSync(status.readFd);
     }
-    if (bytes.length >= RECORD_BYTES) return;
+    if (this.hasEnded) return;
     this.isLost = true;
     this.signalCode = "SIGKILL";
+    this.launched.reject(new KeptLaunchError("keeper", "EINTR"));
   }
 
   private take(record: Buffer): void {
-    const [code = 0, status = 0, userUs = 0, systemUs = 0, maxRssKb = 0] = [1, 2, 3, 4, 5].map((index) =>
-      Number(record.readBigInt64LE(index * 8)),
-    );
+    if (this.hasBegun) this.takeEnd(record);
+    else this.takeStart(record);
+  }
+
+  private takeStart(record: Buffer): void {
+    this.hasBegun = true;
+    this.kept.launched();
+    const launched = launchedIn(record);
+    if ("error" in launched) {
+      this.launched.reject(launched.error);
+    } else {
+      this.pid = launched.leaderPid;
+      this.launched.resolve();
+    }
+  }
+
+  private takeEnd(record: Buffer): void {
+    const { code, status, ...used } = endedIn(record);
     if (code === CLD_EXITED) this.exitCode = status;
     else this.signalCode = (status <= 31 && signalName(`SIG${status}`)) || `SIG${status}`;
-    this.used = { cpuMicroseconds: userUs + systemUs, maxRssBytes: maxRssKb * 1024 };
+    this.used = used;
+    this.hasEnded = true;
   }
 }

@@ -82,7 +82,7 @@ async function cleanUp(path: string, { uid, gid }: { uid: number; gid: number })
   if (!system) return;
   const nowhere = openSync("/dev/null", "w");
   try {
-    const child = KeptChild.start(system, {
+    const child = await KeptChild.start(system, {
       program: "/bin/sh",
       argv: ["sh", "-c", CLEAN_UP],
       env: { PATH: "/usr/local/bin:/usr/bin:/bin" },

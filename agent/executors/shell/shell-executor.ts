@@ -83,7 +83,7 @@ export class ShellExecutor implements Executor {
     const handle = handleFor(enforcer, task);
     try {
       const { account, openFiles } = task;
-      const child = spawnChild({ executionId, command, cwd, env, handle, account, openFiles });
+      const child = await spawnChild({ executionId, command, cwd, env, handle, account, openFiles });
       return new ShellTask(child, {
         executionId,
         outputRoot: cwd,

@@ -12,7 +12,7 @@ test.skipIf(process.platform !== "linux")("a process of a job that cannot be end
   const cwd = tmpdir();
   const env = { PATH: process.env.PATH ?? "" };
   const handle = new SamplingEnforcer().limit(executionId, {});
-  const child = spawnChild({
+  const child = await spawnChild({
     executionId,
     command: ["true"],
     cwd,

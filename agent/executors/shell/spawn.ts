@@ -21,7 +21,7 @@ import { keeperName } from "../../process/keeper-name.ts";
 import { markOf, withMark } from "../../process/marks.ts";
 import { closePipe, createPipe, type Pipe, readPipe } from "../../process/pipes.ts";
 import { StartFailedError } from "../port/executor.ts";
-import type { Child } from "./shell-task.ts";
+import type { Child, ChildStream } from "./shell-task.ts";
 
 export interface SpawnOptions {
   executionId: string;
@@ -35,10 +35,10 @@ export interface SpawnOptions {
 }
 
 /**
- * Starts a command as the leader of a session of its own, and below a keeper if this system has keepers. Throws
+ * Starts a command as the leader of a session of its own, and below a keeper if this system has keepers. Rejects with
  * StartFailedError.
  */
-export function spawnChild(options: SpawnOptions): Child {
+export async function spawnChild(options: SpawnOptions): Promise<Child> {
   const system = keepers();
   if (system) return spawnKept(options, system);
   const { account } = options;
@@ -49,33 +49,37 @@ export function spawnChild(options: SpawnOptions): Child {
   return withMark(options.executionId, () => spawnUnkept(options));
 }
 
-function spawnKept(options: SpawnOptions, system: Keepers): Child {
+async function spawnKept(options: SpawnOptions, system: Keepers): Promise<Child> {
   const { executionId, command, cwd, env, handle, account, openFiles } = options;
   const name = command[0] ?? "";
   const program = programPath(name, cwd, env.PATH ?? "");
   if (program === undefined) throw new StartFailedError(whyNotStarted(name, cwd, { code: "ENOENT" }));
   const pipes = [createPipe(), createPipe()].flatMap((pipe) => pipe ?? []);
   const [out, err] = pipes;
-  try {
-    if (!out || !err)
-      throw new StartFailedError("The node has no file descriptors left for the output of the job.");
-    const kept = KeptChild.start(system, {
-      program,
-      argv: command,
-      env,
-      directory: cwd,
-      groups: handle.groups,
-      name: keeperName(executionId),
-      account,
-      stdout: out.writeFd,
-      stderr: err.writeFd,
-      umask: givenUmask(),
-      openFiles,
-      mark: markOf(executionId),
-    });
-    return { process: kept, kept, stdout: fromPipe(out), stderr: fromPipe(err) };
-  } catch (error) {
+  if (!out || !err) {
     pipes.forEach(closePipe);
+    throw new StartFailedError("The node has no file descriptors left for the output of the job.");
+  }
+  const starting = KeptChild.start(system, {
+    program,
+    argv: command,
+    env,
+    directory: cwd,
+    groups: handle.groups,
+    name: keeperName(executionId),
+    account,
+    stdout: out.writeFd,
+    stderr: err.writeFd,
+    umask: givenUmask(),
+    openFiles,
+    mark: markOf(executionId),
+  });
+  closeWriteEnds(out, err);
+  try {
+    const kept = await starting;
+    return { process: kept, kept, stdout: streamOf(out), stderr: streamOf(err) };
+  } catch (error) {
+    for (const { readFd } of pipes) closeSync(readFd);
     if (!(error instanceof KeptLaunchError)) throw error;
     throw new StartFailedError(whyNotKept(error, options), { cause: error });
   }
@@ -125,7 +129,10 @@ function spawnUnkept({ command, cwd, env, handle }: SpawnOptions): Child {
         detached: true,
       }),
     );
-    if (out && err) return { process: child, stdout: fromPipe(out), stderr: fromPipe(err) };
+    if (out && err) {
+      closeWriteEnds(out, err);
+      return { process: child, stdout: streamOf(out), stderr: streamOf(err) };
+    }
     if (out) closePipe(out);
     return {
       process: child,
@@ -139,9 +146,12 @@ function spawnUnkept({ command, cwd, env, handle }: SpawnOptions): Child {
   }
 }
 
-/** Closes the write end, which the child has: while this process held it too, the pipe would never end. */
-function fromPipe(pipe: Pipe) {
-  closeSync(pipe.writeFd);
+/** The child has them. While this process held them too, the pipes would never end. */
+function closeWriteEnds(...pipes: Pipe[]): void {
+  for (const { writeFd } of pipes) closeSync(writeFd);
+}
+
+function streamOf(pipe: Pipe): ChildStream {
   return { stream: readPipe(pipe), close: () => closeSync(pipe.readFd) };
 }
 
