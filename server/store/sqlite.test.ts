@@ -43,6 +43,31 @@ test("a write that throws undoes its own changes and no others in its group", as
   store.close();
 });
 
+test("a write to an idle store whose disk is quick is synced at once, one that others follow closely on another thread", async () => {
+  const store = new SqliteStore(file, [table]);
+  const [sync, syncHere] = [spyOn(LogSync.prototype, "sync"), spyOn(LogSync.prototype, "syncHere")];
+  const quick = spyOn(LogSync.prototype, "isQuick").mockReturnValue(true);
+  const clock = spyOn(performance, "now").mockReturnValue(1_000);
+  const counts = () => [sync.mock.calls.length, syncHere.mock.calls.length];
+  await insert(store, "a");
+  expect(counts()).toEqual([0, 1]);
+  clock.mockReturnValue(1_005);
+  await insert(store, "b");
+  expect(counts()).toEqual([1, 1]);
+  clock.mockReturnValue(2_000);
+  quick.mockReturnValue(false);
+  await insert(store, "c");
+  expect(counts()).toEqual([2, 1]);
+  quick.mockReturnValue(true);
+  clock.mockReturnValue(3_000);
+  syncHere.mockImplementation(() => {
+    throw Object.assign(new Error("no"), { code: "EIO" });
+  });
+  await expect(insert(store, "d")).rejects.toMatchObject({ code: "storage_failed" });
+  for (const spy of [sync, syncHere, quick, clock]) spy.mockRestore();
+  store.close();
+});
+
 test("a write that another one leads to once it is applied reads its rows and shares its way to the disk", async () => {
   const store = new SqliteStore(file, [table]);
   const sync = spyOn(LogSync.prototype, "sync");

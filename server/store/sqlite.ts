@@ -16,6 +16,7 @@ const LOOK_EVERY_MS = 1_000;
 const LOG_PAGES = 4_000;
 const LOG_PAGES_ON_SMALL_DISK = 1_000;
 const SMALL_DISK_BYTES = 1024 * MIB;
+const IDLE_MS = 10;
 /** How many times in a row changes may lead to changes that share their sync. */
 const FOLLOW_UPS = 2;
 
@@ -54,6 +55,7 @@ export class SqliteStore {
   private isClosed = false;
   /** What `recall` has read since the last change. */
   private readonly recalled = new Map<string, unknown>();
+  private lastFlushMs = 0;
   private lastLook: { atMs: number; answer: Promise<boolean> } | undefined;
 
   /**
@@ -168,11 +170,30 @@ export class SqliteStore {
     if (answers.length === 0) return;
     this.unsynced = answers;
     if (!this.log) this.synced(answers);
+    else if (this.wasIdle() && this.log.isQuick()) this.syncHere(answers, this.log);
     else
       this.log.sync().then(
         () => this.synced(answers),
         (error) => this.synced(answers, storageFailed(error)),
       );
+  }
+
+  /** Whether nothing was written for a while, so that hardly anybody waits for this thread. */
+  private wasIdle(): boolean {
+    const beforeMs = this.lastFlushMs;
+    this.lastFlushMs = performance.now();
+    return this.lastFlushMs - beforeMs > IDLE_MS;
+  }
+
+  /** Spares whoever wrote the way to another thread and back, which takes longer than the sync of a quick disk. */
+  private syncHere(answers: readonly Answer[], log: LogSync): void {
+    let failure: Error | undefined;
+    try {
+      log.syncHere();
+    } catch (error) {
+      failure = storageFailed(error as Error);
+    }
+    this.synced(answers, failure);
   }
 
   private synced(answers: readonly Answer[], failure?: Error): void {
