@@ -185,7 +185,7 @@ export class SqliteStore {
     return this.lastFlushMs - beforeMs > IDLE_MS;
   }
 
-  /** Spares whoever wrote the way to another thread and back, which takes longer than the sync of a quick disk. */
+  /** Spares the callers the way to another thread and back, which takes longer than the sync of a quick disk. */
   private syncHere(answers: readonly Answer[], log: LogSync): void {
     let failure: Error | undefined;
     try {
