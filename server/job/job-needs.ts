@@ -47,16 +47,20 @@ const AT_ONCE = 500;
 export function needsOf(
   {
     inputs = [],
-    secretEnv = {},
-    secretFiles = {},
+    secretEnv,
+    secretFiles,
     workflow,
   }: Pick<JobManifest, "inputs" | "secretEnv" | "secretFiles" | "workflow">,
   at: string,
   others: ReadonlyMap<string, JobRecord> = new Map(),
 ): JobNeeds {
-  const fields = { secretEnv, secretFiles, "workflow.secrets": workflow?.secrets ?? {} };
-  const secrets = Object.entries(fields).flatMap(([field, names]) =>
-    Object.entries(names).map(([place, name]) => ({ path: `${at}${field}.${place}`, name })),
+  const fields = [
+    ["secretEnv", secretEnv],
+    ["secretFiles", secretFiles],
+    ["workflow.secrets", workflow?.secrets],
+  ] as const;
+  const secrets = fields.flatMap(([field, names]) =>
+    names ? Object.entries(names).map(([place, name]) => ({ path: `${at}${field}.${place}`, name })) : [],
   );
   const artifacts = inputs.flatMap((input, i) => artifactOf(input, `${at}inputs.${i}.from`, others));
   return { artifacts, secrets };

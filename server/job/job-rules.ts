@@ -83,8 +83,8 @@ function gateOf(manifest: JobManifest): JobGate | undefined {
 
 /** The jobs of an array: each has the array's manifest and an index of its own. Empty for any other job. */
 export function newArray(array: JobRecord): JobRecord[] {
+  if (array.manifest.array === undefined) return [];
   const { array: spec, ...manifest } = array.manifest;
-  if (spec === undefined) return [];
   const { indexes, atOnce } = parseArrayIndexes(spec);
   const concurrency: JobManifest["concurrency"] =
     atOnce === undefined

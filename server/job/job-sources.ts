@@ -42,8 +42,8 @@ export function inputIdsOf({ inputs }: Pick<JobManifest, "inputs">): string[] {
 }
 
 /** The jobs that a manifest names, in any order. */
-export function othersOf({ after, ...sources }: Sources & Pick<JobManifest, "after">): string[] {
-  return [...(after ?? []), ...sourcesOf(sources)].map(({ jobId }) => jobId);
+export function othersOf(manifest: Sources & Pick<JobManifest, "after">): string[] {
+  return [...(manifest.after ?? []), ...sourcesOf(manifest)].map(({ jobId }) => jobId);
 }
 
 /**

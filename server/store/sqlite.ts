@@ -17,6 +17,7 @@ const LOG_PAGES = 4_000;
 const LOG_PAGES_ON_SMALL_DISK = 1_000;
 const SMALL_DISK_BYTES = 1024 * MIB;
 const IDLE_MS = 10;
+const FEW = 4;
 /** How many times in a row changes may lead to changes that share their sync. */
 const FOLLOW_UPS = 2;
 
@@ -170,7 +171,7 @@ export class SqliteStore {
     if (answers.length === 0) return;
     this.unsynced = answers;
     if (!this.log) this.synced(answers);
-    else if (this.wasIdle() && this.log.isQuick()) this.syncHere(answers, this.log);
+    else if (this.wasIdle() && answers.length <= FEW && this.log.isQuick()) this.syncHere(answers, this.log);
     else
       this.log.sync().then(
         () => this.synced(answers),
