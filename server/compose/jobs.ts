@@ -64,8 +64,13 @@ export function composeExecutions({ stores, bus, history, now, onError }: PlaneB
 /** What users do with jobs, and why a job waits. */
 export function composeJobs(
   { stores, bus, ownership, now }: PlaneBase,
-  { flow, credits, secrets }: { flow: JobFlow; credits: Credits; secrets: SecretService },
+  {
+    executions,
+    credits,
+    secrets,
+  }: { executions: ReturnType<typeof composeExecutions>; credits: Credits; secrets: SecretService },
 ) {
+  const { flow, dispatcher } = executions;
   const checkNeeds = needsCheck({
     hold: stores.artifacts.hold.bind(stores.artifacts),
     missingSecrets: secrets.missing.bind(secrets),
@@ -83,7 +88,7 @@ export function composeJobs(
   };
   const watch = new JobWatch(bus);
   const service = new JobService(parts, watch);
-  const unschedulable = new Unschedulable(stores.nodes);
+  const unschedulable = new Unschedulable(stores.nodes, (businessId) => dispatcher.waitingIn(businessId));
   const reasonsOf = (businessId: string, jobs: readonly JobRecord[]) =>
     unschedulable.explain(businessId, jobs);
   const fitCheck = new FitCheck(stores.nodes, stores.executions);

@@ -174,7 +174,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   const credits = creditsOf(base, pricing);
   const secrets = await composeSecrets(base);
   const executions = composeExecutions(base, credits);
-  const jobs = composeJobs(base, { flow: executions.flow, credits, secrets: secrets.service });
+  const jobs = composeJobs(base, { executions, credits, secrets: secrets.service });
   const logs = composeLogs(base, jobs.watch);
   const nodes = composeNodes(base, {
     keys: identity.keys,

@@ -12,6 +12,7 @@ export const LEASE_MS = 15_000;
 const CLOSE_MS = 5_000;
 /** How many waiting nodes are served in one write to the store. */
 const NODES_PER_WRITE = 32;
+const MAX_WAITING_NAMED = 32;
 
 /** What a poll asks for. */
 export interface Wish {
@@ -148,6 +149,19 @@ export class Dispatcher {
       for (const waiter of [...room.waiters.values()]) waiter.resolve([]);
     }
     await inTime(CLOSE_MS, Promise.all(rooms.map((room) => room.running)));
+  }
+
+  /** Some nodes of a business that wait for jobs at this server. */
+  waitingIn(businessId: string): NodeRecord[] {
+    const waiters = this.rooms.get(businessId)?.waiters;
+    return waiters
+      ? [
+          ...waiters
+            .values()
+            .take(MAX_WAITING_NAMED)
+            .map(({ node }) => node),
+        ]
+      : [];
   }
 
   wake(businessId: string, nodeId?: string): void {

@@ -17,3 +17,22 @@ test("no job is reported as unschedulable if there are more nodes than are looke
   expect(await explain()).toBeUndefined();
   await stores.close();
 });
+
+test("the nodes are not read for a job that a waiting node can run, and are for one that it cannot", async () => {
+  const waiting = nodeOf("biz", { cpu: 4 });
+  let reads = 0;
+  const list = async () => {
+    reads++;
+    return [waiting];
+  };
+  const unschedulable = new Unschedulable({ list }, () => [waiting]);
+  const [small, large] = [jobOf("biz", { resources: { cpu: 2 } }), jobOf("biz", { resources: { cpu: 32 } })];
+  expect(await unschedulable.explain("biz", [small, small])).toEqual([undefined, undefined]);
+  expect(reads).toBe(0);
+  const reasons = await unschedulable.explain("biz", [small, large]);
+  expect(reasons).toEqual([
+    undefined,
+    expect.stringContaining("The only registered node cannot run this job"),
+  ]);
+  expect(reads).toBe(1);
+});

@@ -13,24 +13,38 @@ export class Unschedulable {
   /** By business. */
   private readonly nodes: SharedReads<NodeRecord[]>;
 
-  constructor(store: NodeStore) {
+  /** @param waitingIn the nodes of a business that are known to wait for jobs, which need not be read. */
+  constructor(
+    store: Pick<NodeStore, "list">,
+    private readonly waitingIn: (businessId: string) => readonly NodeRecord[] = () => [],
+  ) {
     const all = { status: undefined, beforeNodeId: undefined, limit: MAX_NODES + 1 };
     this.nodes = new SharedReads((businessId) => store.list({ ...all, businessId }));
   }
 
-  /** Resolves with one reason per job, in order. The nodes of the business are read once, and only if a job is queued. */
+  /**
+   * Resolves with one reason per job, in order. The nodes of the business are read once, and only if a job is queued that no
+   * waiting node can run.
+   */
   async explain(businessId: string, jobs: readonly JobRecord[]): Promise<(string | undefined)[]> {
-    if (!jobs.some((job) => job.status === "QUEUED")) return jobs.map(() => undefined);
+    // An array never runs; only its jobs do.
+    const queued = jobs.filter((job) => job.status === "QUEUED" && job.gate !== "array");
+    const firstOfQueue = new Map(queued.map((job) => [job.queueKey, job]));
+    const waiting = this.waitingIn(businessId);
+    const open = [...firstOfQueue.values()].filter((job) => !canRunOn(job, waiting));
+    if (open.length === 0) return jobs.map(() => undefined);
     const nodes = await this.nodes.get(businessId);
     if (nodes.length > MAX_NODES) return jobs.map(() => undefined);
-    const known = new Map<string, string | undefined>();
-    return jobs.map((job) => {
-      // An array never runs; only its jobs do.
-      if (job.status !== "QUEUED" || job.gate === "array") return undefined;
-      if (!known.has(job.queueKey)) known.set(job.queueKey, explainOne(job, nodes));
-      return known.get(job.queueKey);
-    });
+    const reasons = new Map(open.map((job) => [job.queueKey, explainOne(job, nodes)]));
+    const asked = new Set(queued);
+    return jobs.map((job) => (asked.has(job) ? reasons.get(job.queueKey) : undefined));
   }
+}
+
+function canRunOn({ manifest, userId }: JobRecord, nodes: readonly NodeRecord[]): boolean {
+  if (nodes.length === 0) return false;
+  const requirement = requirementOf(manifest, userId);
+  return nodes.some((node) => mismatch(requirement, node.description) === undefined);
 }
 
 function explainOne(job: JobRecord, nodes: readonly NodeRecord[]): string | undefined {
