@@ -29,6 +29,11 @@ async function passTime({ page }: Window): Promise<void> {
   }, LATER_MS);
 }
 
+/** Follows a link to a page that needs the sign-in. The tab may have noticed by itself, and then a dialog covers the link. */
+async function goToNodes({ page }: Window): Promise<void> {
+  await page.getByRole("link", { name: "Nodes" }).dispatchEvent("click");
+}
+
 async function signOutIn(tab: Page): Promise<void> {
   await tab.goto(`${world.url}/settings/members`);
   await tab.getByRole("button", { name: "Your account" }).click();
@@ -70,7 +75,7 @@ test("a tab whose sign-in was not used for too long says so, and leads back afte
   // A browser drops the cookie when the sign-in is over, and the token in the tab is over long before.
   await window.page.context().clearCookies();
   await passTime(window);
-  await window.page.getByRole("link", { name: "Nodes" }).click();
+  await goToNodes(window);
   await window.shows("You are signed out");
   // Somebody may close the dialog, for example to copy something, and still finds the way.
   await window.page.keyboard.press("Escape");
@@ -107,7 +112,7 @@ test("a tab whose browser is signed in as somebody else by now says so, and does
   await tab.getByRole("button", { name: "Join" }).click();
   await tab.waitForURL(`${world.url}/`);
   await passTime(window);
-  await window.page.getByRole("link", { name: "Nodes" }).click();
+  await goToNodes(window);
   await window.shows("This browser has another sign-in");
   await window.press("Load the page");
   await window.page.locator(".foot").getByTitle("bo", { exact: true }).waitFor();
