@@ -1,5 +1,5 @@
 import type { Db } from "mongodb";
-import { collectionStep, replaceIndexStep } from "../store/mongo-migrations.ts";
+import { collectionStep, dropIndexStep, replaceIndexStep } from "../store/mongo-migrations.ts";
 import { type JobDocument, queueOf } from "./job-documents.mongo.ts";
 import { queueKeyOf } from "./requirement.ts";
 
@@ -119,6 +119,8 @@ export const jobSteps = [
   ]),
   // Passes over jobs with other names without reading them.
   collectionStep("job-11", "compute_jobs", [{ key: { business_id: 1, job_id: 1, name: 1 } }]),
+  // The index of the step before begins with the same keys.
+  dropIndexStep("job-12", "compute_jobs", "business_id_1_job_id_1"),
 ];
 
 async function markFailed(db: Db): Promise<void> {
