@@ -133,8 +133,8 @@ export class SqliteSessionStore implements SessionStore {
   private readLiveRole(bindings: Record<string, string>): Role | undefined {
     const row = this.store.get<{ role: Role }>(
       `SELECT m.role FROM compute_sessions s, compute_memberships m
-       WHERE s.session_id = $sessionId AND s.revoked_at IS NULL AND s.business_id = $businessId AND s.user_id = $userId
-         AND m.business_id = $businessId AND m.user_id = $userId`,
+       WHERE s.session_id = +$sessionId AND s.revoked_at IS NULL AND s.business_id = +$businessId AND s.user_id = +$userId
+         AND m.business_id = +$businessId AND m.user_id = +$userId`,
       bindings,
     );
     return row?.role;

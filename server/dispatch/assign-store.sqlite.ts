@@ -139,7 +139,7 @@ export class SqliteAssignStore implements AssignStore {
   private nextQueueKey(businessId: string, after: string): string | undefined {
     return this.store.get<{ queue_key: string }>(
       `SELECT queue_key FROM compute_jobs
-       WHERE business_id = $businessId AND queue_key > $after AND ${CLAIMABLE}
+       WHERE business_id = +$businessId AND queue_key > +$after AND ${CLAIMABLE}
        ORDER BY queue_key LIMIT 1`,
       { businessId, after },
     )?.queue_key;
@@ -189,8 +189,8 @@ export class SqliteAssignStore implements AssignStore {
   private readHeads(businessId: string, queueKey: string, wanted: number) {
     return this.store.all<Head>(
       `SELECT job_id AS jobId, priority FROM compute_jobs
-       WHERE business_id = $businessId AND queue_key = $queueKey AND ${CLAIMABLE}
-       ORDER BY priority DESC, job_id LIMIT $limit`,
+       WHERE business_id = +$businessId AND queue_key = +$queueKey AND ${CLAIMABLE}
+       ORDER BY priority DESC, job_id LIMIT +$limit`,
       { businessId, queueKey, limit: Math.min(HEADS_PER_READ, wanted) },
     );
   }

@@ -104,7 +104,7 @@ export class SqliteExecutionStore implements ExecutionStore {
     const [condition, value] = liveCondition(filter);
     const rows = this.store.all<ExecutionRow & { cancel_requested_at: number | null }>(
       `SELECT e.*, j.cancel_requested_at FROM compute_executions e JOIN compute_jobs j ON j.job_id = e.job_id
-       WHERE ${condition} LIMIT $limit`,
+       WHERE ${condition} LIMIT +$limit`,
       { value, limit: "nodeId" in filter ? -1 : MAX_DUE },
     );
     return rows.map((row) => ({
@@ -153,13 +153,13 @@ export class SqliteExecutionStore implements ExecutionStore {
 
 function liveCondition(filter: LiveExecutionFilter): [string, string | number] {
   if ("onOfflineNodes" in filter) {
-    const offline = "e.node_id IN (SELECT node_id FROM compute_nodes WHERE offline = $value)";
+    const offline = "e.node_id IN (SELECT node_id FROM compute_nodes WHERE offline = +$value)";
     return [`${offline} AND e.status IN ('ASSIGNED', 'RUNNING')`, 1];
   }
   if ("nodeId" in filter)
-    return ["e.node_id = $value AND e.status IN ('ASSIGNED', 'RUNNING')", filter.nodeId];
+    return ["e.node_id = +$value AND e.status IN ('ASSIGNED', 'RUNNING')", filter.nodeId];
   if ("leaseExpiredBeforeMs" in filter) {
-    return ["e.status = 'ASSIGNED' AND e.lease_expires_at <= $value", filter.leaseExpiredBeforeMs];
+    return ["e.status = 'ASSIGNED' AND e.lease_expires_at <= +$value", filter.leaseExpiredBeforeMs];
   }
-  return ["e.status = 'RUNNING' AND e.deadline_at <= $value", filter.deadlineBeforeMs];
+  return ["e.status = 'RUNNING' AND e.deadline_at <= +$value", filter.deadlineBeforeMs];
 }

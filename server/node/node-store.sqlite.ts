@@ -191,7 +191,7 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   async list(query: NodeListQuery): Promise<NodeRecord[]> {
-    const where = ["business_id = $businessId AND removed_at IS NULL"];
+    const where = ["business_id = +$businessId AND removed_at IS NULL"];
     const bindings: Record<string, SQLQueryBindings> = { businessId: query.businessId, limit: query.limit };
     if (query.status) {
       where.push(`${STATUS_SQL} IN (SELECT value FROM json_each($status))`);
@@ -215,7 +215,7 @@ export class SqliteNodeStore implements NodeStore {
       where.push("node_id < $before");
       bindings.before = query.beforeNodeId;
     }
-    const sql = `SELECT * FROM compute_nodes WHERE ${where.join(" AND ")} ORDER BY node_id DESC LIMIT $limit`;
+    const sql = `SELECT * FROM compute_nodes WHERE ${where.join(" AND ")} ORDER BY node_id DESC LIMIT +$limit`;
     return this.store.all<NodeRow>(sql, bindings).map(nodeFromRow);
   }
 

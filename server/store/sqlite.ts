@@ -42,6 +42,10 @@ interface Answer {
  * Writes are grouped: all writes that come while the group before them is on its way to the disk share one transaction and one
  * fsync, and every caller gets its answer only when that is on disk. Meanwhile this thread goes on. A write that throws does not
  * affect the others in its group: the group is rolled back, and each of its writes is applied in its own transaction.
+ *
+ * SQLite plans a statement again whenever a value is bound that it has looked at to plan it, such as that of a LIMIT, or one that
+ * the condition of a partial index is compared with. That takes longer than most reads. Statements that run for each request
+ * hide such values: `+$limit` is the same value, and the planner does not look at it.
  */
 export class SqliteStore {
   private readonly db: Database;
