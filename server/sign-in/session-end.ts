@@ -5,7 +5,7 @@ import type { Bus } from "../bus/bus.ts";
 export interface SessionEndParts {
   sessions: SessionStore;
   bus: Bus;
-  /** Called before a session ends, to remove what it gives access to. */
+  /** Removes what a session gives access to. Called before the session ends, and again after it. */
   onSessionEnd(sessionId: string): Promise<void>;
   now: () => number;
 }
@@ -15,6 +15,8 @@ export function sessionEnder({ sessions, bus, onSessionEnd, now }: SessionEndPar
   return async (sessionId) => {
     await onSessionEnd(sessionId);
     await sessions.revoke(sessionId, now());
+    // An agent that was told so at once may have registered in between, while its token was still valid.
+    await onSessionEnd(sessionId);
     bus.publish("session", { sessionId });
   };
 }
