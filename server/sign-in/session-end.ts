@@ -15,7 +15,7 @@ export function sessionEnder({ sessions, bus, onSessionEnd, now }: SessionEndPar
   return async (sessionId) => {
     await onSessionEnd(sessionId);
     await sessions.revoke(sessionId, now());
-    // An agent that was told so at once may have registered in between, while its token was still valid.
+    // An agent may have heard of it at once, and registered in between while its token was still valid.
     await onSessionEnd(sessionId);
     bus.publish("session", { sessionId });
   };
