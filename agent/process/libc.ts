@@ -17,8 +17,6 @@ interface Libc {
   addressOf(name: string): Pointer | null;
   /** Whether the kernel can close a range of descriptors in one call. */
   closesRanges(): boolean;
-  /** Waits for a child that is about to end, and reaps it. */
-  reapNow(pid: number): void;
   /** Reaps a dead child or, given a negative number, a dead child from that group. false: there is none. */
   reap(pidOrGroup: number): boolean;
   /** Reaps this child if it is dead and returns its status from `waitpid`; 0 is success. undefined: not dead, or not a child. */
@@ -105,7 +103,6 @@ function open(library: string): Libc {
       softAndHard[0] = limit ?? softAndHard[1] ?? UNLIMITED;
       return symbols.prlimit(0, RLIMIT_LOCKS, softAndHard, null) === 0;
     },
-    reapNow: (pid) => void symbols.waitpid(pid, null, 0),
     reap: (pidOrGroup) => symbols.waitpid(pidOrGroup, null, WNOHANG) > 0,
     reapStatus(pid) {
       const status = new Int32Array(1);

@@ -4,9 +4,9 @@ import type { Socket } from "bun";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import type { RecordAudit } from "../../shared/audit.ts";
 import type { TokenSet } from "../../shared/auth.ts";
-import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
+import { intoDirectory } from "../../shared/into-directory.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { makePrivateDirectory } from "../../shared/private-directory.ts";
 import { processLives } from "../../shared/process-lives.ts";
@@ -204,17 +204,12 @@ export class LocalSignIn {
   }
 
   private firstRecord(place: string, id: string, socket: string): void {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        // The owner of a directory can replace what is in it, so the server creates this directory itself.
-        if (isSocketPlace(dirname(place))) makeSocketPlace();
-        makePrivateDirectory(place);
-        this.writeRecord(place, id, socket);
-        return;
-      } catch (error) {
-        if (codeOf(error) !== "ENOENT" || attempt === ATTEMPTS) throw error;
-      }
-    }
+    const make = () => {
+      // The owner of a directory can replace what is in it, so the server creates this directory itself.
+      if (isSocketPlace(dirname(place))) makeSocketPlace();
+      makePrivateDirectory(place);
+    };
+    intoDirectory(ATTEMPTS, make, () => this.writeRecord(place, id, socket));
   }
 
   private writeRecord(place: string, id: string, socket: string): void {

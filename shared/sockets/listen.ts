@@ -1,7 +1,7 @@
 import { chmodSync, rmdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { SocketHandler, UnixSocketListener } from "bun";
-import { codeOf } from "../code-of.ts";
+import { intoDirectory } from "../into-directory.ts";
 import { isSocketPlace, makeSocketPlace } from "./socket-path.ts";
 
 /** Another process may remove the empty shared directory just before a socket is put into it. */
@@ -22,15 +22,11 @@ export function listenOn<Data>(path: string, socket: SocketHandler<Data>): () =>
 }
 
 function listen<Data>(path: string, socket: SocketHandler<Data>): UnixSocketListener<Data> {
-  for (let attempt = 1; ; attempt++) {
+  const make = () => {
     if (isSocketPlace(dirname(path))) makeSocketPlace();
     rmSync(path, { force: true });
-    try {
-      return Bun.listen<Data>({ unix: path, socket });
-    } catch (error) {
-      if (codeOf(error) !== "ENOENT" || attempt === ATTEMPTS) throw error;
-    }
-  }
+  };
+  return intoDirectory(ATTEMPTS, make, () => Bun.listen<Data>({ unix: path, socket }));
 }
 
 function remove(path: string): void {
