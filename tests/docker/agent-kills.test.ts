@@ -4,7 +4,7 @@ import type { Job } from "../../shared/job.ts";
 import { testEngine, testImage } from "../support/docker.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
-import { supervisorsBelow } from "../support/supervisors.ts";
+import { killSupervisors } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 
 setDefaultTimeout(400_000);
@@ -28,7 +28,7 @@ test("no container outlives its job or its supervisor, however often agent and s
     await waitFor("a new container", () => newContainer(seen), { timeoutMs: WAIT_MS });
     await agent.stop("SIGKILL"); // Running jobs continue, and the next agent takes them over.
     agent = await person.startAgent(["--slots", "6"]);
-    for (const pid of supervisorsBelow(person.home.path)) process.kill(pid, "SIGKILL");
+    killSupervisors(person.home.path);
   }
   await person.get(["job", "cancel", "--all"]);
   const isOver = async () => (await jobs("QUEUED", "ASSIGNED", "RUNNING")).length === 0;

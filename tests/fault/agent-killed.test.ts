@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
-import { supervisorsBelow } from "../support/supervisors.ts";
+import { killSupervisors } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 
 const person = forAllTests(await Person.withServer());
@@ -29,7 +29,7 @@ test("kill -9 of the process that holds the jobs ends them as AgentRestarted, an
   for (const id of [once, twice]) {
     await waitFor(`job ${id} to run`, async () => (await person.job(id)).status === "RUNNING");
   }
-  for (const pid of supervisorsBelow(person.home.path)) process.kill(pid, "SIGKILL");
+  killSupervisors(person.home.path);
   await person.run(["job", "wait", once, twice]);
   expect(await person.job(once)).toMatchObject({ status: "FAILED", reason: "AgentRestarted", attempt: 1 });
   expect(await person.job(twice)).toMatchObject({

@@ -3,7 +3,7 @@ import { FilesOfJobs } from "../support/files-of-jobs.ts";
 import { Gatehouse } from "../support/gatehouse.ts";
 import { Person } from "../support/person.ts";
 import { TestServer } from "../support/server.ts";
-import { supervisorsBelow } from "../support/supervisors.ts";
+import { killSupervisors, nextSupervisor } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 
 const sh = (script: string) => ["sh", "-c", script];
@@ -64,8 +64,7 @@ test("kill -9 of the supervisor while the agent fetches: the next one goes on wi
   at.gatehouse.hold(READ);
   const { jobId } = await at.jobs.submit({ command: sh(sum), inputs: [{ from }], outputs: ["sum"] });
   await at.gatehouse.untilHeld();
-  const killed = supervisorsBelow(at.person.home.path);
-  for (const pid of killed) process.kill(pid, "SIGKILL");
+  const killed = killSupervisors(at.person.home.path);
   await waitFor("the next supervisor", async () => {
     const { status } = JSON.parse(await at.person.get(["agent", "status", "--json"]));
     return status.supervisors.some(({ pid }: { pid: number }) => !killed.includes(pid));
@@ -96,7 +95,7 @@ test("kill -9 of agent and supervisor while outputs are sent: the next ones send
   const { jobId } = await at.jobs.submit({ command: sh("seq 1000 > out; exit 4"), outputs: ["out"] });
   await at.gatehouse.untilHeld();
   await at.agent.stop("SIGKILL");
-  for (const pid of supervisorsBelow(at.person.home.path)) process.kill(pid, "SIGKILL");
+  killSupervisors(at.person.home.path);
   at.gatehouse.open();
   await at.person.startAgent();
   await at.jobs.compute.jobs.wait(jobId);
@@ -110,8 +109,8 @@ test("kill -9 of the supervisor alone while outputs are sent loses nothing", asy
   at.gatehouse.hold(SEND);
   const { jobId } = await at.jobs.submit({ command: sh("seq 1000 > out"), outputs: ["out"] });
   await at.gatehouse.untilHeld();
-  for (const pid of supervisorsBelow(at.person.home.path)) process.kill(pid, "SIGKILL");
-  await waitFor("the next supervisor", () => supervisorsBelow(at.person.home.path).length > 0);
+  const killed = killSupervisors(at.person.home.path);
+  await nextSupervisor(at.person.home.path, killed);
   at.gatehouse.open();
   await at.jobs.compute.jobs.wait(jobId);
   const execution = await at.jobs.execution(jobId);

@@ -3,7 +3,7 @@ import { FilesOfJobs } from "../support/files-of-jobs.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { processesNaming, processesOfJob } from "../support/processes.ts";
-import { supervisorsBelow } from "../support/supervisors.ts";
+import { killSupervisors } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 import { endings, workflowJob } from "../support/workflow/workflow-jobs.ts";
 
@@ -58,7 +58,7 @@ test("kill -9 of the process that holds the jobs ends a workflow with everything
   const gate = person.home.join("gate-2");
   const { jobId } = await jobs.submit(await workflowJob(jobs, workflowThatWaits(gate)));
   await waitFor("its second step", () => inProgress(jobId));
-  for (const pid of supervisorsBelow(person.home.path)) process.kill(pid, "SIGKILL");
+  killSupervisors(person.home.path);
   await jobs.compute.jobs.wait(jobId);
   expect(await person.job(jobId)).toMatchObject({ status: "FAILED", reason: "AgentRestarted" });
   expect(processesNaming(gate)).toEqual([]);

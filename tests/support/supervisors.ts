@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { processLives } from "../../shared/process-lives.ts";
 import { waitFor } from "./wait.ts";
 
 /** The supervisors of the agents in this home, found by the locks they hold. */
@@ -7,13 +8,33 @@ export function supervisorsBelow(home: string): number[] {
   const locks = new Bun.Glob("agent/*/supervisors/*/lock").scanSync({ cwd: home });
   return [...locks]
     .map((lock) => pidIn(join(home, lock)))
-    .filter((pid) => pid !== undefined && isAlive(pid)) as number[];
+    .filter((pid) => pid !== undefined && processLives(pid)) as number[];
 }
 
-/** Kills them and all their processes, so that a finished test leaves no job behind. */
+/** Kills them immediately, and returns them. A killed one stays among those below `home` until it is reaped. */
+export function killSupervisors(home: string): number[] {
+  const killed = supervisorsBelow(home);
+  for (const pid of killed) signal(pid, "SIGKILL");
+  return killed;
+}
+
+/** Waits for one that is not among those that were killed. */
+export async function nextSupervisor(home: string, killed: readonly number[]): Promise<void> {
+  const isNext = (pid: number) => !killed.includes(pid);
+  await waitFor("the next supervisor", () => supervisorsBelow(home).some(isNext));
+}
+
+/** Ends them and all their processes, also one that is only starting, so that a finished test leaves no job behind. */
 export async function stopSupervisors(home: string): Promise<void> {
-  for (const pid of supervisorsBelow(home)) signal(pid, "SIGTERM");
-  await waitFor(`the supervisors below ${home} to end`, () => supervisorsBelow(home).length === 0);
+  const asked = new Set<number>();
+  await waitFor(`the supervisors below ${home} to end`, () => {
+    const alive = supervisorsBelow(home);
+    for (const pid of alive.filter((pid) => !asked.has(pid))) {
+      asked.add(pid);
+      signal(pid, "SIGTERM");
+    }
+    return alive.length === 0;
+  });
 }
 
 function pidIn(path: string): number | undefined {
@@ -24,15 +45,10 @@ function pidIn(path: string): number | undefined {
   }
 }
 
-function isAlive(pid: number): boolean {
-  return signal(pid, 0);
-}
-
-function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
-    return true;
   } catch {
-    return false; // It is gone.
+    // It is gone.
   }
 }
