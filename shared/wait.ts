@@ -17,11 +17,12 @@ export function pause(ms: number, ...signals: (AbortSignal | undefined)[]): Prom
 
 /** The outcome of the promise, or undefined if it has none after `ms`. Rejects if the promise does. */
 export async function inTime<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  const settled = new AbortController();
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), ms);
   try {
-    return await Promise.race([promise, pause(ms, settled.signal).then(() => undefined)]);
+    return await Promise.race([promise, late.promise]);
   } finally {
-    settled.abort();
+    clearTimeout(timer);
   }
 }
 

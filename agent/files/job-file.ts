@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, type Stats } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readSync,
+  type Stats,
+} from "node:fs";
 import { codeOf } from "../../shared/code-of.ts";
 import { limits } from "../../shared/limits.ts";
 
@@ -51,6 +60,8 @@ export function eraseFile(path: string, made: Stats): void {
 
 function openIfThere(path: string, how: number): number | undefined {
   try {
+    // Usually it is not there, and an error costs more than a look.
+    if (!lstatSync(path, { throwIfNoEntry: false })) return undefined;
     return openSync(path, how | SAFE_FLAGS);
   } catch (error) {
     const code = codeOf(error);

@@ -6,7 +6,7 @@ import { getSystemErrorName } from "node:util";
 import { textOf } from "../../shared/text-of.ts";
 import type { JobAccount } from "../process/account.ts";
 import type { Environment } from "../process/environment.ts";
-import { cString, libc, pointers } from "../process/libc.ts";
+import { cLists, libc } from "../process/libc.ts";
 import source from "./keeper.c" with { type: "text" };
 
 /**
@@ -57,7 +57,7 @@ export const RECORD_BYTES = 48;
 export type Launched = { leaderPid: number } | { error: KeptLaunchError };
 
 /** Reads the first record of a keeper. */
-export function launchedIn(record: Buffer): Launched {
+export function launchedIn(record: Uint8Array): Launched {
   const [leaderPid = 0, stage = 0, error = 0] = numbersIn(record);
   if (stage === 0) return { leaderPid };
   return { error: new KeptLaunchError(STAGES[stage] ?? "keeper", errnoName(error)) };
@@ -72,13 +72,14 @@ export interface Ended {
 }
 
 /** Reads the second record of a keeper. */
-export function endedIn(record: Buffer): Ended {
+export function endedIn(record: Uint8Array): Ended {
   const [, code = 0, status = 0, userUs = 0, systemUs = 0, maxRssKb = 0] = numbersIn(record);
   return { code, status, cpuMicroseconds: userUs + systemUs, maxRssBytes: maxRssKb * 1024 };
 }
 
-function numbersIn(record: Buffer): number[] {
-  return Array.from({ length: RECORD_BYTES / 8 }, (_, i) => Number(record.readBigInt64LE(i * 8)));
+function numbersIn(record: Uint8Array): number[] {
+  const { buffer, byteOffset } = record;
+  return Array.from(new BigInt64Array(buffer.slice(byteOffset, byteOffset + RECORD_BYTES)), Number);
 }
 
 /** The command could not be started. Nothing of it is left except a keeper that ends by itself. */
@@ -240,30 +241,20 @@ export class Keepers {
   }
 
   /** `kept` must stay alive as long as the fields are used, because they contain its addresses. */
-  private fieldsOf(launch: KeptLaunch, memory: Pointer): { fields: BigInt64Array; kept: unknown[] } {
-    const kept: Uint8Array[] = [];
-    const text = (value: string) => {
-      const bytes = cString(value);
-      kept.push(bytes);
-      return bytes;
-    };
-    const list = (values: readonly string[]) => pointers(values.map(text));
-    const { account } = launch;
+  private fieldsOf(launch: KeptLaunch, memory: Pointer): { fields: BigInt64Array; kept: unknown } {
+    const { account, program, directory, name } = launch;
+    const envp = Object.entries(launch.env).map(([name, value]) => `${name}=${value}`);
+    const lists = cLists([[program, directory, name], launch.argv, envp, launch.groups]);
+    const { texts, addresses } = lists;
     const accountGroups = new Uint32Array(account?.groups ?? [0]);
-    const lists = {
-      argv: list(launch.argv),
-      envp: list(Object.entries(launch.env).map(([name, value]) => `${name}=${value}`)),
-      groups: list(launch.groups),
-    };
-    const address = (bytes: NodeJS.TypedArray) => BigInt(addressOf(bytes));
-    const values: Record<string, bigint | number> = {
-      program: address(text(launch.program)),
-      argv: address(lists.argv),
-      envp: address(lists.envp),
-      directory: address(text(launch.directory)),
-      groups: address(lists.groups),
-      name: address(text(launch.name)),
-      accountGroups: address(accountGroups),
+    const values: Record<string, bigint | number | undefined> = {
+      program: texts[0],
+      argv: addresses[1],
+      envp: addresses[2],
+      directory: texts[1],
+      groups: addresses[3],
+      name: texts[2],
+      accountGroups: addressOf(accountGroups),
       accountGroupCount: account?.groups.length ?? 0,
       user: account?.uid ?? -1,
       group: account?.gid ?? -1,
@@ -278,7 +269,7 @@ export class Keepers {
       memory: BigInt(memory),
     };
     const fields = BigInt64Array.from(FIELDS.map((name) => BigInt(values[name] ?? 0)));
-    return { fields, kept: [...kept, accountGroups, ...Object.values(lists)] };
+    return { fields, kept: [lists, accountGroups] };
   }
 }
 

@@ -127,9 +127,9 @@ export class KeptChild {
    * itself. A dead keeper never has children, which proves nothing: if it was killed, this process has inherited them.
    */
   private isBarren(): boolean {
-    if (hasChildren(this.keeperPid)) return false;
     const status = this.reapKeeper();
-    return status === undefined ? !isDead(processStat(this.keeperPid)) : status === 0;
+    if (status !== undefined) return status === 0;
+    return !hasChildren(this.keeperPid) && !isDead(processStat(this.keeperPid));
   }
 
   /** The keeper's status from `waitpid`: 0 if it ended by itself, with nothing below it. undefined: it lives. */
@@ -140,7 +140,7 @@ export class KeptChild {
 
   /** Called when the keeper's last descriptor is closed, so the keeper is about to die. */
   private async untilReaped(): Promise<void> {
-    for (;;) {
+    while (this.reapKeeper() === undefined) {
       // If it is dead at this point, it can be reaped, unless it was reaped elsewhere.
       const wasDead = isDead(processStat(this.keeperPid));
       if (this.reapKeeper() !== undefined || wasDead) return;
@@ -157,12 +157,11 @@ export class KeptChild {
 
   /** Reads the keeper's reports. Resolves once the keeper has ended. */
   private async hear(status: Pipe, exited: () => void): Promise<void> {
-    let bytes = Buffer.alloc(0);
     try {
+      // The kernel does not part a record, but may give both at once.
       for await (const chunk of readPipe(status)) {
-        bytes = Buffer.concat([bytes, chunk]);
-        for (; bytes.length >= RECORD_BYTES; bytes = bytes.subarray(RECORD_BYTES)) {
-          this.take(bytes);
+        for (let at = 0; at + RECORD_BYTES <= chunk.length; at += RECORD_BYTES) {
+          this.take(chunk.subarray(at, at + RECORD_BYTES));
           if (this.hasEnded) exited();
         }
       }
@@ -177,12 +176,12 @@ export class KeptChild {
     this.launched.reject(new KeptLaunchError("keeper", "EINTR"));
   }
 
-  private take(record: Buffer): void {
+  private take(record: Uint8Array): void {
     if (this.hasBegun) this.takeEnd(record);
     else this.takeStart(record);
   }
 
-  private takeStart(record: Buffer): void {
+  private takeStart(record: Uint8Array): void {
     this.hasBegun = true;
     this.kept.launched();
     const launched = launchedIn(record);
@@ -194,7 +193,7 @@ export class KeptChild {
     }
   }
 
-  private takeEnd(record: Buffer): void {
+  private takeEnd(record: Uint8Array): void {
     const { code, status, ...used } = endedIn(record);
     if (code === CLD_EXITED) this.exitCode = status;
     else this.signalCode = (status <= 31 && signalName(`SIG${status}`)) || `SIG${status}`;

@@ -1,5 +1,5 @@
-import { readFileSync, realpathSync, rmdirSync } from "node:fs";
-import { chmod, lstat, readdir, rm } from "node:fs/promises";
+import { readFileSync, realpathSync } from "node:fs";
+import { chmod, lstat, readdir, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { codeOf } from "../../shared/code-of.ts";
 import { libc } from "../process/libc.ts";
@@ -11,7 +11,7 @@ import { unescaped } from "./cgroup.ts";
  */
 export async function removeDirectory(path: string): Promise<void> {
   try {
-    rmdirSync(path); // Most jobs leave it empty, and trying is far cheaper than looking.
+    await rmdir(path); // Most jobs leave it empty, and trying is far cheaper than looking.
     return;
   } catch (error) {
     if (codeOf(error) === "ENOENT") return;

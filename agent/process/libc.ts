@@ -123,8 +123,8 @@ function open(library: string): Libc {
       const variables = Object.entries(env).flatMap(([name, value]) =>
         value === undefined ? [] : [`${name}=${value}`],
       );
-      const texts = [command.map(cString), variables.map(cString)] as const;
-      symbols.execve(texts[0][0] ?? cString(""), pointers(texts[0]), pointers(texts[1]));
+      const { texts, addresses } = cLists([command, variables]);
+      symbols.execve(texts[0] ?? null, addresses[0] ?? null, addresses[1] ?? null);
     },
   };
 }
@@ -143,11 +143,35 @@ function dlsymOf(libraries: readonly string[]): (handle: null, name: Uint8Array)
   return () => null;
 }
 
-export function cString(text: string): Uint8Array {
+function cString(text: string): Uint8Array {
   return Buffer.from(`${text}\0`);
 }
 
-/** The addresses of these texts, followed by a null. The caller must keep the texts alive. */
-export function pointers(texts: readonly Uint8Array[]): BigUint64Array {
-  return new BigUint64Array([...texts.map((text) => BigInt(addressOf(text))), 0n]);
+/** Lists of texts as C has them. The addresses hold as long as the caller keeps the whole result. */
+export interface CLists {
+  /** Of each list: the address of the addresses of its texts, which a null follows. */
+  addresses: Pointer[];
+  /** The address of each text of all lists. */
+  texts: Pointer[];
+  memory: readonly NodeJS.TypedArray[];
+}
+
+export function cLists(lists: readonly (readonly string[])[]): CLists {
+  const all = lists.flat();
+  const bytes = cString(all.join("\0"));
+  const table = new BigUint64Array(all.length + lists.length);
+  const texts: Pointer[] = [];
+  let next = addressOf(bytes);
+  let length = 0;
+  const addresses = lists.map((list) => {
+    const first = (addressOf(table) + length * table.BYTES_PER_ELEMENT) as Pointer;
+    for (const text of list) {
+      table[length++] = BigInt(next);
+      texts.push(next);
+      next = (next + Buffer.byteLength(text) + 1) as Pointer;
+    }
+    length++; // The null.
+    return first;
+  });
+  return { addresses, texts, memory: [bytes, table] };
 }

@@ -1,6 +1,6 @@
 import type { Subprocess } from "bun";
 import { signalToSend } from "../../../shared/stop-signal.ts";
-import { pause } from "../../../shared/wait.ts";
+import { inTime } from "../../../shared/wait.ts";
 import type { KeptChild } from "../../keeper/kept-child.ts";
 import { type LimitHandle, toMib } from "../../limits/limit-enforcer.ts";
 import type { TaskLimits, TaskSample, TaskUsage } from "../../limits/limits.ts";
@@ -47,12 +47,15 @@ const EOF_MS = 50;
 const SILENCE_MS = 100;
 const HELD_LIMIT_MS = 2_000;
 
+/** The peak of this process, as far as it is known. */
+let ownPeakBytes = 0;
+
 /** One command that runs as the leader of its process group. */
 export class ShellTask implements RunningTask {
   private readonly stopReading = new AbortController();
-  private readonly output: Promise<unknown>;
-  /** Fires when both streams have ended. */
-  private readonly outputEnded = new AbortController();
+  /** Resolves when both streams have ended. */
+  private readonly output: Promise<void>;
+  private hasOutputEnded = false;
   private lastReadMs = 0;
   private writersBlocked = 0;
   private over: Promise<TaskExit> | undefined;
@@ -69,7 +72,9 @@ export class ShellTask implements RunningTask {
     );
     options.handle.begin(child.process.pid, () => this.stop(0), child.kept?.keeperPid);
     const pumps = [this.pump("stdout", child.stdout), this.pump("stderr", child.stderr)];
-    this.output = Promise.all(pumps).then(() => this.outputEnded.abort());
+    this.output = Promise.all(pumps).then(() => {
+      this.hasOutputEnded = true;
+    });
   }
 
   get outputRoot(): string {
@@ -183,7 +188,8 @@ export class ShellTask implements RunningTask {
    * it is above the peak of this process.
    */
   private peakOfLeader(maxRssBytes: number): number | undefined {
-    const ownPeakBytes = process.resourceUsage().maxRSS * 1024;
+    // This process asks the kernel again only when its own peak may have risen, because the answer takes long.
+    if (maxRssBytes > ownPeakBytes) ownPeakBytes = process.resourceUsage().maxRSS * 1024;
     return maxRssBytes > ownPeakBytes ? toMib(maxRssBytes) : undefined;
   }
 
@@ -226,8 +232,8 @@ export class ShellTask implements RunningTask {
   }
 
   private async outputEndsWithin(ms: number): Promise<boolean> {
-    await pause(ms, this.outputEnded.signal);
-    return this.outputEnded.signal.aborted;
+    if (!this.hasOutputEnded) await inTime(ms, this.output);
+    return this.hasOutputEnded;
   }
 }
 
