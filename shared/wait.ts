@@ -72,10 +72,14 @@ export class Bell {
 
   /** Resolves at the next ring, after `maxMs`, or when the signal fires. One waiter at a time. */
   async wait(signal: AbortSignal, maxMs: number): Promise<void> {
-    if (!this.rung) {
-      const ring = new AbortController();
-      this.wake = () => ring.abort();
-      await pause(maxMs, signal, ring.signal);
+    if (!this.rung && !signal.aborted) {
+      const over = Promise.withResolvers<void>();
+      const timer = setTimeout(over.resolve, maxMs);
+      this.wake = over.resolve;
+      signal.addEventListener("abort", this.wake, { once: true });
+      await over.promise;
+      clearTimeout(timer);
+      signal.removeEventListener("abort", this.wake);
     }
     this.wake = undefined;
     this.rung = false;

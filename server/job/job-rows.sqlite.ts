@@ -111,6 +111,21 @@ export function executionFromRow(row: ExecutionRow): ExecutionRecord {
   };
 }
 
+export function readJob(store: SqliteStore, businessId: string, jobId: string): JobRecord | undefined {
+  const row = store.get<JobRow>(
+    "SELECT * FROM compute_jobs WHERE job_id = $jobId AND business_id = $businessId",
+    { jobId, businessId },
+  );
+  return row && jobFromRow(row);
+}
+
+export function readExecution(store: SqliteStore, executionId: string): ExecutionRecord | undefined {
+  const row = store.get<ExecutionRow>("SELECT * FROM compute_executions WHERE execution_id = $executionId", {
+    executionId,
+  });
+  return row && executionFromRow(row);
+}
+
 /** Writes the fields of a job that can change. Call it inside `store.write`. */
 export function updateJob(store: SqliteStore, job: JobRecord): void {
   store.run(

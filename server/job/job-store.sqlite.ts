@@ -1,22 +1,14 @@
 import { startTimeMs } from "../../shared/start-time.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
+import { Drafts } from "./drafts.sqlite.ts";
 import { isSameRequest } from "./fingerprint.ts";
 import type { GroupKey } from "./flow-store.ts";
 import { idOrder } from "./job-filter.sqlite.ts";
 import { insertLinks } from "./job-links.sqlite.ts";
 import { JobLists } from "./job-lists.sqlite.ts";
-import type { JobRecord, JobState } from "./job-record.ts";
-import {
-  deleteExecution,
-  type ExecutionRow,
-  executionFromRow,
-  type JobRow,
-  jobFromRow,
-  OPEN,
-  updateExecution,
-  updateJob,
-} from "./job-rows.sqlite.ts";
+import type { JobRecord } from "./job-record.ts";
+import { type JobRow, jobFromRow, OPEN, readJob } from "./job-rows.sqlite.ts";
 import { isTooLate, PUT_BACK_MAX_MS } from "./job-rules.ts";
 import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE, type JobSlice } from "./job-slices.ts";
 import {
@@ -98,7 +90,7 @@ export class SqliteJobStore implements JobStore {
   }
 
   async find(businessId: string, jobId: string): Promise<JobRecord | undefined> {
-    return this.read(businessId, jobId);
+    return readJob(this.store, businessId, jobId);
   }
 
   async list(query: JobListQuery): Promise<JobRecord[]> {
@@ -115,8 +107,10 @@ export class SqliteJobStore implements JobStore {
 
   change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]> {
     return this.store.write(() => {
-      const seen = new Map<string, JobRecord | undefined>();
-      return requests.map((request) => this.changeOne(request, seen));
+      const drafts = new Drafts(this.store);
+      const results = requests.map((request) => drafts.decide(request));
+      drafts.write();
+      return results;
     });
   }
 
@@ -148,6 +142,7 @@ export class SqliteJobStore implements JobStore {
     const { businessId, limit } = query;
     return this.store.write(() => {
       const ids = this.lists.ids(query);
+      const drafts = new Drafts(this.store);
       const results: Result[] = [];
       let bytes = 0;
       for (const jobId of ids) {
@@ -156,8 +151,9 @@ export class SqliteJobStore implements JobStore {
           bytes += state ? JSON.stringify(state.job.manifest).length : 0;
           return decide(state, others);
         };
-        results.push(this.changeOne({ key: { businessId, jobId }, decide: sized }, new Map()));
+        results.push(drafts.decide({ key: { businessId, jobId }, decide: sized }));
       }
+      drafts.write();
       const isOver = results.length === ids.length && ids.length < limit;
       return { results, bytes, nextBeforeJobId: isOver ? undefined : ids[results.length - 1] };
     });
@@ -254,38 +250,6 @@ export class SqliteJobStore implements JobStore {
     );
   }
 
-  /** @param seen jobs that were read or written in the same change, because many jobs rest on the same few. */
-  private changeOne<Result>(
-    request: ChangeRequest<Result>,
-    seen: Map<string, JobRecord | undefined>,
-  ): Result {
-    const state = this.readState(request.key);
-    const decision = request.decide(state, this.othersOf(request, state, seen));
-    if (decision.execution) updateExecution(this.store, decision.execution);
-    if (decision.removed) deleteExecution(this.store, decision.removed);
-    if (decision.job) {
-      updateJob(this.store, decision.job);
-      seen.set(decision.job.jobId, decision.job);
-    }
-    return decision.result;
-  }
-
-  private othersOf(
-    { restsOn = [] }: ChangeRequest<unknown>,
-    state: JobState | undefined,
-    seen: Map<string, JobRecord | undefined>,
-  ): ReadonlyMap<string, JobRecord> {
-    const others = new Map<string, JobRecord>();
-    if (!state) return others;
-    const { businessId } = state.job;
-    for (const jobId of restsOn) {
-      if (!seen.has(jobId)) seen.set(jobId, this.read(businessId, jobId));
-      const other = seen.get(jobId);
-      if (other?.businessId === businessId) others.set(jobId, other);
-    }
-    return others;
-  }
-
   private announce(jobs: readonly NewJob[]): void {
     for (const businessId of new Set(jobs.map(({ job }) => job.businessId))) this.tellClaimable(businessId);
   }
@@ -362,34 +326,6 @@ export class SqliteJobStore implements JobStore {
       },
     );
     insertLinks(this.store, job);
-  }
-
-  private read(businessId: string, jobId: string): JobRecord | undefined {
-    const row = this.store.get<JobRow>(
-      "SELECT * FROM compute_jobs WHERE job_id = $jobId AND business_id = $businessId",
-      { jobId, businessId },
-    );
-    return row && jobFromRow(row);
-  }
-
-  private readState(key: ChangeRequest<unknown>["key"]): JobState | undefined {
-    if ("jobId" in key) {
-      const job = this.read(key.businessId, key.jobId);
-      if (!job) return undefined;
-      return { job, execution: job.executionId ? this.readExecution(job.executionId) : undefined };
-    }
-    const execution = this.readExecution(key.executionId);
-    if (!execution || execution.nodeId !== key.nodeId) return undefined;
-    const job = this.read(execution.businessId, execution.jobId);
-    return job && { job, execution };
-  }
-
-  private readExecution(executionId: string) {
-    const row = this.store.get<ExecutionRow>(
-      "SELECT * FROM compute_executions WHERE execution_id = $executionId",
-      { executionId },
-    );
-    return row ? executionFromRow(row) : undefined;
   }
 }
 

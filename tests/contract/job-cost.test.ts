@@ -6,12 +6,12 @@ import { makeScratch } from "../support/scratch.ts";
 import { jobCostContract } from "./job-cost.contract.ts";
 
 jobCostContract("SQLite", open, {
-  statements: 16,
+  statements: 12,
   transactions: 1,
   requests: 1.1,
   "messages to the supervisor": 2.2,
   "reads of its messages": 1.2,
-  "reads and writes of the supervisor": 18,
+  "reads and writes of the supervisor": 17,
 });
 
 async function open() {
