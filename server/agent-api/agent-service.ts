@@ -2,7 +2,6 @@ import type { Identity } from "../../shared/auth.ts";
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { grantsFor, type NodeGrants, withinGrants } from "../../shared/grants.ts";
 import { newId } from "../../shared/ids.ts";
-import { limits } from "../../shared/limits.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { AgentRun, NodeCondition, NodeDescription, NodeOrders } from "../../shared/node.ts";
 import { sessionEnded } from "../auth/tokens.ts";
@@ -14,6 +13,7 @@ import { enrolled, offersOf } from "../enrolment/offers.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { Assigned, ExecutionStore, LiveExecution } from "../execution/execution-store.ts";
 import type { EnrolmentIdentity, NodeIdentity } from "../http/handler.ts";
+import { isCurrent } from "../job/job-record.ts";
 import { type Claim, claimNode, inWords, keyRefused, refuseUnlessSpeaker } from "../node/claim.ts";
 import { freeName } from "../node/namesakes.ts";
 import { type KeyIssuer, notFound } from "../node/node-service.ts";
@@ -28,6 +28,7 @@ import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../node/silence.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { type LoadHistory, recordLoad } from "./load.ts";
 import { collectingUntil, ordersFor, SentOrders, starting, undelivered, vanished, wishOf } from "./orders.ts";
+import { isSignOfLife, pollWaitMs } from "./poll-rules.ts";
 
 /** The condition of a node that has not reported any yet. */
 const AWAKE: NodeCondition = { suspended: false };
@@ -35,28 +36,12 @@ const AWAKE: NodeCondition = { suspended: false };
 /** A heartbeat may be this old when it arrives, so an execution that started within this time may be missing from it. */
 const VANISHED_AFTER_MS = 20_000;
 
+/** How soon a poll looks again at executions of which it is not known yet whether they are their jobs'. */
+const UNDECIDED_MS = 500;
+
 const MAX_REFUSED_CLAIMS = 1_000;
 
 type SignOfLife = Pick<ParsedInput<"nodes.heartbeat">, "executions" | "condition">;
-
-/** How long a poll may wait. */
-export function pollWaitMs({
-  waitSeconds,
-  condition,
-}: Pick<ParsedInput<"nodes.poll">, "waitSeconds" | "condition">): number {
-  const longest = condition.suspended ? limits.maxSuspendedWaitSeconds : limits.maxWaitSeconds;
-  return Math.min(waitSeconds, longest) * 1_000;
-}
-
-/**
- * Whether a poll is stored like a heartbeat. A node that is awake sends heartbeats as well, so its polls are stored only
- * if they say something new.
- */
-export function isSignOfLife(by: NodeIdentity, condition: NodeCondition, nowMs: number): boolean {
-  // The absolute difference, because `lastHeardAtMs` is in the future if the clock was ahead then.
-  const isSilent = Math.abs(nowMs - by.lastHeardAtMs) >= HEARTBEAT_MS;
-  return condition.suspended || isSilent || !isSameCondition(by.condition, condition);
-}
 
 /** Who registers a node with a new key, and what the node then offers. */
 type Registrar = Pick<Identity, "businessId" | "userId" | "sessionId"> &
@@ -325,15 +310,19 @@ export class AgentService {
       refuseUnlessSpeaker(node, by);
       if (node.accessEnded) throw sessionEnded();
       const orders = this.ordersFor(node, live, input.executions);
-      const again = undelivered(live, input.executions).map(({ execution }) => execution.executionId);
+      const missing = undelivered(live, input.executions).map(({ execution }) => execution.executionId);
+      const again = await this.findAgain(by.nodeId, missing);
+      const isUndecided = again.length < missing.length;
       const remainingMs = deadlineMs - performance.now();
       const isNews = this.sentOrders.isNews(by.nodeId, orders);
       if (again.length > 0 || isNews || remainingMs <= 0 || signal.aborted) {
         this.sentOrders.sent(by.nodeId, orders);
-        return { orders, assigned: again.length > 0 ? await this.findAdmitted(by.nodeId, again) : [] };
+        // The server that assigned them may have died before it admitted them.
+        return { orders, assigned: await executionService.admit(again) };
       }
       const wish = wishOf(node, input, askedAtMs, executionService.isFree);
-      const taken = await dispatcher.take(node, wish, remainingMs, signal, look);
+      const waitMs = isUndecided ? Math.min(remainingMs, UNDECIDED_MS) : remainingMs;
+      const taken = await dispatcher.take(node, wish, waitMs, signal, look);
       // If both polls waited again, each would end the other's wait over and over.
       if (taken === "superseded") return { orders, assigned: [] };
       const assigned = await executionService.admit(taken);
@@ -347,10 +336,13 @@ export class AgentService {
     return ordersFor(node, live, unreported, now());
   }
 
-  /** Reads executions that are handed out again. They are admitted here: a server may have died before it did that. */
-  private async findAdmitted(nodeId: string, executionIds: readonly string[]): Promise<Assigned[]> {
-    const { executions, executionService } = this.parts;
-    return executionService.admit(await executions.findOfNode(nodeId, executionIds));
+  /**
+   * Reads executions that are handed out again. Not those whose job names another: the server that claims the job just now
+   * is too late, or its claim has only half arrived.
+   */
+  private async findAgain(nodeId: string, executionIds: readonly string[]): Promise<Assigned[]> {
+    if (executionIds.length === 0) return [];
+    return (await this.parts.executions.findOfNode(nodeId, executionIds)).filter(isCurrent);
   }
 
   /** Stores that the node is alive, and the condition it reports. Throws if `by` no longer speaks for the node. */
