@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { type CreditOperation, type CreditStore, isSound } from "../../server/credit/credit-store.ts";
 import type { Bill } from "../../server/credit/pricing.ts";
 import { newId } from "../../shared/ids.ts";
+import { seeded } from "../support/seeded.ts";
 
 const DAY_MS = 86_400_000;
 const AT_MS = Date.parse("2026-03-15T12:00:00Z");
@@ -317,15 +318,4 @@ function randomOperation(
     default:
       return { ...who, kind: "settle", executionId, runMs: pick(800_000) };
   }
-}
-
-/** The same numbers in every run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

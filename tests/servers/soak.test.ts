@@ -1,4 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { runSeeds } from "../soak/seeds.ts";
 import { soak } from "../soak/soak.ts";
 
 setDefaultTimeout(240_000);
@@ -20,4 +21,10 @@ test("servers are killed, the primary of the store steps down, the bus restarts:
   expect(report.faults).toEqual([]);
   expect(report.succeeded).toBe(report.jobs);
   expect(report.jobs).toBeGreaterThanOrEqual(1_000);
+});
+
+test("two seeds, one on each store: retries, cancels, arrays and agents that give way to others break no rule", async () => {
+  const report = await runSeeds({ first: 15, count: 2 }, () => undefined);
+  expect(report.faults).toEqual({});
+  expect(report.seeds).toBe(2);
 });

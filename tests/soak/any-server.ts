@@ -2,6 +2,7 @@ import { ComputeClient } from "../../sdk/client.ts";
 import type { Credentials } from "../../sdk/credentials.ts";
 import { isTemporary } from "../../sdk/errors.ts";
 import type { CallId, EndpointInput, EndpointOutput } from "../../shared/endpoints/index.ts";
+import { pause } from "../../shared/wait.ts";
 
 const PAUSE_MS = 50;
 
@@ -10,12 +11,21 @@ const PAUSE_MS = 50;
  * `signal` fires.
  */
 export class AnyServer {
-  private readonly clients: ComputeClient[];
   private current: number;
 
-  constructor(urls: readonly string[], credentials: Credentials, first = 0) {
-    this.clients = urls.map((url) => new ComputeClient({ url, credentials }));
-    this.current = first % urls.length;
+  /** @param clients one for each server. */
+  constructor(
+    private readonly clients: readonly ComputeClient[],
+    first = 0,
+  ) {
+    this.current = first % clients.length;
+  }
+
+  static at(urls: readonly string[], credentials: Credentials, first = 0): AnyServer {
+    return new AnyServer(
+      urls.map((url) => new ComputeClient({ url, credentials })),
+      first,
+    );
   }
 
   /** `input` is evaluated again for every attempt; the call must be safe to repeat. */
@@ -34,7 +44,7 @@ export class AnyServer {
       } catch (error) {
         if (signal.aborted || !isTemporary(error)) throw error;
         this.current = (this.current + 1) % this.clients.length;
-        await Bun.sleep(PAUSE_MS);
+        await pause(PAUSE_MS, signal);
       }
     }
   }

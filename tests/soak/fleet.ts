@@ -1,11 +1,20 @@
 import { pause } from "../../shared/wait.ts";
-import { TestMongo } from "../support/mongod.ts";
-import { TestRedis } from "../support/redis.ts";
 import { TestServer } from "../support/server.ts";
+import type { SharedStore } from "../support/shared-store.ts";
+import { type Direction, TcpProxy } from "../support/tcp-proxy.ts";
 import { waitFor } from "../support/wait.ts";
 
-const STEP_DOWN_SECONDS = 5;
+/** For so long the member that was the primary may not be elected again. */
+const STEP_DOWN_SECONDS = 3;
 const ELECTION_MS = 30_000;
+
+/** What happens to a fleet. Servers are named by their index. */
+export type Fault =
+  | { kind: "kill"; server: number; downMs: number }
+  | { kind: "stepDown" }
+  | { kind: "restartBus"; downMs: number }
+  /** The connection to this server that carries this byte, counted from now, is cut there. */
+  | { kind: "cut"; server: number; afterBytes: number; direction: Direction };
 
 export interface Chaos {
   /** Time between one kill of a server and the next. */
@@ -16,34 +25,42 @@ export interface Chaos {
   restartBusEvery: number;
 }
 
-/** Servers that share a store and a bus, and the failures that happen to them from time to time. */
+/** Servers that may share a store and a bus, each behind a proxy, and the failures that happen to them. */
 export class Fleet implements AsyncDisposable {
   kills = 0;
   stepDowns = 0;
   busRestarts = 0;
+  /** Faults of the same part happen one after the other. */
+  private readonly busy = new Map<string, Promise<void>>();
 
   private constructor(
     readonly servers: readonly TestServer[],
-    private readonly shared: AsyncDisposableStack,
-    private readonly mongo?: TestMongo,
-    private readonly redis?: TestRedis,
+    private readonly proxies: readonly TcpProxy[],
+    private readonly parts: AsyncDisposableStack,
+    private readonly shared?: SharedStore,
   ) {}
 
-  /** One server on the embedded store, or several on a replica set of three and Redis. */
-  static async start(count: number): Promise<Fleet> {
+  /**
+   * @param shared where the servers keep their data, with the URL of the database; absent: in an embedded store.
+   * @param config the contents of the servers' config file.
+   */
+  static async start(
+    count: number,
+    shared?: { store: SharedStore; database: string },
+    config?: object,
+  ): Promise<Fleet> {
     await using opening = new AsyncDisposableStack();
-    const several = count > 1;
-    const mongo = several ? opening.use(await TestMongo.start(3)) : undefined;
-    const redis = several ? opening.use(await TestRedis.start()) : undefined;
-    const env: Record<string, string> =
-      mongo && redis ? { TANVRIT_STORE: mongo.url("soak"), TANVRIT_BUS: redis.url } : {};
-    const servers: TestServer[] = [];
-    for (let i = 0; i < count; i++) servers.push(opening.use(await TestServer.start(env)));
-    return new Fleet(servers, opening.move(), mongo, redis);
+    // At their proxies they are asked under other ports.
+    const env = { TANVRIT_ALLOWED_HOSTS: "127.0.0.1", ...shared?.store.serverEnv(shared.database) };
+    const starting = Array.from({ length: count }, () => TestServer.start(env, config));
+    const servers = (await Promise.all(starting)).map((server) => opening.use(server));
+    const proxies = await Promise.all(servers.map(async ({ port }) => opening.use(await TcpProxy.to(port))));
+    return new Fleet(servers, proxies, opening.move(), shared?.store);
   }
 
+  /** Where clients and agents reach the servers. */
   get urls(): string[] {
-    return this.servers.map((server) => server.url);
+    return this.proxies.map(({ url }) => url);
   }
 
   get first(): TestServer {
@@ -57,26 +74,51 @@ export class Fleet implements AsyncDisposable {
     while (!signal.aborted) {
       await pause(chaos.killEveryMs, signal);
       if (signal.aborted) return;
-      await this.killOne();
-      if (this.kills % chaos.stepDownEvery === 0) await this.stepDown();
-      if (this.kills % chaos.restartBusEvery === 0) await this.restartBus();
+      const server = Math.floor(Math.random() * this.servers.length);
+      await this.suffer({ kind: "kill", server, downMs: 0 });
+      if (this.kills % chaos.stepDownEvery === 0) await this.suffer({ kind: "stepDown" });
+      if (this.kills % chaos.restartBusEvery === 0) await this.suffer({ kind: "restartBus", downMs: 0 });
     }
   }
 
-  /** Kills a random server as a crash would, and restarts it. */
-  private async killOne(): Promise<void> {
-    const server = this.servers[Math.floor(Math.random() * this.servers.length)];
+  /** Lets it happen. Resolves when everything that was killed runs again. */
+  suffer(fault: Fault): Promise<void> {
+    const part = "server" in fault ? `server ${fault.server}` : fault.kind;
+    const before = this.busy.get(part) ?? Promise.resolve();
+    const over = before.then(() => this.happen(fault));
+    this.busy.set(part, over);
+    return over;
+  }
+
+  private happen(fault: Fault): Promise<void> | void {
+    switch (fault.kind) {
+      case "kill":
+        return this.kill(fault.server, fault.downMs);
+      case "stepDown":
+        return this.stepDown();
+      case "restartBus":
+        return this.restartBus(fault.downMs);
+      case "cut":
+        return this.proxies[fault.server]?.cutAfter(fault.afterBytes, fault.direction);
+    }
+  }
+
+  /** Kills a server as a crash would, and restarts it. */
+  private async kill(index: number, downMs: number): Promise<void> {
+    const server = this.servers[index];
     await server?.kill();
+    await pause(downMs);
     await server?.startAgain();
     this.kills += 1;
   }
 
   private async stepDown(): Promise<void> {
-    if (!this.mongo) return;
+    const mongo = this.shared?.mongo;
+    if (!mongo) return;
     const primary = () =>
-      this.mongo?.withClient(async (client) => (await client.db("admin").command({ hello: 1 })).primary);
+      mongo.withClient(async (client) => (await client.db("admin").command({ hello: 1 })).primary);
     const before = await primary();
-    await this.mongo.withClient((client) =>
+    await mongo.withClient((client) =>
       client.db("admin").command({ replSetStepDown: STEP_DOWN_SECONDS, secondaryCatchUpPeriodSecs: 3 }),
     );
     await waitFor("another primary", async () => ![undefined, before].includes(await primary()), {
@@ -85,14 +127,16 @@ export class Fleet implements AsyncDisposable {
     this.stepDowns += 1;
   }
 
-  private async restartBus(): Promise<void> {
-    if (!this.redis) return;
-    await this.redis.kill();
-    await this.redis.startAgain();
+  private async restartBus(downMs: number): Promise<void> {
+    const redis = this.shared?.redis;
+    if (!redis) return;
+    await redis.kill();
+    await pause(downMs);
+    await redis.startAgain();
     this.busRestarts += 1;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.shared.disposeAsync();
+    await this.parts.disposeAsync();
   }
 }

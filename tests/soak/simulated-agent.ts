@@ -1,101 +1,210 @@
 import type { EndpointInput } from "../../shared/endpoints/index.ts";
 import { batchOf, runsOf } from "../../shared/line-runs.ts";
-import type { Assignment, ExecutionReport, NodeOrders } from "../../shared/node.ts";
-import { describeNode } from "../support/played-node.ts";
-import { AnyServer } from "./any-server.ts";
+import type { AgentRun, Assignment, ExecutionReport, NodeOrders } from "../../shared/node.ts";
+import { pause } from "../../shared/wait.ts";
+import type { Dice } from "../support/seeded.ts";
+import type { AnyServer } from "./any-server.ts";
+import { jobOf, lineOf, type SimulatedJob } from "./simulated-job.ts";
+import type { Witness } from "./witness.ts";
 
-const HEARTBEAT_MS = 5_000;
-const IDLE_MS = 20;
+const HEARTBEAT_MS = 2_000;
+const IDLE_MS = 40;
+const MOST_AT_ONCE = 16;
+/** How many of the requests are sent twice, by agents that do that. */
+const SENT_TWICE = 0.3;
 
+/** An execution that an agent holds. Times are those of `performance.now()`. */
 interface Held {
   jobId: string;
-  reports: ExecutionReport[];
-  logged: boolean;
+  attempt: number;
+  job: SimulatedJob;
+  beginsAtMs: number;
+  endsAtMs: number;
+  /** A server has confirmed its start. */
+  isStarted: boolean;
+  /** The server has ordered to end it; `early`: before it began. */
+  cancelled?: "early" | "late";
+  /** How many lines the server has. */
+  lines: number;
+  /** Its end was sent. */
+  isEnded: boolean;
+}
+
+export interface AgentParts {
+  /** Speaks as this run of the agent. */
+  server: AnyServer;
+  run: AgentRun;
+  /** What the node announces when it registers. */
+  description: EndpointInput<"nodes.register">["description"];
+  witness: Witness;
+  dice: Dice;
+  /** It sends some requests twice at the same time. */
+  sendsTwice: boolean;
 }
 
 /**
- * A node that runs nothing: every job it gets writes one line and succeeds immediately. It keeps unacknowledged reports
- * and sends them again to whichever server answers, as the real agent does.
+ * One run of an agent that plays its jobs. It keeps what is not acknowledged and sends it again to whichever server
+ * answers, as the real agent does.
  */
 export class SimulatedAgent {
-  /** By job: how many of its final reports were answered `applied`. */
-  readonly applied = new Map<string, number>();
-  private readonly held = new Map<string, Held>();
-  private readonly server: AnyServer;
+  private readonly death = new AbortController();
 
-  constructor(urls: readonly string[], nodeKey: string, first: number) {
-    this.server = new AnyServer(urls, { headers: () => ({ "x-api-key": nodeKey }) }, first);
+  constructor(
+    readonly parts: AgentParts,
+    private readonly held = new Map<string, Held>(),
+  ) {}
+
+  /** Announces the node as this run, with what it holds. */
+  async register(signal: AbortSignal): Promise<void> {
+    const { server, run, description } = this.parts;
+    await server.call("nodes.register", () => ({ description, executions: this.ids(), run }), signal);
   }
 
-  /** Works until `signal` fires. Rejects with an error that no retry can cure. */
+  /** Works until it dies or `signal` fires. Rejects with an error that no retry can cure. */
   async run(signal: AbortSignal): Promise<void> {
-    const loops = [this.heartbeats(signal), this.polls(signal), this.reports(signal)];
+    const alive = AbortSignal.any([signal, this.death.signal]);
+    const loops = [this.heartbeats(alive), this.polls(alive), this.reports(alive)];
     await Promise.all(
       loops.map((loop) =>
         loop.catch((error) => {
-          if (!signal.aborted) throw error;
+          if (!alive.aborted) throw error;
         }),
       ),
     );
   }
 
+  /** Ends it in the middle of whatever it does. Its jobs end with it, unless `keepsJobs`: then the next run takes them over. */
+  die(keepsJobs: boolean): Map<string, Held> {
+    this.death.abort();
+    if (keepsJobs) return new Map([...this.held].map(([id, one]) => [id, { ...one }]));
+    for (const [executionId, { jobId }] of this.held) this.parts.witness.runsNoMore(jobId, executionId);
+    return new Map();
+  }
+
+  /** The ends of what runs here, as a run that was cut off would report them later. */
+  lateReports(): ExecutionReport[] {
+    const started = [...this.held].filter(([, one]) => one.isStarted);
+    return started.map(([executionId, one]) => endOf(executionId, one));
+  }
+
   private async heartbeats(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      this.obey(await this.server.call("nodes.heartbeat", () => ({ executions: this.ids() }), signal));
-      await Bun.sleep(HEARTBEAT_MS);
+      this.obey(await this.parts.server.call("nodes.heartbeat", () => ({ executions: this.ids() }), signal));
+      await pause(HEARTBEAT_MS, signal);
     }
   }
 
   private async polls(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const input = () => ({ executions: this.ids(), maxAssignments: 16, waitSeconds: 5 });
-      const answer = await this.server.call("nodes.poll", input, signal);
+      const input = () => ({ executions: this.ids(), maxAssignments: MOST_AT_ONCE, waitSeconds: 5 });
+      const answer = await this.parts.server.call("nodes.poll", input, signal);
+      signal.throwIfAborted();
       this.obey(answer);
       for (const assignment of answer.assignments) this.begin(assignment);
+      this.checkRoom();
     }
   }
 
   private async reports(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.sendLines(signal);
-      const reports = [...this.held.values()].filter((one) => one.logged).flatMap((one) => one.reports);
-      if (reports.length === 0) {
-        await Bun.sleep(IDLE_MS);
-        continue;
-      }
-      const { outcomes } = await this.server.call("nodes.result", () => ({ reports }), signal);
-      for (const [i, report] of reports.entries()) {
-        const one = this.held.get(report.executionId);
-        if (report.status === "RUNNING" || !one) continue;
-        if (outcomes[i] === "applied") this.applied.set(one.jobId, (this.applied.get(one.jobId) ?? 0) + 1);
-        this.held.delete(report.executionId);
-      }
+      const reports = [...this.held].flatMap(([executionId, one]) => dueReports(executionId, one));
+      if (reports.length === 0) await pause(IDLE_MS, signal);
+      else await this.send(reports, signal);
     }
   }
 
-  private async sendLines(signal: AbortSignal): Promise<void> {
-    const unsent = [...this.held].filter(([, one]) => !one.logged);
-    if (unsent.length === 0) return;
-    const at = new Date().toISOString();
-    const batches: EndpointInput<"nodes.logs">["batches"] = unsent.map(([executionId, { jobId }]) =>
-      batchOf(executionId, runsOf([{ seq: 1, stream: "stdout", at, text: jobId }])),
-    );
-    await this.server.call("nodes.logs", () => ({ batches }), signal);
-    for (const [, one] of unsent) one.logged = true;
+  private async send(reports: ExecutionReport[], signal: AbortSignal): Promise<void> {
+    const { server, witness } = this.parts;
+    for (const report of reports) {
+      witness.sent(report);
+      const one = this.held.get(report.executionId);
+      if (report.status === "RUNNING" || !one) continue;
+      one.isEnded = true;
+      witness.runsNoMore(one.jobId, report.executionId);
+    }
+    const answers = await this.onceOrTwice(() => server.call("nodes.result", () => ({ reports }), signal));
+    signal.throwIfAborted();
+    for (const { outcomes } of answers)
+      for (const [i, report] of reports.entries()) this.answered(report, outcomes[i] ?? "stale");
   }
 
-  private begin({ executionId, jobId }: Assignment): void {
-    if (this.held.has(executionId)) return;
+  private answered(report: ExecutionReport, outcome: "applied" | "repeated" | "stale"): void {
+    const { executionId, status } = report;
+    const { witness } = this.parts;
+    witness.answered(report, outcome);
+    const one = this.held.get(executionId);
+    if (!one) return;
+    if (status !== "RUNNING" || outcome === "stale") {
+      this.drop(executionId);
+      return;
+    }
+    one.isStarted = true;
+    if (!one.isEnded) witness.runs(one.jobId, executionId);
+  }
+
+  private async sendLines(signal: AbortSignal): Promise<void> {
+    const unsent = [...this.held].filter(([, one]) => one.lines < dueLines(one));
+    if (unsent.length === 0) return;
     const at = new Date().toISOString();
-    const reports: ExecutionReport[] = [
-      { executionId, status: "RUNNING", at },
-      { executionId, status: "SUCCEEDED", at, exitCode: 0 },
-    ];
-    this.held.set(executionId, { jobId, reports, logged: false });
+    const batches = unsent.map(([executionId, one]) => {
+      const seqs = Array.from({ length: dueLines(one) - one.lines }, (_, i) => one.lines + 1 + i);
+      const lines = seqs.map((seq) => ({
+        seq,
+        stream: "stdout" as const,
+        at,
+        text: lineOf(executionId, seq),
+      }));
+      return batchOf(executionId, runsOf(lines));
+    });
+    const { server, witness } = this.parts;
+    const answers = await this.onceOrTwice(() => server.call("nodes.logs", () => ({ batches }), signal));
+    signal.throwIfAborted();
+    for (const { stored } of answers)
+      for (const [i, [executionId, one]] of unsent.entries()) {
+        const count = stored[i];
+        if (count === "stale") this.drop(executionId);
+        if (typeof count !== "number") continue;
+        one.lines = Math.max(one.lines, count);
+        witness.stored(executionId, count);
+      }
+  }
+
+  private onceOrTwice<T>(send: () => Promise<T>): Promise<T[]> {
+    const { sendsTwice, dice } = this.parts;
+    return Promise.all(sendsTwice && dice.chance(SENT_TWICE) ? [send(), send()] : [send()]);
+  }
+
+  private begin({ executionId, jobId, attempt, manifest }: Assignment): void {
+    if (this.held.has(executionId)) return;
+    this.parts.witness.assigned(executionId, jobId);
+    const job = jobOf(manifest.command);
+    const beginsAtMs = performance.now() + job.startMs;
+    const endsAtMs = beginsAtMs + job.runMs;
+    const begun = { isStarted: false, lines: 0, isEnded: false };
+    this.held.set(executionId, { jobId, attempt, job, beginsAtMs, endsAtMs, ...begun });
+  }
+
+  private checkRoom(): void {
+    const { description, witness } = this.parts;
+    const count = [...this.held.values()].filter((one) => !one.isEnded).length;
+    const { slots } = description.capacity;
+    if (count > slots)
+      witness.faults.push(`${description.name} got ${count} executions at once for ${slots} slots`);
   }
 
   private obey(orders: NodeOrders): void {
-    for (const executionId of orders.abandon) this.held.delete(executionId);
+    for (const executionId of orders.cancel) {
+      const one = this.held.get(executionId);
+      if (one) one.cancelled ??= hasBegun(one) ? "late" : "early";
+    }
+    for (const executionId of orders.abandon) this.drop(executionId);
+  }
+
+  private drop(executionId: string): void {
+    const one = this.held.get(executionId);
+    if (one) this.parts.witness.runsNoMore(one.jobId, executionId);
+    this.held.delete(executionId);
   }
 
   private ids(): string[] {
@@ -103,5 +212,32 @@ export class SimulatedAgent {
   }
 }
 
-export const simulatedNode = (name: string) =>
-  describeNode({ name, capacity: { cpu: 64, memoryMb: 65_536, gpuCount: 0, slots: 64 } });
+function hasBegun({ beginsAtMs }: Held): boolean {
+  return performance.now() >= beginsAtMs;
+}
+
+function isOver({ endsAtMs, cancelled }: Held): boolean {
+  return cancelled !== undefined || performance.now() >= endsAtMs;
+}
+
+function dueLines(one: Held): number {
+  if (one.cancelled === "early" || !hasBegun(one)) return 0;
+  return isOver(one) ? one.job.lines : Math.floor(one.job.lines / 2);
+}
+
+function dueReports(executionId: string, one: Held): ExecutionReport[] {
+  if (one.cancelled === "early") return [endOf(executionId, one)];
+  if (!hasBegun(one)) return [];
+  const reports: ExecutionReport[] = [];
+  if (!one.isStarted) reports.push({ executionId, status: "RUNNING", at: new Date().toISOString() });
+  if (isOver(one) && one.lines >= one.job.lines) reports.push(endOf(executionId, one));
+  return reports;
+}
+
+function endOf(executionId: string, { cancelled, attempt, job }: Held): ExecutionReport {
+  const at = new Date().toISOString();
+  if (cancelled) return { executionId, status: "CANCELLED", at };
+  return attempt <= job.failures
+    ? { executionId, status: "FAILED", at, exitCode: 1 }
+    : { executionId, status: "SUCCEEDED", at, exitCode: 0 };
+}

@@ -1,8 +1,13 @@
 import { ComputeClient } from "../../sdk/client.ts";
+import { Dice } from "../support/seeded.ts";
+import { SharedStore } from "../support/shared-store.ts";
 import { AnyServer } from "./any-server.ts";
 import { type Chaos, Fleet } from "./fleet.ts";
-import { SimulatedAgent, simulatedNode } from "./simulated-agent.ts";
+import { commandOf } from "./simulated-job.ts";
+import { SimulatedNode } from "./simulated-node.ts";
+import { untilDone } from "./until-done.ts";
 import { judge, type Verdict } from "./verdict.ts";
+import { Witness } from "./witness.ts";
 
 export interface SoakPlan extends Chaos {
   servers: number;
@@ -22,8 +27,10 @@ export interface SoakReport extends Verdict {
 }
 
 const SUBMITS_IN_FLIGHT = 64;
-const LOOK_EVERY_MS = 500;
-const EMPTY_LOOKS = 4;
+const MEMBERS = 3;
+const SLOTS = 64;
+/** Every job writes one line and succeeds immediately. */
+const JOB = { startMs: 0, runMs: 0, lines: 1, failures: 0 };
 /** Pause between two submits of one submitter once there are enough jobs. */
 const SLOW_SUBMIT_MS = 500;
 
@@ -32,15 +39,17 @@ const SLOW_SUBMIT_MS = 500;
  * to time. Returns the rules that do not hold for every job.
  */
 export async function soak(plan: SoakPlan, say: (line: string) => void): Promise<SoakReport> {
-  await using fleet = await Fleet.start(plan.servers);
+  await using store = plan.servers > 1 ? await SharedStore.start(MEMBERS) : undefined;
+  await using fleet = await Fleet.start(plan.servers, store && { store, database: store.newDatabase() });
   const token = (await fleet.first.api.signIn("local")).accessToken;
   const credentials = { headers: () => ({ authorization: `Bearer ${token}` }) };
-  const agents = await registerAgents(fleet, token, plan.agents);
+  const witness = new Witness();
+  const nodes = await registerNodes(fleet, token, plan.agents, witness);
   const startedAtMs = performance.now();
   const seconds = () => Math.round((performance.now() - startedAtMs) / 100) / 10;
   const over = new AbortController();
-  const anyServer = (first: number) => new AnyServer(fleet.urls, credentials, first);
-  const working = agents.map((agent) => agent.run(over.signal));
+  const anyServer = (first: number) => AnyServer.at(fleet.urls, credentials, first);
+  const working = nodes.map((node) => node.run(over.signal));
   const breaking = fleet.breakNowAndThen(plan, over.signal);
   // None of them ends before it is aborted, but each may fail.
   const failing = Promise.all([...working, breaking]).then((): never => {
@@ -51,74 +60,51 @@ export async function soak(plan: SoakPlan, say: (line: string) => void): Promise
       fleet.kills >= plan.atLeast.kills &&
       fleet.stepDowns >= plan.atLeast.stepDowns &&
       fleet.busRestarts >= plan.atLeast.busRestarts;
-    const submitted = await submitAll(plan.jobs, isEnough, anyServer, over.signal);
-    say(`${submitted.size} jobs submitted after ${seconds()} s, ${fleet.kills} kills`);
-    await untilDone(plan.doneTimeoutMs, anyServer(0), over.signal, say);
-    say(`all done after ${seconds()} s, ${fleet.kills} kills`);
-    return submitted;
+    await submitAll(plan.jobs, isEnough, anyServer, witness, over.signal);
+    say(`${witness.jobs.size} jobs submitted after ${seconds()} s, ${fleet.kills} kills`);
+    const left = await untilDone(plan.doneTimeoutMs, anyServer(0), over.signal);
+    say(
+      `${left ? `${left.jobId} is still ${left.status}` : "all done"} after ${seconds()} s, ${fleet.kills} kills`,
+    );
   };
-  const submitted = await Promise.race([work(), failing]).finally(() => over.abort());
+  await Promise.race([work(), failing]).finally(() => over.abort());
   await Promise.all([...working, breaking]);
-  const client = new ComputeClient({ url: fleet.first.url, credentials });
-  const verdict = await judge(client, submitted, agents);
+  const verdict = await judge(new ComputeClient({ url: fleet.first.url, credentials }), witness);
   const { kills, stepDowns, busRestarts } = fleet;
   return { ...verdict, kills, stepDowns, busRestarts, seconds: seconds() };
 }
 
-async function registerAgents(fleet: Fleet, token: string, count: number): Promise<SimulatedAgent[]> {
-  const made: SimulatedAgent[] = [];
-  for (let i = 0; i < count; i++) {
-    const { nodeKey } = await fleet.first.api.call("nodes.register", simulatedNode(`simulated-${i}`), {
-      token,
-    });
-    made.push(new SimulatedAgent(fleet.urls, nodeKey ?? "", i));
-  }
-  return made;
+function registerNodes(
+  fleet: Fleet,
+  token: string,
+  count: number,
+  witness: Witness,
+): Promise<SimulatedNode[]> {
+  const plan = { calls: "http", slots: SLOTS, sendsTwice: false, pool: "default" } as const;
+  return Promise.all(
+    Array.from({ length: count }, (_, i) => {
+      const own = { name: `simulated-${i}`, urls: fleet.urls, first: i, dice: new Dice(i) };
+      return SimulatedNode.register(fleet.first.api, token, { ...plan, ...own, witness });
+    }),
+  );
 }
 
 async function submitAll(
   count: number,
   isEnough: () => boolean,
   anyServer: (first: number) => AnyServer,
+  witness: Witness,
   signal: AbortSignal,
-): Promise<Set<string>> {
-  const ids = new Set<string>();
+): Promise<void> {
   let left = count;
   const submitSome = async (_: unknown, i: number) => {
     const server = anyServer(i);
     while (left-- > 0 || !isEnough()) {
       if (left < 0) await Bun.sleep(SLOW_SUBMIT_MS);
-      const job = await server.call(
-        "jobs.submit",
-        () => ({ command: ["true"] }),
-        signal,
-        crypto.randomUUID(),
-      );
-      ids.add(job.jobId);
+      const input = () => ({ command: commandOf(JOB) });
+      const { jobId } = await server.call("jobs.submit", input, signal, crypto.randomUUID());
+      witness.jobs.set(jobId, { job: JOB, maxRetries: 0 });
     }
   };
   await Promise.all(Array.from({ length: SUBMITS_IN_FLIGHT }, submitSome));
-  return ids;
-}
-
-async function untilDone(
-  timeoutMs: number,
-  server: AnyServer,
-  signal: AbortSignal,
-  say: (line: string) => void,
-): Promise<void> {
-  const deadlineMs = performance.now() + timeoutMs;
-  const unfinished = () => ({
-    status: ["QUEUED" as const, "ASSIGNED" as const, "RUNNING" as const],
-    limit: 1,
-  });
-  // A primary that was just elected may show for a moment what it knew before: once is not enough.
-  let emptyLooks = 0;
-  while (performance.now() < deadlineMs) {
-    const { jobs } = await server.call("jobs.list", unfinished, signal);
-    emptyLooks = jobs.length === 0 ? emptyLooks + 1 : 0;
-    if (emptyLooks === EMPTY_LOOKS) return;
-    await Bun.sleep(LOOK_EVERY_MS);
-  }
-  say(`jobs are still running after ${timeoutMs / 1_000} s`);
 }

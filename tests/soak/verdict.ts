@@ -1,61 +1,190 @@
 import type { ComputeClient } from "../../sdk/client.ts";
 import type { Execution } from "../../shared/execution.ts";
-import type { SimulatedAgent } from "./simulated-agent.ts";
+import type { Job } from "../../shared/job.ts";
+import { faultsOf } from "./replay.ts";
+import { partsOfLine } from "./simulated-job.ts";
+import type { Witness } from "./witness.ts";
 
 const PAGE = 500;
 const LOGS_LOOKED_AT = 500;
+const LOGS_AT_ONCE = 8;
 
 export interface Verdict {
   jobs: number;
   succeeded: number;
   executions: number;
-  /** Executions that were assigned but never started, because a response or a server was lost. */
+  /** Executions that were assigned but never started, because a response or a server was lost, or the job was cancelled. */
   released: number;
   /** The rules that were broken: one sentence each. */
   faults: string[];
 }
 
-/** Compares the final state of the servers with the submitted jobs and the answers that the agents got. */
-export async function judge(
-  client: ComputeClient,
-  submitted: ReadonlySet<string>,
-  agents: readonly SimulatedAgent[],
-): Promise<Verdict> {
-  const faults: string[] = [];
-  const jobs = await allPages((cursor) =>
+/** Compares the final state of the servers with their answers to clients and agents. */
+export async function judge(client: ComputeClient, witness: Witness): Promise<Verdict> {
+  const listed = await allPages<Job>((cursor) =>
     client
       .call("jobs.list", { limit: PAGE, cursor })
       .then((page) => ({ rows: page.jobs, next: page.nextCursor })),
   );
-  const stored = new Map(jobs.map((job) => [job.jobId, job]));
-  for (const jobId of submitted) {
-    const job = stored.get(jobId);
-    if (job?.status !== "SUCCESS") faults.push(`${jobId} was acknowledged and is ${job?.status ?? "lost"}`);
-  }
-  if (stored.size !== submitted.size)
-    faults.push(`${submitted.size} jobs were submitted, ${stored.size} are stored`);
   const executions = await allPages<Execution>((cursor) =>
     client
       .call("executions.list", { limit: PAGE, cursor })
       .then((page) => ({ rows: page.executions, next: page.nextCursor })),
   );
-  const results = Map.groupBy(
-    executions.filter((one) => one.status === "SUCCEEDED"),
-    (one) => one.jobId,
+  const jobs = new Map(listed.map((job) => [job.jobId, job]));
+  const byJob = Map.groupBy(
+    executions.filter((one) => !isUndelivered(one, witness)).toReversed(),
+    ({ jobId }) => jobId,
   );
-  for (const jobId of stored.keys()) {
-    const count = results.get(jobId)?.length ?? 0;
-    if (count !== 1) faults.push(`${jobId} has ${count} results`);
-    const applied = agents.reduce((sum, agent) => sum + (agent.applied.get(jobId) ?? 0), 0);
-    if (applied > 1) faults.push(`${applied} results of ${jobId} were answered as applied`);
+  const faults = [
+    ...witness.faults,
+    ...whatIsMissing(witness, jobs),
+    ...listed.flatMap((job) => judgeJob(job, byJob.get(job.jobId) ?? [], witness)),
+    ...judgeAnswers(witness, new Map(executions.map((one) => [one.executionId, one]))),
+    ...judgeArrays(witness, jobs, byJob),
+  ];
+  const own = listed.filter(({ array }) => array === undefined);
+  const toRead = own.slice(0, LOGS_LOOKED_AT);
+  const readSome = async () => {
+    for (let job = toRead.pop(); job; job = toRead.pop()) {
+      const { jobId } = job;
+      const lines = await storedLines(client, jobId);
+      faults.push(...judgeLog(lines, byJob.get(jobId) ?? [], witness).map((fault) => `${jobId}: ${fault}`));
+    }
+  };
+  await Promise.all(Array.from({ length: LOGS_AT_ONCE }, readSome));
+  return {
+    jobs: own.length,
+    succeeded: own.filter(({ status }) => status === "SUCCESS").length,
+    executions: executions.length,
+    released: executions.filter((one) => one.status === "CANCELLED" && one.startedAt === undefined).length,
+    faults,
+  };
+}
+
+/**
+ * Whether a server reserved the job for a node and died, or another server was faster, before an agent got it. On MongoDB
+ * this stays ASSIGNED for some seconds, until a server looks at it.
+ */
+function isUndelivered({ executionId, startedAt, status }: Execution, { executions }: Witness): boolean {
+  const isOpen = status === "ASSIGNED" || status === "CANCELLED";
+  return isOpen && startedAt === undefined && !executions.has(executionId);
+}
+
+function whatIsMissing({ jobs: asked }: Witness, stored: ReadonlyMap<string, Job>): string[] {
+  const faults: string[] = [];
+  for (const jobId of asked.keys())
+    if (!stored.has(jobId)) faults.push(`${jobId} was acknowledged and is lost`);
+  const expected = [...asked.values()].reduce((sum, { array }) => sum + 1 + (array?.size ?? 0), 0);
+  if (stored.size !== expected) faults.push(`${expected} jobs were submitted, ${stored.size} are stored`);
+  return faults;
+}
+
+/** An array is judged with its jobs. */
+function judgeJob(job: Job, executions: readonly Execution[], witness: Witness): string[] {
+  const { jobId, arrayId = jobId } = job;
+  if (job.array !== undefined) return [];
+  const asked = witness.jobs.get(arrayId);
+  const faults = faultsOf(job, executions);
+  const cancelledAtMs = asked?.cancelledAtMs;
+  if (cancelledAtMs !== undefined) {
+    if (job.cancelRequestedAt === undefined && job.arrayId === undefined)
+      faults.push("its cancel was acknowledged and is lost");
+    for (const { executionId, assignedAt } of executions)
+      if (Date.parse(assignedAt) > cancelledAtMs)
+        faults.push(`${executionId} was assigned after the cancel was acknowledged`);
   }
-  for (const jobId of [...submitted].slice(0, LOGS_LOOKED_AT)) {
-    const lines = await storedLines(client, jobId);
-    const last = lines.at(-1);
-    if (last !== jobId) faults.push(`the log of ${jobId} ends with ${JSON.stringify(last)}`);
+  if (job.cancelRequestedAt !== undefined && !asked?.isCancelSent) faults.push("nobody cancelled it");
+  if (asked && job.status === "FAILED" && asked.job.failures === 0 && job.lostCount === 0 && !job.reason)
+    faults.push("it failed, and was not to fail");
+  return faults.map((fault) => `${jobId}: ${fault}`);
+}
+
+/** The answer to a report is what is stored. */
+function judgeAnswers(witness: Witness, stored: ReadonlyMap<string, Execution>): string[] {
+  const faults: string[] = [];
+  for (const [executionId, { sent, applied, known, storedLines }] of witness.executions) {
+    const execution = stored.get(executionId);
+    if (!execution) {
+      // Until a server knows that it has started, an assignment may be undone.
+      if (known.size > 0 || storedLines > 0) faults.push(`${executionId} has run and is lost`);
+      continue;
+    }
+    for (const [status, count] of applied)
+      if (count > 1) faults.push(`${count} reports of ${executionId} as ${status} were answered as applied`);
+    for (const status of known.keys()) {
+      if (status === "RUNNING" && execution.startedAt === undefined)
+        faults.push(`${executionId} was acknowledged as started, and is not`);
+      if (status !== "RUNNING" && execution.status !== status)
+        faults.push(`${executionId} was acknowledged as ${status}, and is ${execution.status}`);
+    }
+    const isReported = execution.reason === undefined && execution.startedAt !== undefined;
+    if (isReported && execution.status !== "RUNNING" && !sent.has(execution.status as never))
+      faults.push(`${executionId} is ${execution.status}, which no agent reported`);
   }
-  const released = executions.filter((one) => one.status === "CANCELLED").length;
-  return { jobs: stored.size, succeeded: results.size, executions: executions.length, released, faults };
+  return faults;
+}
+
+/** An array ends as its jobs do, and no more of them run at once than it allows. */
+function judgeArrays(
+  witness: Witness,
+  jobs: ReadonlyMap<string, Job>,
+  executions: ReadonlyMap<string, readonly Execution[]>,
+): string[] {
+  const faults: string[] = [];
+  const members = Map.groupBy(
+    [...jobs.values()].filter(({ arrayId }) => arrayId !== undefined),
+    ({ arrayId = "" }) => arrayId,
+  );
+  for (const [jobId, { array }] of witness.jobs) {
+    const job = jobs.get(jobId);
+    if (!array || !job) continue;
+    const own = members.get(jobId) ?? [];
+    if (own.length !== array.size) faults.push(`${jobId} has ${own.length} of ${array.size} jobs`);
+    const isAll = own.every(({ status }) => status === "SUCCESS");
+    const hasFailed = own.some(({ status }) => status === "FAILED");
+    const isCancelled = job.cancelRequestedAt !== undefined || !hasFailed;
+    const wanted = isAll ? "SUCCESS" : isCancelled ? "CANCELLED" : "FAILED";
+    if (job.status !== wanted) faults.push(`the array ${jobId} is ${job.status}, and should be ${wanted}`);
+    const most = mostAtOnce(own.flatMap((one) => executions.get(one.jobId) ?? []));
+    if (most > (array.atOnce ?? Number.POSITIVE_INFINITY))
+      faults.push(`${most} jobs of the array ${jobId} ran at once, with a limit of ${array.atOnce}`);
+  }
+  return faults;
+}
+
+/** How many of these ran at the same time. */
+function mostAtOnce(executions: readonly Execution[]): number {
+  const changes = executions
+    .flatMap(({ startedAt = "", finishedAt = startedAt }) => [
+      { at: startedAt, by: 1 },
+      { at: finishedAt, by: -1 },
+    ])
+    .sort((a, b) => a.at.localeCompare(b.at) || a.by - b.by);
+  let now = 0;
+  let most = 0;
+  for (const { by } of changes) {
+    now += by;
+    most = Math.max(most, now);
+  }
+  return most;
+}
+
+/** A log has no line twice, no hole, and every line that the server has acknowledged. */
+function judgeLog(lines: readonly string[], executions: readonly Execution[], witness: Witness): string[] {
+  const faults: string[] = [];
+  const byExecution = Map.groupBy(lines.map(partsOfLine), ([executionId]) => executionId);
+  for (const { executionId } of executions) {
+    const seqs = (byExecution.get(executionId) ?? []).map(([, seq]) => seq);
+    const acknowledged = witness.executions.get(executionId)?.storedLines ?? 0;
+    if (seqs.some((seq, i) => seq !== i + 1)) faults.push(`the log of ${executionId} has the lines ${seqs}`);
+    if (seqs.length < acknowledged)
+      faults.push(`the log of ${executionId} has ${seqs.length} of ${acknowledged} acknowledged lines`);
+  }
+  const order = [...byExecution.keys()];
+  const wanted = executions.map(({ executionId }) => executionId).filter((id) => byExecution.has(id));
+  if (order.join() !== wanted.join()) faults.push(`the log has the executions ${order}, not ${wanted}`);
+  return faults;
 }
 
 async function storedLines(client: ComputeClient, jobId: string): Promise<string[]> {

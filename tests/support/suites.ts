@@ -40,7 +40,16 @@ export const suites: Suite[] = [
   {
     name: "unit",
     what: "each room on its own",
-    paths: ["./shared", "./sdk", "./agent", "./server", "./cmd", "./portal", "./tests/support"],
+    paths: [
+      "./shared",
+      "./sdk",
+      "./agent",
+      "./server",
+      "./cmd",
+      "./portal",
+      "./tests/support",
+      "./tests/soak",
+    ],
     quick: true,
     usualSeconds: 100,
     timeoutMs: 300_000,
