@@ -147,25 +147,24 @@ function judgeArrays(
     const wanted = isAll ? "SUCCESS" : isCancelled ? "CANCELLED" : "FAILED";
     if (job.status !== wanted) faults.push(`the array ${jobId} is ${job.status}, and should be ${wanted}`);
     const most = mostAtOnce(own.flatMap((one) => executions.get(one.jobId) ?? []));
-    if (most > (array.atOnce ?? Number.POSITIVE_INFINITY))
-      faults.push(`${most} jobs of the array ${jobId} ran at once, with a limit of ${array.atOnce}`);
+    if (most.length > (array.atOnce ?? Number.POSITIVE_INFINITY)) {
+      const times = most.map((one) => `${one.executionId} from ${one.startedAt} to ${one.finishedAt}`);
+      faults.push(`${times.join(", ")} ran at once in the array ${jobId} with a limit of ${array.atOnce}`);
+    }
   }
   return faults;
 }
 
-/** How many of these ran at the same time. */
-function mostAtOnce(executions: readonly Execution[]): number {
-  const changes = executions
-    .flatMap(({ startedAt = "", finishedAt = startedAt }) => [
-      { at: startedAt, by: 1 },
-      { at: finishedAt, by: -1 },
-    ])
-    .sort((a, b) => a.at.localeCompare(b.at) || a.by - b.by);
-  let now = 0;
-  let most = 0;
-  for (const { by } of changes) {
-    now += by;
-    most = Math.max(most, now);
+/** The most of these that ran at the same time. */
+function mostAtOnce(executions: readonly Execution[]): Execution[] {
+  let most: Execution[] = [];
+  for (const { startedAt } of executions) {
+    if (startedAt === undefined) continue;
+    const running = executions.filter(
+      (one) =>
+        one.startedAt !== undefined && one.startedAt <= startedAt && startedAt < (one.finishedAt ?? "z"),
+    );
+    if (running.length > most.length) most = running;
   }
   return most;
 }
