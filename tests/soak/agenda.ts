@@ -13,6 +13,10 @@ export interface PlannedSubmit {
   atOnce?: number | undefined;
   job: SimulatedJob;
   maxRetries: number;
+  /** The jobs share one of a few groups, which lets `limit` of them run at once. */
+  group?: { name: string; limit: number } | undefined;
+  /** A job comes after the one of the call before it that makes one job, and needs its success. */
+  isAfter: boolean;
   /** The same call is made twice at the same time, with the same idempotency key. */
   isTwice: boolean;
   /** The first job is cancelled so long after the answer; undefined: it is not. */
@@ -40,6 +44,10 @@ const WINDOW_MS = 3_000;
 /** Of one server; of several, which need far more time for a job, half as many. */
 const MIN_JOBS = 80;
 const MAX_JOBS = 200;
+const GROUPS: [{ name: string; limit: number }, ...{ name: string; limit: number }[]] = [
+  { name: "narrow", limit: 1 },
+  { name: "wide", limit: 3 },
+];
 /** Enough to be in the middle of any call. */
 const MAX_CUT_BYTES = 40_000;
 
@@ -90,6 +98,8 @@ function plannedSubmit(dice: Dice): PlannedSubmit {
       failures: dice.chance(0.7) ? 0 : dice.number(1, 3),
     },
     maxRetries,
+    group: what !== "array" && dice.chance(0.15) ? dice.pick(GROUPS) : undefined,
+    isAfter: what === "job" && dice.chance(0.15),
     isTwice: dice.chance(0.3),
     cancelAfterMs: dice.chance(0.15) ? dice.number(0, 400) : undefined,
   };
@@ -99,8 +109,8 @@ function plannedFault(dice: Dice, servers: number, nodes: number): PlannedFault 
   const atMs = dice.number(100, WINDOW_MS + 500);
   const server = dice.number(0, servers - 1);
   const kind = dice.pick<PlannedFault["kind"]>([
-    ...(["kill", "cut", "cut", "replaceAgent", "replaceAgent"] as const),
-    ...(servers > 1 ? (["kill", "stepDown", "restartBus"] as const) : []),
+    ...(["kill", "kill", "restart", "cut", "cut", "cutAll", "replaceAgent", "replaceAgent"] as const),
+    ...(servers > 1 ? (["stepDown", "restartBus", "restartBus"] as const) : []),
   ]);
   switch (kind) {
     case "kill":
@@ -109,6 +119,9 @@ function plannedFault(dice: Dice, servers: number, nodes: number): PlannedFault 
       return { atMs, kind, downMs: downMs(dice) };
     case "stepDown":
       return { atMs, kind };
+    case "restart":
+    case "cutAll":
+      return { atMs, kind, server };
     case "cut":
       return {
         atMs,
@@ -149,6 +162,10 @@ function faultInWords(fault: PlannedFault): string {
   switch (fault.kind) {
     case "kill":
       return `kill -9 of server ${fault.server}, for ${fault.downMs} ms`;
+    case "restart":
+      return `server ${fault.server} is stopped and started`;
+    case "cutAll":
+      return `all connections to server ${fault.server} are cut`;
     case "restartBus":
       return `kill -9 of the bus, for ${fault.downMs} ms`;
     case "stepDown":

@@ -11,10 +11,13 @@ const ELECTION_MS = 30_000;
 /** What happens to a fleet. Servers are named by their index. */
 export type Fault =
   | { kind: "kill"; server: number; downMs: number }
+  /** It is asked to stop, and started again. */
+  | { kind: "restart"; server: number }
   | { kind: "stepDown" }
   | { kind: "restartBus"; downMs: number }
   /** The connection to this server that carries this byte, counted from now, is cut there. */
-  | { kind: "cut"; server: number; afterBytes: number; direction: Direction };
+  | { kind: "cut"; server: number; afterBytes: number; direction: Direction }
+  | { kind: "cutAll"; server: number };
 
 export interface Chaos {
   /** Time between one kill of a server and the next. */
@@ -94,12 +97,16 @@ export class Fleet implements AsyncDisposable {
     switch (fault.kind) {
       case "kill":
         return this.kill(fault.server, fault.downMs);
+      case "restart":
+        return this.restart(fault.server);
       case "stepDown":
         return this.stepDown();
       case "restartBus":
         return this.restartBus(fault.downMs);
       case "cut":
         return this.proxies[fault.server]?.cutAfter(fault.afterBytes, fault.direction);
+      case "cutAll":
+        return this.proxies[fault.server]?.cutAll();
     }
   }
 
@@ -110,6 +117,13 @@ export class Fleet implements AsyncDisposable {
     await pause(downMs);
     await server?.startAgain();
     this.kills += 1;
+  }
+
+  private async restart(index: number): Promise<void> {
+    const server = this.servers[index];
+    const exitCode = await server?.stop();
+    if (exitCode !== 0) throw new Error(`server ${index} stopped with exit code ${exitCode}`);
+    await server?.startAgain();
   }
 
   private async stepDown(): Promise<void> {

@@ -7,7 +7,7 @@ const MAX_AGENT_DEATHS = 3;
 
 export type ReplayedJob = Pick<
   Job,
-  "jobId" | "status" | "maxRetries" | "retryCount" | "lostCount" | "cancelRequestedAt"
+  "jobId" | "status" | "reason" | "maxRetries" | "retryCount" | "lostCount" | "cancelRequestedAt"
 >;
 export type ReplayedExecution = Pick<
   Execution,
@@ -20,6 +20,8 @@ export type ReplayedExecution = Pick<
  */
 export function faultsOf(job: ReplayedJob, executions: readonly ReplayedExecution[]): string[] {
   const faults: string[] = [];
+  // Whether it was rightly skipped depends on other jobs.
+  if (job.reason === "Skipped" && executions.length === 0) return faults;
   const isAsked = job.cancelRequestedAt !== undefined;
   const used = { retries: 0, lost: 0, deaths: 0 };
   /** The statuses that the job may have after the executions so far; `again`: another execution may follow. */

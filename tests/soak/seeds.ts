@@ -128,7 +128,8 @@ async function verdictOf(agenda: Agenda, stores: Stores): Promise<Verdict> {
     await Promise.all([
       ...agenda.submits.map(async (planned) => {
         await pause(planned.atMs, over.signal);
-        await submit(planned, by, over.signal);
+        const latest = [...witness.jobs].findLast(([, { array }]) => !array)?.[0];
+        await submit(planned, by, latest, over.signal);
       }),
       ...agenda.faults.map(async (fault) => {
         await pause(fault.atMs, over.signal);

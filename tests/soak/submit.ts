@@ -13,12 +13,21 @@ export interface Submitter {
   witness: Witness;
 }
 
-/** Makes one planned call, and the cancel that may follow it. Resolves when both are answered. */
-export async function submit(planned: PlannedSubmit, by: Submitter, signal: AbortSignal): Promise<void> {
+/**
+ * Makes one planned call, and the cancel that may follow it. Resolves when both are answered.
+ * @param before the job of an earlier call, after which a job may come.
+ */
+export async function submit(
+  planned: PlannedSubmit,
+  by: Submitter,
+  before: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const calls = planned.isTwice ? [0, 1] : [0];
   const key = crypto.randomUUID();
+  const after = planned.isAfter ? before : undefined;
   const answers = await Promise.all(
-    calls.map((call) => submitOnce(planned, by, by.server(call), key, signal)),
+    calls.map((call) => submitOnce(planned, by, { server: by.server(call), key, after }, signal)),
   );
   const [ids = []] = answers;
   const { witness } = by;
@@ -26,9 +35,9 @@ export async function submit(planned: PlannedSubmit, by: Submitter, signal: Abor
     if (others.join() !== ids.join())
       witness.faults.push(`the idempotency key ${key} made ${ids.join()} and also ${others.join()}`);
   }
-  const { job, maxRetries, what, count, atOnce } = planned;
+  const { job, maxRetries, what, count, atOnce, group } = planned;
   const array = what === "array" ? { size: count, atOnce } : undefined;
-  for (const jobId of ids) witness.jobs.set(jobId, { job, maxRetries, array });
+  for (const jobId of ids) witness.jobs.set(jobId, { job, maxRetries, array, group, after });
   const [first] = ids;
   if (planned.cancelAfterMs === undefined || first === undefined) return;
   await pause(planned.cancelAfterMs, signal);
@@ -36,13 +45,18 @@ export async function submit(planned: PlannedSubmit, by: Submitter, signal: Abor
 }
 
 async function submitOnce(
-  { what, count, atOnce, job, maxRetries }: PlannedSubmit,
+  { what, count, atOnce, job, maxRetries, group }: PlannedSubmit,
   { pool }: Submitter,
-  server: AnyServer,
-  key: string,
+  { server, key, after }: { server: AnyServer; key: string; after: string | undefined },
   signal: AbortSignal,
 ): Promise<string[]> {
-  const manifest: EndpointInput<"jobs.submit"> = { command: commandOf(job), maxRetries, pool };
+  const manifest: EndpointInput<"jobs.submit"> = {
+    command: commandOf(job),
+    maxRetries,
+    pool,
+    concurrency: group && { group: group.name, limit: group.limit },
+    after: after === undefined ? undefined : [{ jobId: after }],
+  };
   if (what === "batch") {
     const jobs = Array.from({ length: count }, () => manifest);
     const answer = await server.call("jobs.submit-batch", () => ({ jobs }), signal, key);

@@ -42,6 +42,8 @@ export async function judge(client: ComputeClient, witness: Witness): Promise<Ve
     ...listed.flatMap((job) => judgeJob(job, byJob.get(job.jobId) ?? [], witness)),
     ...judgeAnswers(witness, new Map(executions.map((one) => [one.executionId, one]))),
     ...judgeArrays(witness, jobs, byJob),
+    ...judgeGroups(witness, byJob),
+    ...judgeOrder(witness, jobs, byJob),
   ];
   const own = listed.filter(({ array }) => array === undefined);
   const toRead = own.slice(0, LOGS_LOOKED_AT);
@@ -146,13 +148,57 @@ function judgeArrays(
     const isCancelled = job.cancelRequestedAt !== undefined || !hasFailed;
     const wanted = isAll ? "SUCCESS" : isCancelled ? "CANCELLED" : "FAILED";
     if (job.status !== wanted) faults.push(`the array ${jobId} is ${job.status}, and should be ${wanted}`);
-    const most = mostAtOnce(own.flatMap((one) => executions.get(one.jobId) ?? []));
-    if (most.length > (array.atOnce ?? Number.POSITIVE_INFINITY)) {
-      const times = most.map((one) => `${one.executionId} from ${one.startedAt} to ${one.finishedAt}`);
-      faults.push(`${times.join(", ")} ran at once in the array ${jobId} with a limit of ${array.atOnce}`);
-    }
+    if (array.atOnce !== undefined)
+      faults.push(
+        ...tooManyAtOnce(
+          `the array ${jobId}`,
+          array.atOnce,
+          own.flatMap((one) => executions.get(one.jobId) ?? []),
+        ),
+      );
   }
   return faults;
+}
+
+/** No more jobs of a group run at once than its limit. */
+function judgeGroups({ jobs }: Witness, executions: ReadonlyMap<string, readonly Execution[]>): string[] {
+  const groups = Map.groupBy(jobs, ([, { group }]) => group);
+  return [...groups].flatMap(([group, members]) =>
+    group
+      ? tooManyAtOnce(
+          `the group ${group.name}`,
+          group.limit,
+          members.flatMap(([jobId]) => executions.get(jobId) ?? []),
+        )
+      : [],
+  );
+}
+
+/** A job that comes after another begins when that has succeeded, and is skipped if it has not. */
+function judgeOrder(
+  witness: Witness,
+  jobs: ReadonlyMap<string, Job>,
+  executions: ReadonlyMap<string, readonly Execution[]>,
+): string[] {
+  const faults: string[] = [];
+  for (const [jobId, { after = "" }] of witness.jobs) {
+    const [job, before] = [jobs.get(jobId), jobs.get(after)];
+    if (!job || !before) continue;
+    const [first] = executions.get(jobId) ?? [];
+    const isSkipped = job.reason === "Skipped";
+    if (isSkipped && before.status === "SUCCESS") faults.push(`${jobId} was skipped, and ${after} succeeded`);
+    if (first && before.status !== "SUCCESS") faults.push(`${jobId} ran, and ${after} is ${before.status}`);
+    if (first && before.finishedAt !== undefined && first.assignedAt < before.finishedAt)
+      faults.push(`${jobId} was assigned before ${after} ended`);
+  }
+  return faults;
+}
+
+function tooManyAtOnce(where: string, limit: number, executions: readonly Execution[]): string[] {
+  const most = mostAtOnce(executions);
+  if (most.length <= limit) return [];
+  const times = most.map((one) => `${one.executionId} from ${one.startedAt} to ${one.finishedAt}`);
+  return [`${times.join(", ")} ran at once in ${where} with a limit of ${limit}`];
 }
 
 /** The most of these that ran at the same time. */

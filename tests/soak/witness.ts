@@ -7,6 +7,9 @@ export interface AskedJob {
   maxRetries: number;
   /** How many jobs it is, and how many of them may run at once; only for an array. */
   array?: { size: number; atOnce: number | undefined } | undefined;
+  group?: { name: string; limit: number } | undefined;
+  /** The job that it comes after. */
+  after?: string | undefined;
   /** Somebody has asked to cancel it, and when the answer arrived, epoch milliseconds. */
   isCancelSent?: boolean;
   cancelledAtMs?: number;

@@ -39,13 +39,18 @@ export class TcpProxy implements AsyncDisposable {
     this.cut = { bytes, direction };
   }
 
+  /** The connections that are open now break. */
+  cutAll(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
   /** The connections that are open now carry nothing any more, and stay open. */
   freeze(): void {
     for (const socket of this.sockets) socket.removeAllListeners("data").pause();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.sockets) socket.destroy();
+    this.cutAll();
     await new Promise((resolve) => this.server.close(resolve));
   }
 
