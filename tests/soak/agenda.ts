@@ -85,7 +85,7 @@ function plannedSubmit(dice: Dice): PlannedSubmit {
   const what = dice.pick<PlannedSubmit["what"]>(["job", "job", "job", "job", "array", "batch"]);
   const count = what === "job" ? 1 : dice.number(2, 12);
   const maxRetries = dice.pick([0, 0, 1, 2, 2]);
-  const isShort = dice.chance(0.5);
+  const isShort = dice.chance(0.4);
   return {
     atMs: dice.number(0, WINDOW_MS),
     what,
@@ -93,7 +93,7 @@ function plannedSubmit(dice: Dice): PlannedSubmit {
     atOnce: what === "array" && dice.chance(0.5) ? dice.number(1, 3) : undefined,
     job: {
       startMs: isShort ? 0 : dice.number(0, 60),
-      runMs: isShort ? 0 : dice.number(0, dice.chance(0.05) ? 1_000 : 150),
+      runMs: isShort ? 0 : dice.number(50, dice.chance(0.1) ? 1_500 : 500),
       lines: dice.number(1, 6),
       failures: dice.chance(0.7) ? 0 : dice.number(1, 3),
     },

@@ -1,4 +1,5 @@
 import { ComputeClient } from "../../sdk/client.ts";
+import { counted } from "../../shared/counted.ts";
 import { pause, withLimit } from "../../shared/wait.ts";
 import { runProgram } from "../support/program.ts";
 import { Dice } from "../support/seeded.ts";
@@ -38,6 +39,8 @@ export interface SeedsReport {
   failed: number[];
   jobs: number;
   executions: number;
+  lost: number;
+  late: number;
   injected: Record<string, number>;
   seconds: number;
   /** Of the seeds that failed. */
@@ -99,7 +102,7 @@ async function runSeed(agenda: Agenda, stores: Stores): Promise<SeedReport> {
   const startedAtMs = performance.now();
   const late = () => new Error(`the seed took longer than ${SEED_MS / 1_000} s`);
   const verdict = await withLimit(SEED_MS, verdictOf(agenda, stores), late).catch((error) => ({
-    ...{ jobs: 0, succeeded: 0, executions: 0, released: 0 },
+    ...{ jobs: 0, succeeded: 0, executions: 0, released: 0, lost: 0, late: 0 },
     faults: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
   }));
   const seconds = Math.round((performance.now() - startedAtMs) / 100) / 10;
@@ -170,19 +173,12 @@ async function storeFaults(fleet: Fleet, shared: SharedDatabase | undefined): Pr
   return exitCode === 0 ? unclean : [...unclean, `server check: ${stdout} ${stderr}`];
 }
 
-function lineOf({
-  seed,
-  servers,
-  jobs,
-  succeeded,
-  executions,
-  injected,
-  seconds,
-  faults,
-}: SeedReport): string {
+function lineOf(report: SeedReport): string {
+  const { seed, servers, jobs, succeeded, executions, lost, late, injected, seconds, faults } = report;
   const failures = Object.values(injected).reduce((sum, count) => sum + count, 0);
-  const verdict = faults.length === 0 ? "ok" : `${faults.length} FAULTS`;
-  return `seed ${seed}: ${verdict}; ${servers} servers, ${jobs} jobs, ${succeeded} succeeded, ${executions} executions, ${failures} failures injected, ${seconds} s`;
+  const verdict = faults.length === 0 ? "ok" : `${faults.length} RULES BROKEN`;
+  const work = `${jobs} jobs, ${succeeded} succeeded, ${executions} executions, ${lost} lost with their agent, ${late} reported late`;
+  return `seed ${seed}: ${verdict}; ${counted(servers, "server")}, ${work}, ${counted(failures, "failure")} injected, ${seconds} s`;
 }
 
 function explain(agenda: Agenda, { faults }: SeedReport, say: (line: string) => void): void {
@@ -203,6 +199,8 @@ function summaryOf(reports: readonly SeedReport[], seconds: number): SeedsReport
     failed: failed.map(({ seed }) => seed),
     jobs: sum(({ jobs }) => jobs),
     executions: sum(({ executions }) => executions),
+    lost: sum(({ lost }) => lost),
+    late: sum(({ late }) => late),
     injected: tally(kinds),
     seconds,
     faults: Object.fromEntries(failed.map(({ seed, faults }) => [seed, faults.slice(0, FAULTS_SHOWN)])),

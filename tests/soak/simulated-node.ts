@@ -105,6 +105,7 @@ export class SimulatedNode {
     const reports = before.lateReports();
     if (reports.length === 0 || signal.aborted) return;
     const { witness } = this.parts;
+    witness.late += reports.length;
     try {
       const { outcomes } = await before.parts.server.call("nodes.result", () => ({ reports }), signal);
       for (const [i, { executionId, status }] of reports.entries()) {

@@ -15,6 +15,10 @@ export interface Verdict {
   executions: number;
   /** Executions that were assigned but never started, because a response or a server was lost, or the job was cancelled. */
   released: number;
+  /** Executions that ended with their agent. */
+  lost: number;
+  /** Reports of runs of agents that had given way. */
+  late: number;
   /** The rules that were broken: one sentence each. */
   faults: string[];
 }
@@ -60,6 +64,8 @@ export async function judge(client: ComputeClient, witness: Witness): Promise<Ve
     succeeded: own.filter(({ status }) => status === "SUCCESS").length,
     executions: executions.length,
     released: executions.filter((one) => one.status === "CANCELLED" && one.startedAt === undefined).length,
+    lost: executions.filter(({ reason }) => reason === "AgentRestarted").length,
+    late: witness.late,
     faults,
   };
 }

@@ -30,6 +30,8 @@ export interface SeenExecution {
 /** What the servers have answered to clients and agents, which must be true in the end. Rules that an answer breaks at once are faults. */
 export class Witness {
   readonly faults: string[] = [];
+  /** How many reports came from runs of agents that had given way. */
+  late = 0;
   readonly jobs = new Map<string, AskedJob>();
   readonly executions = new Map<string, SeenExecution>();
   /** By job: the execution that runs, from the answer to its start until its agent reports the end, dies or gives it up. */
