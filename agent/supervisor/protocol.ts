@@ -84,9 +84,9 @@ export type Order =
   | { type: "drop"; executionId: string }
   /** The server has the result; nothing of the execution is needed any more. */
   | { type: "forget"; executionId: string }
-  /** Unsent lines belong on disk until the server is back. */
   /** Asks what the running executions use. A supervisor of an earlier version does not answer. */
   | { type: "sample" }
+  /** Unsent lines belong on disk until the server is back. */
   | { type: "serverAway" }
   | { type: "serverBack" }
   /** No new execution comes. End as soon as nothing runs, and leave on disk what could not be handed over. */
