@@ -1,5 +1,6 @@
 /** The longest delay a timer accepts; a longer one would fire immediately. */
 export const MAX_TIMER_MS = 2_147_000_000;
+const MAX_COLLISION_PAUSE_MS = 20;
 
 /** Resolves after `ms`, or earlier if one of the signals fires. Never rejects. */
 export function pause(ms: number, ...signals: (AbortSignal | undefined)[]): Promise<void> {
@@ -35,6 +36,11 @@ export async function withLimit<T>(ms: number, promise: Promise<T>, late: () => 
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Pauses for a random time up to a fiftieth of a second, so that two writers that collided do not collide again. */
+export function letOthersGo(): Promise<void> {
+  return pause(1 + Math.random() * MAX_COLLISION_PAUSE_MS);
 }
 
 /** How long to wait after failures: first about `firstMs`, then longer and longer, but never longer than `maxMs`. */

@@ -1,8 +1,8 @@
 import type { AuditEvent } from "../../shared/audit.ts";
 import type { Logger } from "../../shared/logger.ts";
+import { letOthersGo } from "../../shared/wait.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
-import { letOthersGo } from "../store/mongo.ts";
 import type { AuditHead, AuditStore } from "./audit-store.ts";
 import { extend } from "./chain.ts";
 

@@ -1,12 +1,7 @@
 import type { ClientSession, Collection } from "mongodb";
+import { letOthersGo } from "../../shared/wait.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
-import {
-  ContentionError,
-  isContention,
-  letOthersGo,
-  type MongoStore,
-  outlastOthers,
-} from "../store/mongo.ts";
+import { ContentionError, isContention, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import {
   type Draft,
   DraftReader,

@@ -1,8 +1,9 @@
 import type { Collection } from "mongodb";
 import { continuing, joinPacked, type PackedLines, splitPacked } from "../../shared/packed-lines.ts";
+import { letOthersGo } from "../../shared/wait.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
-import { ContentionError, duplicatesIn, letOthersGo, type MongoStore } from "../store/mongo.ts";
+import { ContentionError, duplicatesIn, type MongoStore } from "../store/mongo.ts";
 import {
   ATTEMPT_DIGITS,
   type LogDocument,

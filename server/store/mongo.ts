@@ -9,7 +9,7 @@ import {
   MongoServerError,
 } from "mongodb";
 import { ComputeError } from "../../shared/errors.ts";
-import { withLimit } from "../../shared/wait.ts";
+import { letOthersGo, withLimit } from "../../shared/wait.ts";
 import { AbandonedTransactions, APP_NAME } from "./abandoned-transactions.mongo.ts";
 import { DatabaseClock } from "./database-clock.ts";
 import { type MongoMigration, migrate } from "./mongo-migrations.ts";
@@ -158,7 +158,6 @@ export class ContentionError extends Error {
 
 /** How long to keep retrying a change that others keep beating. */
 const MAX_CONTENTION_MS = 10_000;
-const MAX_PAUSE_MS = 20;
 
 /**
  * Retries `body` for a limited time while other writers are faster. `mayPass` returns whether an error means that nothing
@@ -177,11 +176,6 @@ export async function outlastOthers<T>(
     }
     await letOthersGo();
   }
-}
-
-/** Pauses for a random time, so that two writers that collided do not collide again. */
-export function letOthersGo(maxMs = MAX_PAUSE_MS): Promise<void> {
-  return Bun.sleep(1 + Math.random() * maxMs);
 }
 
 /** Another writer was faster, or inserted the same unique id or name first. */

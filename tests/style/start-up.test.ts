@@ -33,6 +33,12 @@ test("a job is submitted without node:crypto, which loads the streams of Node to
   expect(users.map(([path]) => path)).toEqual([]);
 });
 
+test("a server on the embedded store does not load the driver of MongoDB, which takes memory and time", () => {
+  const server = loadedFrom(["cmd/server/server.ts", "server/start.ts"]);
+  const users = [...server].filter(([, text]) => /^import (?!type\b)[^;]*from "mongodb"/m.test(text));
+  expect(users.map(([path]) => path)).toEqual([]);
+});
+
 /** These files and all that they import at once, by path. */
 function loadedFrom(entries: readonly string[]): Map<string, string> {
   const texts = new Map<string, string>();
