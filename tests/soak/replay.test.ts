@@ -7,11 +7,7 @@ const time = (second: number) => `2026-01-01T00:00:0${second}.000Z`;
 
 /** The `attempt`th execution, which ran for half a second. */
 function execution(attempt: number, how: Partial<ReplayedExecution>): ReplayedExecution {
-  const times = {
-    assignedAt: time(attempt),
-    startedAt: time(attempt),
-    finishedAt: `${time(attempt).slice(0, 20)}500Z`,
-  };
+  const times = { startedAt: time(attempt), finishedAt: `${time(attempt).slice(0, 20)}500Z` };
   return { executionId: `exe_${attempt}`, attempt, status: "SUCCEEDED", ...times, ...how };
 }
 
@@ -42,8 +38,8 @@ test("a job is faulty that ended too early, that ran again after its end, or of 
   );
   expect(faultsOf(job, [])[0]).toMatch(/SUCCESS after no execution/);
   expect(faultsOf(job, [execution(1, {}), execution(2, {})])[0]).toMatch(/exe_2 .* the job was over/);
-  const early = execution(2, { assignedAt: time(1) });
-  expect(faultsOf({ ...job, retryCount: 1 }, [failed, early])[0]).toMatch(/exe_2 .* before exe_1 ended/);
+  const early = execution(2, { startedAt: time(1) });
+  expect(faultsOf({ ...job, retryCount: 1 }, [failed, early])[0]).toMatch(/exe_2 started before exe_1 ended/);
   const open = execution(1, { status: "RUNNING", finishedAt: undefined });
   expect(faultsOf(job, [open])[0]).toMatch(/exe_1 is RUNNING/);
   expect(faultsOf({ ...job, status: "CANCELLED" }, [execution(1, { status: "CANCELLED" })])[0]).toMatch(

@@ -11,7 +11,7 @@ export type ReplayedJob = Pick<
 >;
 export type ReplayedExecution = Pick<
   Execution,
-  "executionId" | "attempt" | "status" | "reason" | "assignedAt" | "startedAt" | "finishedAt"
+  "executionId" | "attempt" | "status" | "reason" | "startedAt" | "finishedAt"
 >;
 
 /**
@@ -28,11 +28,11 @@ export function faultsOf(job: ReplayedJob, executions: readonly ReplayedExecutio
   let allowed: { final: FinalJobStatus[]; again: boolean } = { final: [], again: true };
   let before: ReplayedExecution | undefined;
   for (const execution of executions) {
-    const { executionId, finishedAt, assignedAt } = execution;
+    const { executionId, finishedAt, startedAt } = execution;
     if (!allowed.again) faults.push(`${executionId} was assigned although the job was over`);
     if (finishedAt === undefined) faults.push(`${executionId} is ${execution.status}, and its job is over`);
-    if (before?.finishedAt !== undefined && assignedAt < before.finishedAt)
-      faults.push(`${executionId} was assigned before ${before.executionId} ended`);
+    if (startedAt !== undefined && before?.finishedAt !== undefined && startedAt < before.finishedAt)
+      faults.push(`${executionId} started before ${before.executionId} ended`);
     allowed = after(execution, job.maxRetries, isAsked, used);
     before = execution;
   }

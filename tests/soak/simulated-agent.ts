@@ -101,7 +101,6 @@ export class SimulatedAgent {
       signal.throwIfAborted();
       this.obey(answer);
       for (const assignment of answer.assignments) this.begin(assignment);
-      this.checkRoom();
     }
   }
 
@@ -183,14 +182,6 @@ export class SimulatedAgent {
     const endsAtMs = beginsAtMs + job.runMs;
     const begun = { isStarted: false, lines: 0, isEnded: false };
     this.held.set(executionId, { jobId, attempt, job, beginsAtMs, endsAtMs, ...begun });
-  }
-
-  private checkRoom(): void {
-    const { description, witness } = this.parts;
-    const count = [...this.held.values()].filter((one) => !one.isEnded).length;
-    const { slots } = description.capacity;
-    if (count > slots)
-      witness.faults.push(`${description.name} got ${count} executions at once for ${slots} slots`);
   }
 
   private obey(orders: NodeOrders): void {

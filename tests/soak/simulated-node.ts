@@ -61,7 +61,8 @@ export class SimulatedNode {
       host: parts.name,
       pid: 1,
     };
-    const { nodeKey } = await api.call("nodes.register", { ...describe(parts), run }, { token });
+    const { node, nodeKey } = await api.call("nodes.register", { ...describe(parts), run }, { token });
+    parts.witness.slots.set(node.nodeId, parts.slots);
     return new SimulatedNode(parts, nodeKey ?? "", run);
   }
 

@@ -37,7 +37,7 @@ export async function judge(client: ComputeClient, witness: Witness): Promise<Ve
   );
   const jobs = new Map(listed.map((job) => [job.jobId, job]));
   const byJob = Map.groupBy(
-    executions.filter((one) => !isUndelivered(one, witness)).toReversed(),
+    executions.filter((one) => !isUndone(one, witness)).toReversed(),
     ({ jobId }) => jobId,
   );
   const faults = [
@@ -48,6 +48,7 @@ export async function judge(client: ComputeClient, witness: Witness): Promise<Ve
     ...judgeArrays(witness, jobs, byJob),
     ...judgeGroups(witness, byJob),
     ...judgeOrder(witness, jobs, byJob),
+    ...judgeNodes(witness, executions),
   ];
   const own = listed.filter(({ array }) => array === undefined);
   const toRead = own.slice(0, LOGS_LOOKED_AT);
@@ -71,12 +72,12 @@ export async function judge(client: ComputeClient, witness: Witness): Promise<Ve
 }
 
 /**
- * Whether a server reserved the job for a node and died, or another server was faster, before an agent got it. On MongoDB
- * this stays ASSIGNED for some seconds, until a server looks at it.
+ * Whether the job was reserved for a node, and that was undone before a server knew of a start: a server died, or another one
+ * was faster. On MongoDB it stays ASSIGNED for some seconds, until a server looks at it, and an agent may have got it.
  */
-function isUndelivered({ executionId, startedAt, status }: Execution, { executions }: Witness): boolean {
+function isUndone({ executionId, startedAt, status }: Execution, { executions }: Witness): boolean {
   const isOpen = status === "ASSIGNED" || status === "CANCELLED";
-  return isOpen && startedAt === undefined && !executions.has(executionId);
+  return isOpen && startedAt === undefined && !executions.get(executionId)?.known.size;
 }
 
 function whatIsMissing({ jobs: asked }: Witness, stored: ReadonlyMap<string, Job>): string[] {
@@ -96,7 +97,8 @@ function judgeJob(job: Job, executions: readonly Execution[], witness: Witness):
   const faults = faultsOf(job, executions);
   const cancelledAtMs = asked?.cancelledAtMs;
   if (cancelledAtMs !== undefined) {
-    if (job.cancelRequestedAt === undefined && job.arrayId === undefined)
+    const isSkipped = job.reason === "Skipped";
+    if (job.cancelRequestedAt === undefined && job.arrayId === undefined && !isSkipped)
       faults.push("its cancel was acknowledged and is lost");
     for (const { executionId, assignedAt } of executions)
       if (Date.parse(assignedAt) > cancelledAtMs)
@@ -180,6 +182,14 @@ function judgeGroups({ jobs }: Witness, executions: ReadonlyMap<string, readonly
   );
 }
 
+/** No more jobs run at once on a node than it has slots. */
+function judgeNodes({ slots }: Witness, executions: readonly Execution[]): string[] {
+  const byNode = Map.groupBy(executions, ({ nodeId }) => nodeId);
+  return [...slots].flatMap(([nodeId, count]) =>
+    tooManyAtOnce(`the node ${nodeId}`, count, byNode.get(nodeId) ?? []),
+  );
+}
+
 /** A job that comes after another begins when that has succeeded, and is skipped if it has not. */
 function judgeOrder(
   witness: Witness,
@@ -194,8 +204,8 @@ function judgeOrder(
     const isSkipped = job.reason === "Skipped";
     if (isSkipped && before.status === "SUCCESS") faults.push(`${jobId} was skipped, and ${after} succeeded`);
     if (first && before.status !== "SUCCESS") faults.push(`${jobId} ran, and ${after} is ${before.status}`);
-    if (first && before.finishedAt !== undefined && first.assignedAt < before.finishedAt)
-      faults.push(`${jobId} was assigned before ${after} ended`);
+    if (first && before.finishedAt !== undefined && (first.startedAt ?? "z") < before.finishedAt)
+      faults.push(`${jobId} started before ${after} ended`);
   }
   return faults;
 }

@@ -30,6 +30,8 @@ export interface SeenExecution {
 /** What the servers have answered to clients and agents, which must be true in the end. Rules that an answer breaks at once are faults. */
 export class Witness {
   readonly faults: string[] = [];
+  /** By node: how many jobs it may run at once. */
+  readonly slots = new Map<string, number>();
   /** How many reports came from runs of agents that had given way. */
   late = 0;
   readonly jobs = new Map<string, AskedJob>();
