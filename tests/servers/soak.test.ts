@@ -4,6 +4,8 @@ import { soak } from "../soak/soak.ts";
 
 setDefaultTimeout(240_000);
 
+const SEED_ON_THREE_SERVERS = 16;
+
 test("servers are killed, the primary of the store steps down, the bus restarts: every job has one result, and none is lost", async () => {
   const report = await soak(
     {
@@ -23,8 +25,8 @@ test("servers are killed, the primary of the store steps down, the bus restarts:
   expect(report.jobs).toBeGreaterThanOrEqual(1_000);
 });
 
-test("two seeds, one on each store: retries, cancels, arrays and agents that give way to others break no rule", async () => {
-  const report = await runSeeds({ first: 15, count: 2 }, () => undefined);
+test("retries, cancels, arrays, cut connections and agents that give way to others: the agenda of a seed breaks no rule", async () => {
+  const report = await runSeeds({ first: SEED_ON_THREE_SERVERS, count: 1 }, () => undefined);
   expect(report.faults).toEqual({});
-  expect(report.seeds).toBe(2);
+  expect(report.executions).toBeGreaterThan(0);
 });
