@@ -3,9 +3,9 @@ import { MIB } from "./bytes-text.ts";
 /** After so much garbage, look at the memory of this process. */
 const LOOK_BYTES = 4 * MIB;
 /** It may grow by half of what is left to this. */
-const COMFORT_BYTES = 144 * MIB;
+const COMFORT_BYTES = 136 * MIB;
 /** It may always grow by this share, or a process with much to keep would do nothing else. */
-const MIN_GROWTH = 0.1;
+const MIN_GROWTH = 0.08;
 
 /** About what finding, reading or placing one file leaves behind. */
 export const GARBAGE_OF_FILE_BYTES = 4_096;
@@ -20,7 +20,7 @@ let usedBytes = process.memoryUsage.rss();
  * Call this while many bytes or files pass through, with the bytes that became garbage: it is collected before the process
  * grows much. The runtime collects it too, but so late that a small heap grows by a hundred megabytes, since it does not
  * count the memory behind its objects.
- * @param mostBytes the most it may grow, unless that is less than a tenth of what it uses.
+ * @param mostBytes the most it may grow, unless that is less than `MIN_GROWTH` of what it uses.
  */
 export function leaveGarbage(bytes: number, mostBytes = Number.POSITIVE_INFINITY): void {
   bytesSinceLook += bytes;

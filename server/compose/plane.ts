@@ -26,7 +26,6 @@ import { composeAudit, openAuditLog } from "./audit.ts";
 import type { PlaneBase } from "./base.ts";
 import { composeCollector } from "./collector.ts";
 import { composeCredits, meteringTask } from "./credits.ts";
-import { composeExternal } from "./external.ts";
 import { composeIdentity } from "./identity.ts";
 import { composeExecutions, composeJobs } from "./jobs.ts";
 import { composeLogs } from "./logs.ts";
@@ -152,7 +151,8 @@ async function composeSignIn(
   { urls, sessionLife, mail, oidc }: PlaneParts,
   { prune: pruneArtifacts }: ReturnType<typeof composeCollector>,
 ) {
-  const external = oidc && (await composeExternal(base, oidc));
+  // Loaded only here, because most servers have no other issuer.
+  const external = oidc && (await (await import("./external.ts")).composeExternal(base, oidc));
   const identity = await composeIdentity(base, {
     ...{ urls, sessionLife, pruneArtifacts },
     ...(external && { verifierWith: external.verifierWith }),

@@ -33,10 +33,11 @@ test("a job is submitted without node:crypto, which loads the streams of Node to
   expect(users.map(([path]) => path)).toEqual([]);
 });
 
-test("a server on the embedded store does not load the driver of MongoDB, which takes memory and time", () => {
+test("a server does not load what takes much memory and only some servers need", () => {
   const server = loadedFrom(["cmd/server/server.ts", "server/start.ts"]);
-  const users = [...server].filter(([, text]) => /^import (?!type\b)[^;]*from "mongodb"/m.test(text));
-  expect(users.map(([path]) => path)).toEqual([]);
+  const needless =
+    /^import (?!type\b)[^;]*from "(mongodb|openid-client|nodemailer|@simplewebauthn\/server)"/m;
+  expect([...server].filter(([, text]) => needless.test(text)).map(([path]) => path)).toEqual([]);
 });
 
 /** These files and all that they import at once, by path. */
