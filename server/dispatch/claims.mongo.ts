@@ -4,6 +4,7 @@ import type { Assigned } from "../execution/execution-store.ts";
 import {
   CLAIM_MS,
   type ExecutionDocument,
+  FIELDS_OF_OPEN_JOBS,
   isClaimable,
   type JobDocument,
   jobFromDocument,
@@ -29,19 +30,20 @@ export interface Claim {
 
 const MAX_ORPHANS = 1_000;
 
+const ifCancelled = (then: unknown, otherwise: unknown) => ({
+  $cond: [{ $gt: ["$cancel_requested_at", 0] }, then, otherwise],
+});
+
 /** Undoes a claim: its job goes back to its queue, or becomes CANCELLED if somebody cancelled it meanwhile. */
 const UNDO = [
   {
     $set: {
-      status: {
-        $cond: [
-          { $gt: ["$cancel_requested_at", 0] },
-          nextJobStatus("ASSIGNED", "cancel"),
-          nextJobStatus("ASSIGNED", "release"),
-        ],
-      },
-      finished_at: { $cond: [{ $gt: ["$cancel_requested_at", 0] }, "$cancel_requested_at", "$$REMOVE"] },
-      queue: { $cond: [{ $gt: ["$cancel_requested_at", 0] }, "$$REMOVE", QUEUE_EXPRESSION] },
+      status: ifCancelled(nextJobStatus("ASSIGNED", "cancel"), nextJobStatus("ASSIGNED", "release")),
+      finished_at: ifCancelled("$cancel_requested_at", "$$REMOVE"),
+      queue: ifCancelled("$$REMOVE", QUEUE_EXPRESSION),
+      ...Object.fromEntries(
+        FIELDS_OF_OPEN_JOBS.map((field) => [field, ifCancelled("$$REMOVE", `$${field}`)]),
+      ),
       attempt: { $subtract: ["$attempt", 1] },
       version: { $add: ["$version", 1] },
     },

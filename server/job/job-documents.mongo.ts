@@ -110,6 +110,9 @@ export const QUEUE_EXPRESSION = {
   $cond: [{ $ifNull: ["$hold", false] }, "$$REMOVE", { $concat: ["$business_id", "/", "$queue_key"] }],
 };
 
+/** The fields that a job loses when it is over. */
+export const FIELDS_OF_OPEN_JOBS = ["hold", "after_ids", "open_group", "open_key"] as const;
+
 export function groupOf(businessId: string, group: string): string {
   return `${businessId}/${group}`;
 }

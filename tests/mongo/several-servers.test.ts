@@ -182,6 +182,29 @@ test("a job whose server died in the middle of a claim goes back to its queue in
   expect(await report(one, late, "RUNNING")).toBe("stale");
 });
 
+test("a job that was cancelled before its claim is undone holds no place any more, in its group or of its key", async () => {
+  const key = { businessId, group: "narrow" };
+  const inGroup = () => jobOf(businessId, { concurrency: { group: key.group, limit: 1 } });
+  const cancelled = { ...inGroup(), apiKeyId: newId("key") };
+  const waiting = { ...inGroup(), gate: "group" as const };
+  await one.jobs.insert([cancelled, waiting].map((job) => ({ job, idempotency: undefined })));
+  const [node] = await register(1);
+  const [claim] = await claimed(node, [cancelled]);
+  await inDatabase((db) => db.collection("compute_executions").deleteMany({ id: claim?.executionId }));
+  expect(await two.flow.admit(key, () => true)).toEqual([]);
+  await two.jobs.change([
+    {
+      key: { businessId, jobId: cancelled.jobId },
+      decide: (state) => ({ job: state && { ...state.job, cancelRequestedAtMs: AT_MS }, result: undefined }),
+    },
+  ]);
+  const [released] = await two.assignments.releaseOrphans(AT_MS + LEASE_MS);
+  expect(released?.status).toBe("CANCELLED");
+  expect(await two.flow.admit(key, () => true)).toMatchObject([{ jobId: waiting.jobId }]);
+  const open = { open_key: cancelled.apiKeyId };
+  expect(await inDatabase((db) => db.collection("compute_jobs").countDocuments(open))).toBe(0);
+});
+
 test("a claim whose server died after it was written stays, and only its lease counts", async () => {
   const [job] = await submit(1);
   const [node] = await register(1);

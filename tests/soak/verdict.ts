@@ -113,11 +113,11 @@ function judgeJob(job: Job, executions: readonly Execution[], witness: Witness):
 /** The answer to a report is what is stored. */
 function judgeAnswers(witness: Witness, stored: ReadonlyMap<string, Execution>): string[] {
   const faults: string[] = [];
-  for (const [executionId, { sent, applied, known, storedLines }] of witness.executions) {
+  for (const [executionId, { sent, applied, known }] of witness.executions) {
     const execution = stored.get(executionId);
     if (!execution) {
-      // Until a server knows that it has started, an assignment may be undone.
-      if (known.size > 0 || storedLines > 0) faults.push(`${executionId} has run and is lost`);
+      // Until a server knows that it has started, an assignment may be undone, also if lines of it were stored.
+      if (known.size > 0) faults.push(`${executionId} has run and is lost`);
       continue;
     }
     for (const [status, count] of applied)
