@@ -48,7 +48,9 @@ export async function migrate(db: Db, migrations: readonly MongoMigration[]): Pr
   try {
     for (const migration of await missing(done, migrations)) {
       await migration.apply(db);
-      await done.insertOne({ _id: migration.id, applied_at: Date.now() });
+      // If this server was stalled, another may have done the same step, and said so.
+      const applied = { $setOnInsert: { applied_at: Date.now() } };
+      await done.updateOne({ _id: migration.id }, applied, { upsert: true });
     }
   } finally {
     clearInterval(renewal);

@@ -145,6 +145,27 @@ test("a server that dies while it changes the schema blocks the next one for sec
   await (await opening).close();
 });
 
+test("a server that was stalled while it changed the schema, so that another did it too, starts all the same", async () => {
+  const url = mongo.url("stalled");
+  const [stalled, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const apply = () => {
+    stalled.resolve();
+    return over.promise;
+  };
+  const first = MongoStore.open(url, [{ id: "slow-1", apply }]);
+  await stalled.promise;
+  await mongo.withClient((client) =>
+    client
+      .db("stalled")
+      .collection<{ _id: string }>("compute_migrations")
+      .updateOne({ _id: "lock" }, { $set: { lock_until: new Date(0) } }),
+  );
+  const second = await MongoStore.open(url, [{ id: "slow-1", apply: async () => {} }]);
+  over.resolve();
+  await (await first).close();
+  await second.close();
+});
+
 test("a server that starts while the members elect a primary waits for it", async () => {
   const notPrimary = { failCommands: ["find"], errorCode: NOT_PRIMARY };
   await failing(notPrimary, { times: 3 }, async () => {
