@@ -165,8 +165,8 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
         const sum = await untilDone((beforeJobId) => many.cancel(query({ name: "doomed-*", beforeJobId })));
         expect(sum).toMatchObject({ matched: 10_000, changed: 10_000 });
       });
-      // A busy machine takes longer for everything.
-      expect(tookMs).toBeLessThan(Math.max(5_000, 4 * insertedMs));
+      // A busy machine takes longer for everything. A cancel usually takes three to four times as long as an insert.
+      expect(tookMs).toBeLessThan(Math.max(5_000, 8 * insertedMs));
       expect(published.length).toBe(10);
       const named = published.flatMap((message) => message.jobIds);
       expect(named.toSorted()).toEqual(doomed.map((job) => job.jobId));
