@@ -139,10 +139,10 @@ async function startJob(name: string): Promise<StartedJob> {
   const stderr = new Response(running.stderr).text();
   const lines = createInterface({ input: Readable.from(running.stdout) })[Symbol.asyncIterator]();
   const seconds = Number((await lines.next()).value) - startedMs / 1_000;
-  clearInterval(watching);
   const over = async () => {
     const digest = (await lines.next()).value ?? "";
     const exitCode = await running.exited;
+    clearInterval(watching);
     if (exitCode !== 0) throw new Error(`the job ended with ${exitCode}: ${await stderr}`);
     return { digest, memoryBytes };
   };

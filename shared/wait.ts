@@ -18,19 +18,22 @@ export function pause(ms: number, ...signals: (AbortSignal | undefined)[]): Prom
 
 /** The outcome of the promise, or undefined if it has none after `ms`. Rejects if the promise does. */
 export async function inTime<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => late.resolve(undefined), ms);
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const outcome = await orLate(ms, promise);
+  return outcome === LATE ? undefined : outcome;
 }
 
 /** The outcome of the promise. Throws the error of `late` if it has none after `ms`. */
 export async function withLimit<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
-  const limit = Promise.withResolvers<never>();
-  const timer = setTimeout(() => limit.reject(late()), ms);
+  const outcome = await orLate(ms, promise);
+  if (outcome === LATE) throw late();
+  return outcome;
+}
+
+const LATE = Symbol("late");
+
+async function orLate<T>(ms: number, promise: Promise<T>): Promise<T | typeof LATE> {
+  const limit = Promise.withResolvers<typeof LATE>();
+  const timer = setTimeout(() => limit.resolve(LATE), ms);
   try {
     return await Promise.race([promise, limit.promise]);
   } finally {
@@ -80,11 +83,9 @@ export class Bell {
   async wait(signal: AbortSignal, maxMs: number): Promise<void> {
     if (!this.rung && !signal.aborted) {
       const over = Promise.withResolvers<void>();
-      const timer = setTimeout(over.resolve, maxMs);
       this.wake = over.resolve;
       signal.addEventListener("abort", this.wake, { once: true });
-      await over.promise;
-      clearTimeout(timer);
+      await inTime(maxMs, over.promise);
       signal.removeEventListener("abort", this.wake);
     }
     this.wake = undefined;

@@ -152,7 +152,8 @@ async function composeSignIn(
   { prune: pruneArtifacts }: ReturnType<typeof composeCollector>,
 ) {
   // Loaded only here, because most servers have no other issuer.
-  const external = oidc && (await (await import("./external.ts")).composeExternal(base, oidc));
+  const external =
+    oidc && (await import("./external.ts").then(({ composeExternal }) => composeExternal(base, oidc)));
   const identity = await composeIdentity(base, {
     ...{ urls, sessionLife, pruneArtifacts },
     ...(external && { verifierWith: external.verifierWith }),

@@ -110,8 +110,9 @@ export const QUEUE_EXPRESSION = {
   $cond: [{ $ifNull: ["$hold", false] }, "$$REMOVE", { $concat: ["$business_id", "/", "$queue_key"] }],
 };
 
-/** The fields that a job loses when it is over. */
+/** The fields that a job loses when it is over: those of `openJobFields`. */
 export const FIELDS_OF_OPEN_JOBS = ["hold", "after_ids", "open_group", "open_key"] as const;
+type OpenJobFields = { [Field in (typeof FIELDS_OF_OPEN_JOBS)[number]]: JobDocument[Field] };
 
 export function groupOf(businessId: string, group: string): string {
   return `${businessId}/${group}`;
@@ -166,16 +167,22 @@ export function isClaimable(job: JobRecord): boolean {
   return job.status === "QUEUED" && job.notBeforeMs === undefined && job.gate === undefined;
 }
 
-function changingJobFields(job: JobRecord) {
+function openJobFields(job: JobRecord): OpenJobFields {
   const isOpen = !isFinal(job.status);
   const { after, concurrency } = job.manifest;
   const group = job.gate === "array" ? undefined : concurrency?.group;
   return {
-    status: job.status,
     hold: isOpen ? job.gate : undefined,
     after_ids: isOpen && job.gate === "after" ? after?.map(({ jobId }) => jobId) : undefined,
     open_group: isOpen && group !== undefined ? groupOf(job.businessId, group) : undefined,
     open_key: isOpen && job.gate !== "array" ? job.apiKeyId : undefined,
+  };
+}
+
+function changingJobFields(job: JobRecord) {
+  return {
+    status: job.status,
+    ...openJobFields(job),
     attempt: job.attempt,
     retry_count: job.retryCount,
     lost_count: job.lostCount,

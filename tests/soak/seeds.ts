@@ -11,6 +11,7 @@ import { SimulatedNode } from "./simulated-node.ts";
 import { submit } from "./submit.ts";
 import { untilDone } from "./until-done.ts";
 import { judge, type Verdict } from "./verdict.ts";
+import { whileWorking } from "./while-working.ts";
 import { Witness } from "./witness.ts";
 
 const MEMBERS = 3;
@@ -143,11 +144,7 @@ async function verdictOf(agenda: Agenda, stores: Stores): Promise<Verdict> {
     if (left)
       witness.faults.push(`${left.jobId} is still ${left.status} ${DONE_MS / 1_000} s after the last submit`);
   };
-  const failing = Promise.all(working).then((): never => {
-    throw new Error("the agents ended by themselves");
-  });
-  await Promise.race([work(), failing]).finally(() => over.abort());
-  await Promise.all(working);
+  await whileWorking(working, over, work);
   const verdict = await judge(new ComputeClient({ url: fleet.first.url, credentials }), witness);
   return { ...verdict, faults: [...verdict.faults, ...(await storeFaults(fleet, shared))] };
 }

@@ -7,6 +7,7 @@ import { commandOf } from "./simulated-job.ts";
 import { SimulatedNode } from "./simulated-node.ts";
 import { untilDone } from "./until-done.ts";
 import { judge, type Verdict } from "./verdict.ts";
+import { whileWorking } from "./while-working.ts";
 import { Witness } from "./witness.ts";
 
 export interface SoakPlan extends Chaos {
@@ -49,12 +50,7 @@ export async function soak(plan: SoakPlan, say: (line: string) => void): Promise
   const seconds = () => Math.round((performance.now() - startedAtMs) / 100) / 10;
   const over = new AbortController();
   const anyServer = (first: number) => AnyServer.at(fleet.urls, credentials, first);
-  const working = nodes.map((node) => node.run(over.signal));
-  const breaking = fleet.breakNowAndThen(plan, over.signal);
-  // None of them ends before it is aborted, but each may fail.
-  const failing = Promise.all([...working, breaking]).then((): never => {
-    throw new Error("the agents and the chaos ended by themselves");
-  });
+  const others = [...nodes.map((node) => node.run(over.signal)), fleet.breakNowAndThen(plan, over.signal)];
   const work = async () => {
     const isEnough = () =>
       fleet.kills >= plan.atLeast.kills &&
@@ -67,8 +63,7 @@ export async function soak(plan: SoakPlan, say: (line: string) => void): Promise
       `${left ? `${left.jobId} is still ${left.status}` : "all done"} after ${seconds()} s, ${fleet.kills} kills`,
     );
   };
-  await Promise.race([work(), failing]).finally(() => over.abort());
-  await Promise.all([...working, breaking]);
+  await whileWorking(others, over, work);
   const verdict = await judge(new ComputeClient({ url: fleet.first.url, credentials }), witness);
   const { kills, stepDowns, busRestarts } = fleet;
   return { ...verdict, kills, stepDowns, busRestarts, seconds: seconds() };
