@@ -7,14 +7,16 @@ export interface Logger {
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-/** Writes lines like `2026-01-31T12:00:00.000Z warn the message key=value` with `write`. */
+/** Writes lines like `2026-01-31T12:00:00.000Z warn the message key=value` with `write`; a field that is undefined is left out. */
 export function textLogger(write: (line: string) => void, now: () => number = Date.now): Logger {
   const line =
     (level: string) =>
     (message: string, fields: Readonly<Record<string, unknown>> = {}) => {
-      const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${describe(value)}`);
+      let given = message;
+      for (const key of Object.keys(fields))
+        if (fields[key] !== undefined) given += ` ${key}=${describe(fields[key])}`;
       // Untrusted text must neither control the terminal nor look like a line of ours.
-      const text = safeText(`${message}${rest.join("")}`).replaceAll("\n", "\n    ");
+      const text = safeText(given).replaceAll("\n", "\n    ");
       write(`${new Date(now()).toISOString()} ${level} ${text}`);
     };
   return { info: line("info"), warn: line("warn"), error: line("error") };

@@ -100,6 +100,5 @@ function lineOf(
   { actor, from, of, before, after }: AuditEvent,
 ): Record<string, unknown> {
   const { kind, ...who } = actor;
-  const facts = { by: kind, ...who, business: businessId, from, ...of, before, after };
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
+  return { by: kind, ...who, business: businessId, from, ...of, before, after };
 }

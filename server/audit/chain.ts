@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { AuditEntry, AuditEvent } from "../../shared/audit.ts";
 import { isSameText } from "../auth/bearer-secret.ts";
 import type { AuditHead, AuditRow } from "./audit-store.ts";
@@ -30,7 +30,7 @@ export function shorten(head: AuditHead, last: Pick<AuditRow, "seq" | "hash">, k
 }
 
 export function hashOf(entry: string): string {
-  return createHash("sha256").update(entry).digest("hex");
+  return new Bun.CryptoHasher("sha256").update(entry).digest("hex");
 }
 
 export function isSealed(head: AuditHead, key: Uint8Array): boolean {

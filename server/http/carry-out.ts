@@ -117,14 +117,17 @@ export async function carryOut<Answer>(
 }
 
 function contextOf(caller: Caller, endpoint: Endpoint, incoming: Incoming): RequestContext {
-  const { headers, signal, from, origin } = incoming;
+  const { headers, signal, from } = incoming;
   const context: RequestContext = {
     caller,
     signal,
     idempotencyKey: endpoint.idempotencyKey ? idempotencyKeyOf(headers) : undefined,
     lastEventId: headers.get("last-event-id") ?? undefined,
     from,
-    origin,
+    // Few handlers need it.
+    get origin() {
+      return incoming.origin;
+    },
     range: headers.get("range") ?? undefined,
     change: {},
     note: (change) => Object.assign(context.change, change),

@@ -54,7 +54,9 @@ export async function serve(
     headers: request.headers,
     signal: request.signal,
     from: peer.address,
-    origin: new URL(request.url).origin,
+    get origin() {
+      return new URL(request.url).origin;
+    },
     read: async (caller, schema) => {
       if (!takesJson(endpoint)) return { raw: queryOf(request, params), bytes: 0, [Symbol.dispose]: nothing };
       const body = await readBody(parts.bodies, request, caller);

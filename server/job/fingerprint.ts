@@ -111,7 +111,8 @@ function inOrder(condition: Condition): Condition {
 
 function without(fields: Fields, defaults: Fields): Fields {
   const given: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(fields)) {
+  for (const key of Object.keys(fields)) {
+    const value = fields[key];
     const isDefault = value === defaults[key] || Bun.deepEquals(value, defaults[key]);
     if (!isDefault) given[key] = value;
   }

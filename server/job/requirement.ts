@@ -2,6 +2,7 @@ import { type Asked, askedOfContainer } from "../../shared/allow.ts";
 import type { Resources } from "../../shared/job-fields.ts";
 import type { Labels } from "../../shared/labels.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
 
 /** What a job asks of a node. Jobs that ask for the same share a queue key, so matching looks at keys, not at jobs. */
 export interface Requirement extends Asked {
@@ -16,6 +17,9 @@ export function requirementOf(manifest: JobManifest, userId: string | undefined)
   const container = type === "DOCKER" ? { container: askedOfContainer(image, docker) } : {};
   return { type, userId, labels, selector, resources, pool, ...container };
 }
+
+/** The digests of requirements that many jobs share. */
+const digests = new RecentMap<string>(1_000);
 
 /** Ends the requirement in a queue key. */
 const MAY_WAIT_AHEAD = "+";
@@ -52,7 +56,9 @@ export function queueKeyOf(manifest: JobManifest, userId: string): string {
     gpuCount,
     ...(manifest.type === "DOCKER" ? [askedOfContainer(manifest.image, manifest.docker)] : []),
   ]);
-  const requirement = new Bun.CryptoHasher("sha256").update(canonical).digest("base64url").slice(0, 22);
+  const requirement = digests.getOrMake(canonical, () =>
+    new Bun.CryptoHasher("sha256").update(canonical).digest("base64url").slice(0, 22),
+  );
   return `${requirement}${mayWaitAhead(manifest) ? MAY_WAIT_AHEAD : ""}/${userId}`;
 }
 
