@@ -34,7 +34,7 @@ export const agentOptions = defineOptions({
     placeholder: "POOL",
     env: "TANVRIT_AGENT_POOL",
     fileKey: "pool",
-    schema: pool,
+    schema: pool(),
     defaultText: "default",
     help: "The pool of the node; it gets only jobs of that pool",
   },

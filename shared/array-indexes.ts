@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
+import { once } from "./once.ts";
 
 /** The indexes of an array, each once and in the order written, and how many may run at the same time. */
 export interface ArrayIndexes {
@@ -71,12 +72,14 @@ export function parseArrayIndexes(text: string): ArrayIndexes {
 }
 
 /** An option or a field of a job file: text, or one index as a number. */
-export const arrayIndexes = z
-  .union([z.string(), z.number()], { error: `must be text like ${EXAMPLES}` })
-  .transform((value, context) => {
-    const text = String(value);
-    const read = readArrayIndexes(text);
-    if (!("problem" in read)) return text;
-    context.addIssue({ code: "custom", message: read.problem });
-    return z.NEVER;
-  });
+export const arrayIndexes = once(() =>
+  z
+    .union([z.string(), z.number()], { error: `must be text like ${EXAMPLES}` })
+    .transform((value, context) => {
+      const text = String(value);
+      const read = readArrayIndexes(text);
+      if (!("problem" in read)) return text;
+      context.addIssue({ code: "custom", message: read.problem });
+      return z.NEVER;
+    }),
+);

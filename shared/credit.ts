@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { executionId, idSchema, jobId } from "./ids.ts";
+import { idSchema } from "./id-schema.ts";
+import { executionId, jobId } from "./ids.ts";
 import { pool } from "./job-fields.ts";
 import { MAX_MICRO_USD } from "./money.ts";
 import { timestamp } from "./timestamp.ts";
@@ -110,7 +111,7 @@ export type CostEstimate = z.infer<typeof costEstimate>;
 
 /** `pools` of the server's config file: which pools are hosted, and their SKUs. Every other pool is free. */
 export const poolsSetting = z.record(
-  pool.unwrap(),
+  pool().unwrap(),
   z.strictObject({ hosted: z.boolean().default(false), sku: sku.optional() }),
 );
 export const pricesSetting = z.record(sku, price);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { idSchema } from "./ids.ts";
+import { idSchema } from "./id-schema.ts";
 import { pool } from "./job-fields.ts";
 import { labels } from "./labels.ts";
 import { timestamp } from "./timestamp.ts";
@@ -16,8 +16,8 @@ export const enrolment = z.object({
   uses: z.int(),
   used: z.int(),
   /** What it grants to each node. */
-  pool: pool.unwrap().optional(),
-  labels,
+  pool: pool().unwrap().optional(),
+  labels: labels(),
   createdAt: timestamp,
   createdBy: z.string().optional(),
   expiresAt: timestamp,

@@ -40,7 +40,7 @@ export const execution = executionEnd.extend({
   /** Counts from 1. */
   attempt: z.int().min(1),
   status: executionStatus,
-  resources,
+  resources: resources(),
   gpuIndexes: z.array(z.int()),
   /** Lines stored so far. */
   logLines: z.int(),

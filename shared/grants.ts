@@ -8,17 +8,17 @@ const MAX_UNGRANTED_SLOTS = 1_024;
 
 /** What a person allows a node to offer. Pools and labels decide which jobs, with their variables, a node gets. */
 export const nodeGrants = z.strictObject({
-  pools: z.array(pool.unwrap()).max(100),
+  pools: z.array(pool().unwrap()).max(100),
   /** Labels that are not detected, each with the one granted value. */
-  labels,
+  labels: labels(),
   slots: z.int().min(1),
 });
 export type NodeGrants = z.infer<typeof nodeGrants>;
 
 /** What a node announces but may not offer until a person grants it. */
 export const ungranted = z.strictObject({
-  pool: pool.unwrap().optional(),
-  labels: labels.optional(),
+  pool: pool().unwrap().optional(),
+  labels: labels().optional(),
   slots: z.int().min(1).optional(),
 });
 export type Ungranted = z.infer<typeof ungranted>;

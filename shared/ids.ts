@@ -1,32 +1,6 @@
-import { z } from "zod";
-
-/**
- * Every id is `<prefix>_` and 26 lower-case Crockford base32 digits of a UUIDv7 (RFC 9562). Ids of one kind sort by
- * their time of creation, even within one millisecond of one process.
- */
-export type IdPrefix =
-  | "job"
-  | "exe"
-  | "node"
-  | "usr"
-  | "biz"
-  | "ses"
-  | "srv"
-  | "crd"
-  | "sch"
-  | "fire"
-  | "tpl"
-  | "art"
-  | "pack"
-  | "sec"
-  | "key"
-  | "enr"
-  | "inv"
-  | "pk"
-  | "trash";
+import { ID_DIGITS, type IdPrefix, idSchema } from "./id-schema.ts";
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
-const ID_DIGITS = 26;
 const ID_BYTES = 16;
 const DIGIT_BITS = 5;
 /** The digits of an id have this many bits more than its bytes. They come first and are 0. */
@@ -76,13 +50,6 @@ export function idTimeMs(id: string): number {
   for (const digit of id.slice(start, start + TIME_DIGITS))
     value = value * DIGITS.length + DIGITS.indexOf(digit);
   return value;
-}
-
-/** A schema for ids of one kind. A well-formed id without a row gives a 404, a malformed id a 400. */
-export function idSchema(prefix: IdPrefix) {
-  return z.string().regex(new RegExp(`^${prefix}_[0-9a-hjkmnp-tv-z]{${ID_DIGITS}}$`), {
-    error: `must be an id like ${prefix}_${"0".repeat(ID_DIGITS)}`,
-  });
 }
 
 export const jobId = idSchema("job");

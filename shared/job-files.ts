@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { pathProblem } from "./files/path.ts";
 import { filePath, placePath } from "./files/path-schema.ts";
-import { artifactId, jobId } from "./ids.ts";
+import { isId } from "./id-schema.ts";
 import { recordOf } from "./labels.ts";
+import { once } from "./once.ts";
 
 /** Where the files of an input come from, as `from` names it. */
 export type InputSource =
@@ -19,13 +20,13 @@ const EVERYTHING = "**";
 export function parseInputSource(from: string): InputSource {
   if (from.startsWith("artifact:")) {
     const id = from.slice("artifact:".length);
-    if (!artifactId.safeParse(id).success) throw new Error(`${id} is not the id of an artifact, like art_…`);
+    if (!isId("art", id)) throw new Error(`${id} is not the id of an artifact, like art_…`);
     return { kind: "artifact", artifactId: id };
   }
   if (!from.startsWith("job:")) return { kind: "local", path: from };
   const slash = from.indexOf("/");
   const id = from.slice("job:".length, slash === -1 ? undefined : slash);
-  if (!jobId.safeParse(id).success) throw new Error(`${id} is not the id of a job, like job_…`);
+  if (!isId("job", id)) throw new Error(`${id} is not the id of a job, like job_…`);
   const glob = slash === -1 ? EVERYTHING : from.slice(slash + 1);
   const problem = glob === "" ? undefined : pathProblem(glob);
   if (problem !== undefined) throw new Error(problem);
@@ -40,31 +41,37 @@ export function globBase(glob: string): string {
 }
 
 /** Files that are in the job's directory before it starts. */
-export const jobInput = z.strictObject({
-  /** `artifact:art_…`, or `job:job_…/dist/**` for the outputs of a job; in a file of the command line also a local path. */
-  from: z.string().min(1).max(5_000),
-  /**
-   * Where to put it in the job's directory. Absent: a directory's content goes into the job's directory itself, a file
-   * keeps its name, and the outputs of a job keep their paths.
-   */
-  to: placePath.optional(),
-});
-export type JobInput = z.infer<typeof jobInput>;
+export const jobInput = once(() =>
+  z.strictObject({
+    /** `artifact:art_…`, or `job:job_…/dist/**` for the outputs of a job; in a file of the command line also a local path. */
+    from: z.string().min(1).max(5_000),
+    /**
+     * Where to put it in the job's directory. Absent: a directory's content goes into the job's directory itself, a file
+     * keeps its name, and the outputs of a job keep their paths.
+     */
+    to: placePath().optional(),
+  }),
+);
+export type JobInput = z.infer<ReturnType<typeof jobInput>>;
 
 /** A glob below the directory in which the job starts: `dist/**`, `*.xml`; `dist/` is `dist/**`, and `.` is everything. */
-export const outputGlob = z
-  .string()
-  .transform((glob) =>
-    /^\.\/*$/.test(glob) ? EVERYTHING : glob.replace(/^(\.\/+)+/, "").replace(/\/+$/, "/**"),
-  )
-  .pipe(filePath);
+export const outputGlob = once(() =>
+  z
+    .string()
+    .transform((glob) =>
+      /^\.\/*$/.test(glob) ? EVERYTHING : glob.replace(/^(\.\/+)+/, "").replace(/\/+$/, "/**"),
+    )
+    .pipe(filePath()),
+);
 
-export const secretName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, {
-  error: "a secret's name is 1 to 128 letters, digits and . _ -, beginning with a letter or digit",
-});
+export const secretName = once(() =>
+  z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, {
+    error: "a secret's name is 1 to 128 letters, digits and . _ -, beginning with a letter or digit",
+  }),
+);
 
 /** Secrets by the path, below the job's directory, of the file that holds them while the job runs. */
-export const secretFiles = recordOf(filePath, secretName);
+export const secretFiles = once(() => recordOf(filePath(), secretName()));
 
 /** The most entries of `inputs`, `outputs`, `secretEnv`, `secretFiles` and `envFrom`. */
 export const MAX_JOB_FILES = 100;

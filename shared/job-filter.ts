@@ -15,7 +15,7 @@ export const jobFilter = {
   /** A part of a name; upper and lower case of A to Z are the same. */
   search: noNul("a search").pipe(z.string().min(1).max(MAX_SEARCH_LENGTH)).optional(),
   /** Jobs that ask for all these labels. */
-  labels: labels.optional(),
+  labels: labels().optional(),
   /** Jobs submitted at this time or later. */
   since: timestamp.optional(),
   /** Jobs submitted before this time. */

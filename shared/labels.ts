@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
+import { once } from "./once.ts";
 
 /** Text that can be passed to a process unchanged. */
 export const noNul = (what: string) =>
@@ -35,19 +36,23 @@ export function recordOf<Value extends z.ZodType>(
     .transform(shorter) as never;
 }
 
-export const labelKey = z
-  .string()
-  .max(128)
-  .regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$/, {
-    error:
-      "a label key may contain letters, digits and . _ / -, and must begin and end with a letter or digit",
-  });
+export const labelKey = once(() =>
+  z
+    .string()
+    .max(128)
+    .regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$/, {
+      error:
+        "a label key may contain letters, digits and . _ / -, and must begin and end with a letter or digit",
+    }),
+);
 /** The node's name on the server: a label every node has and no agent announces. */
 export const NODE_NAME_LABEL = "node.name";
 
-export const labels = z
-  .record(labelKey, scalar("a label value").pipe(z.string().max(256)))
-  .refine((map) => Object.keys(map).length <= limits.maxLabels, {
-    error: `at most ${limits.maxLabels} labels`,
-  });
-export type Labels = z.infer<typeof labels>;
+export const labels = once(() =>
+  z
+    .record(labelKey(), scalar("a label value").pipe(z.string().max(256)))
+    .refine((map) => Object.keys(map).length <= limits.maxLabels, {
+      error: `at most ${limits.maxLabels} labels`,
+    }),
+);
+export type Labels = z.infer<ReturnType<typeof labels>>;

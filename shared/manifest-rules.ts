@@ -1,6 +1,12 @@
 import { z } from "zod";
 import { readArrayIndexes } from "./array-indexes.ts";
-import { type FieldsSchema, GRACE_OF_TYPE, GRACE_SECONDS, WORKFLOW_GRACE_SECONDS } from "./job-fields.ts";
+import {
+  type FieldsSchema,
+  type GivenFields,
+  GRACE_OF_TYPE,
+  GRACE_SECONDS,
+  WORKFLOW_GRACE_SECONDS,
+} from "./job-fields.ts";
 import { parseInputSource } from "./job-files.ts";
 import { limits } from "./limits.ts";
 import type { JobManifestInput } from "./manifest.ts";
@@ -10,7 +16,7 @@ import { SOURCE_DIRECTORY } from "./workflow-request.ts";
 type JobFields = z.output<FieldsSchema>;
 
 /** The schema of a manifest with these fields. */
-export function asManifest(fields: FieldsSchema) {
+export function asManifest<Fields extends z.ZodType<GivenFields>>(fields: Fields): Fields {
   return fields
     .superRefine((job, context) => {
       addProblems(job, context);
@@ -37,13 +43,13 @@ export function inputsWithSource(job: JobFields): JobFields["inputs"] {
   return needsOwnSource(job) ? [...inputs, { from: ".", to: SOURCE_DIRECTORY }] : job.inputs;
 }
 
-export function withGrace(job: JobFields): JobFields {
+export function withGrace<Job extends GivenFields>(job: Job): Job {
   if (job.graceSeconds !== GRACE_OF_TYPE) return job;
   return { ...job, graceSeconds: job.type === "GITHUB_ACTION" ? WORKFLOW_GRACE_SECONDS : GRACE_SECONDS };
 }
 
 /** What is wrong with several fields together. */
-export function addProblems(job: JobFields, context: z.RefinementCtx): void {
+export function addProblems(job: GivenFields, context: z.RefinementCtx): void {
   const wrong = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
   const tooMuch = arraySizeProblem(job);
   if (tooMuch !== undefined) wrong(["array"], tooMuch);
@@ -61,7 +67,7 @@ export function addProblems(job: JobFields, context: z.RefinementCtx): void {
   }
 }
 
-function addWorkflowProblems(job: JobFields, wrong: (path: string[], message: string) => void): void {
+function addWorkflowProblems(job: GivenFields, wrong: (path: string[], message: string) => void): void {
   for (const field of ["command", "image", "docker", "workdir", "stopSignal"] as const) {
     if (job[field] !== undefined)
       wrong([field], "jobs of type GITHUB_ACTION cannot use this: their workflow says what runs");
@@ -81,7 +87,7 @@ function addWorkflowProblems(job: JobFields, wrong: (path: string[], message: st
 }
 
 /** Why the jobs of an array are too much for one write; undefined for any other job. */
-export function arraySizeProblem(job: JobFields): string | undefined {
+export function arraySizeProblem(job: GivenFields): string | undefined {
   if (job.array === undefined) return undefined;
   const read = readArrayIndexes(job.array);
   const bytes = "problem" in read ? 0 : JSON.stringify(job).length * read.indexes.length;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { role } from "./auth.ts";
-import { idSchema, userId } from "./ids.ts";
+import { idSchema } from "./id-schema.ts";
+import { userId } from "./ids.ts";
 import { timestamp } from "./timestamp.ts";
 
 /** How long the link of an invitation is valid. */

@@ -38,8 +38,8 @@ export const nodeCaps = z.strictObject({
 /** An agent's announcement of its machine when it registers. */
 export const nodeDescription = z.strictObject({
   name: z.string().min(1).max(200),
-  labels,
-  pool,
+  labels: labels(),
+  pool: pool(),
   capacity,
   /** The job types with a working executor that the owner allows; empty while no engine answers. */
   jobTypes: z.array(jobType),
@@ -101,7 +101,7 @@ export const node = nodeDescription.extend({
   machine: z.string().optional(),
   /** Announced by the agent but not granted by a person: it does not count for jobs. */
   waitsForGrant: z
-    .object({ pool: z.string().optional(), labels: labels.optional(), slots: z.int().optional() })
+    .object({ pool: z.string().optional(), labels: labels().optional(), slots: z.int().optional() })
     .optional(),
   /** When it was deleted; it is kept for the history of its jobs. */
   deletedAt: timestamp.optional(),
@@ -116,7 +116,7 @@ export const assignment = z.object({
   userId: z.string().optional(),
   attempt: z.int().min(1),
   manifest: jobManifest,
-  resources,
+  resources: resources(),
   /** The node's GPUs assigned to this job. */
   gpuIndexes: z.array(z.int()),
   /** The most output kept for this execution; absent: all of it. */
@@ -129,7 +129,7 @@ export type Assignment = z.infer<typeof assignment>;
 /** An artifact, or some files of it, and where they go. */
 export const placedInput = z.object({
   /** A path below the job's directory; `.` is the directory itself. For an artifact that is one file: the file's new path. */
-  to: placePath,
+  to: placePath(),
   artifactId,
   type: artifact.shape.type,
   tree: storedTree,

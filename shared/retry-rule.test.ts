@@ -43,9 +43,9 @@ test("a rule is a code, a range, a signal or a reason; anything else is refused 
     ["SIGRTMIN+3", "SIGRTMIN+3"],
     ["NodeLost", "NodeLost"],
   ];
-  for (const [written, rule] of taken) expect(retryRule.parse(written)).toBe(rule);
+  for (const [written, rule] of taken) expect(retryRule().parse(written)).toBe(rule);
   for (const wrong of [0, 256, "0", "300", "9-1", "1-999", "SIGNEW", "nodelost", "toString", "", 1.5, "-1"]) {
-    const { success, error } = retryRule.safeParse(wrong);
+    const { success, error } = retryRule().safeParse(wrong);
     expect([wrong, success]).toEqual([wrong, false]);
     expect(error?.issues[0]?.message).toContain("must be an exit code from 1 to 255");
   }

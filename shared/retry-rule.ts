@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { once } from "./once.ts";
 import { type Reason, reasons } from "./reasons.ts";
 import { codeOfSignal, signalName } from "./signals.ts";
 
@@ -6,12 +7,14 @@ const problem =
   "must be an exit code from 1 to 255, a range such as 128-159, a signal such as SIGKILL, or a reason such as NodeLost";
 
 /** A rule of `retryOn` in its canonical form: `75`, `"128-159"`, `"SIGKILL"` or `"NodeLost"`. */
-export const retryRule = z.union([z.number(), z.string()], { error: problem }).transform((value, context) => {
-  const rule = ruleOf(String(value).trim());
-  if (rule !== undefined) return rule;
-  context.addIssue({ code: "custom", message: problem });
-  return z.NEVER;
-});
+export const retryRule = once(() =>
+  z.union([z.number(), z.string()], { error: problem }).transform((value, context) => {
+    const rule = ruleOf(String(value).trim());
+    if (rule !== undefined) return rule;
+    context.addIssue({ code: "custom", message: problem });
+    return z.NEVER;
+  }),
+);
 export type RetryRule = number | string;
 
 function ruleOf(text: string): RetryRule | undefined {

@@ -12,7 +12,7 @@ export const MAX_SECRET_TTL_SECONDS = 31_536_000;
 
 /** What the API says about a secret. It never says the value. */
 export const secretFacts = z.object({
-  name: secretName,
+  name: secretName(),
   /** 1 for the first value; each new value adds 1. */
   version: z.int().min(1),
   createdAt: timestamp,

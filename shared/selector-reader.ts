@@ -109,7 +109,7 @@ export class SelectorReader {
   key(): string {
     this.skipSpaces();
     const found = /^[A-Za-z0-9._/-]+/.exec(this.text.slice(this.at))?.[0] ?? "";
-    const checked = labelKey.safeParse(found);
+    const checked = labelKey().safeParse(found);
     if (!checked.success)
       throw this.error(found === "" ? "expected a label key" : `${found} is not a label key`);
     this.at += found.length;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Labels } from "./labels.ts";
+import { once } from "./once.ts";
 import { own } from "./own.ts";
 import { type Condition, readCondition, SelectorError, SelectorReader } from "./selector-reader.ts";
 import { compareValues } from "./version-order.ts";
@@ -85,17 +86,19 @@ export function unmetCondition(conditions: readonly Condition[], labels: Labels)
 }
 
 /** A selector as a field of a manifest: text that parses. */
-export const selector = z
-  .string()
-  .max(MAX_SELECTOR_LENGTH)
-  .superRefine((text, context) => {
-    try {
-      parseSelector(text);
-    } catch (error) {
-      if (!(error instanceof SelectorError)) throw error;
-      context.addIssue({ code: "custom", message: error.message });
-    }
-  });
+export const selector = once(() =>
+  z
+    .string()
+    .max(MAX_SELECTOR_LENGTH)
+    .superRefine((text, context) => {
+      try {
+        parseSelector(text);
+      } catch (error) {
+        if (!(error instanceof SelectorError)) throw error;
+        context.addIssue({ code: "custom", message: error.message });
+      }
+    }),
+);
 
 function holds(condition: Condition, found: string | undefined): boolean {
   switch (condition.operator) {

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { durationMs } from "./duration.ts";
+import { once } from "./once.ts";
 
 const problem = "must be a time such as 2026-01-31T12:00:00Z, or a delay such as +90s, +10m, +2h or +1d";
 const MAX_MS = 10 * 366 * 86_400_000;
-const isTime = z.iso.datetime({ offset: true });
+const isTime = once(() => z.iso.datetime({ offset: true }));
 
 /** `+10m` in milliseconds; a number without a unit is seconds. Undefined for any other text. */
 export function relativeMs(text: string): number | undefined {
@@ -22,11 +23,13 @@ export function startTimeMs(text: string, nowMs: number): number {
  * A time, converted to UTC, or `+` and a duration that counts from the submit. A duration stays as written, so a repeated
  * request is the same request at any time.
  */
-export const startTime = z.string({ error: problem }).transform((text, context) => {
-  const ms = relativeMs(text);
-  if (ms !== undefined && ms <= MAX_MS) return text;
-  if (isTime.safeParse(text).success) return new Date(text).toISOString();
-  const message = ms === undefined ? problem : "must be at most 10 years from now";
-  context.addIssue({ code: "custom", message });
-  return z.NEVER;
-});
+export const startTime = once(() =>
+  z.string({ error: problem }).transform((text, context) => {
+    const ms = relativeMs(text);
+    if (ms !== undefined && ms <= MAX_MS) return text;
+    if (isTime().safeParse(text).success) return new Date(text).toISOString();
+    const message = ms === undefined ? problem : "must be at most 10 years from now";
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  }),
+);

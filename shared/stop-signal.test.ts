@@ -18,9 +18,9 @@ test("a stop signal is a name with or without SIG, in any case, or a number", ()
     [37, "SIGRTMIN+3", 37],
   ];
   for (const [given, name, sent] of cases) {
-    expect(stopSignal.parse(given)).toBe(name);
+    expect(stopSignal().parse(given)).toBe(name);
     // Stored values parse to themselves.
-    expect(stopSignal.parse(name)).toBe(name);
+    expect(stopSignal().parse(name)).toBe(name);
     expect(signalToSend(name)).toBe(sent);
   }
 });
@@ -43,7 +43,7 @@ test("an unknown signal, or a signal that does not ask a program to end, is refu
     "RTMIN+31",
   ];
   for (const given of [...wrong, "RTMAX-31", "toString", "constructor", true, null, "2 3", "1e1"]) {
-    const checked = stopSignal.safeParse(given);
+    const checked = stopSignal().safeParse(given);
     expect([given, checked.success]).toEqual([given, false]);
     expect(checked.error?.issues[0]?.message).toContain("HUP, INT, QUIT, ABRT, KILL, USR1");
   }

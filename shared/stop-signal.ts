@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { once } from "./once.ts";
 import { RTMAX, RTMIN, signalNumber } from "./signals.ts";
 
 /** The signals that ask a program to end. Others kill it without asking, as SIGSEGV does, or do not end it. */
@@ -21,14 +22,14 @@ const NAMES = ASKING.map((name) => name.slice("SIG".length));
 const problem = `must be one of ${NAMES.join(", ")} or RTMIN to RTMIN+${RTMAX - RTMIN}, with or without SIG, or its number on Linux`;
 
 /** A signal as people write it (`INT`, `sigint`, `2`, `RTMIN+3`, `37`) in its canonical form: `SIGINT`, `SIGRTMIN+3`. */
-export const stopSignal = z
-  .union([z.string(), z.number()], { error: problem })
-  .transform((value, context) => {
+export const stopSignal = once(() =>
+  z.union([z.string(), z.number()], { error: problem }).transform((value, context) => {
     const name = signalNamed(String(value));
     if (name !== undefined) return name;
     context.addIssue({ code: "custom", message: problem });
     return z.NEVER;
-  });
+  }),
+);
 
 /**
  * The signal to send for a value `stopSignal` accepted: its name, or its number if the name depends on the C library.

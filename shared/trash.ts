@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { idSchema } from "./ids.ts";
+import { idSchema } from "./id-schema.ts";
 import { timestamp } from "./timestamp.ts";
 
 export const trashId = idSchema("trash");

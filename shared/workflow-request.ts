@@ -35,7 +35,7 @@ const requestFields = () =>
     /** The inputs of a workflow_dispatch or workflow_call event. */
     inputs: texts().optional(),
     /** Secrets by the name that the workflow uses, and the name under which the server keeps them. */
-    secrets: recordOf(name(), secretName).optional(),
+    secrets: recordOf(name(), secretName()).optional(),
     /** The `vars` context. */
     vars: texts().optional(),
     /** Variables for every step, below those of the workflow. */

@@ -24,7 +24,7 @@ function seen(findings: Partial<Findings>) {
   const host = { hostname: "box", cpuCount: 8, memoryMb: MEMORY_MB, labels: {} };
   const none = { nvidia: absent(), rocm: absent(), metal: absent(), docker: absent(), android: absent() };
   const machine = machineOf(host, { ...none, ...findings } as Findings);
-  expect(labelsSchema.parse(machine.labels)).toEqual(machine.labels);
+  expect(labelsSchema().parse(machine.labels)).toEqual(machine.labels);
   // Detected labels are never ones that need a grant.
   expect(Object.keys(machine.labels).filter((key) => !isDetectedLabel(key))).toEqual([]);
   return machine;

@@ -84,7 +84,7 @@ function androidLabels(android: MachineFacts["android"]): Found {
 /** Drops invalid labels: one runtime with an odd name must not keep the node from registering. */
 function fitting(found: Found): Labels {
   const pairs = Object.entries(found).flatMap(([key, value]) => {
-    if (value === undefined || !labelKey.safeParse(key).success) return [];
+    if (value === undefined || !labelKey().safeParse(key).success) return [];
     return [[key, cut(String(value).replaceAll("\0", ""))] as const];
   });
   return Object.fromEntries(pairs);

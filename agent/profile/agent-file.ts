@@ -24,7 +24,7 @@ export const agentFile = z
     /** How many jobs may run at the same time; absent: the number of cores. */
     slots: z.int().min(1).max(10_000).optional(),
     /** The pool the node belongs to. */
-    pool: pool.unwrap().optional(),
+    pool: pool().unwrap().optional(),
     /** How calls get to the server. */
     connection: connectionMode.default("auto"),
     /** Caps for each job. A node announces at most this much. */
@@ -55,7 +55,7 @@ export const agentFile = z
     /** The agent replaces its key when it is this old; absent: when the server says so, by default after 30 days. */
     rotateKeyDays: z.number().positive().max(36_500).optional(),
     /** Labels of the node, in addition to those that are detected. */
-    labels: group(labels),
+    labels: group(labels()),
     /** Logins that jobs may pull their images with, by the name that jobs use for them. */
     registries: group(registryLogins),
     /** The account that jobs run as, to which the agent must be able to switch; absent: the agent's own. */
@@ -78,7 +78,7 @@ export const agentFile = z
     workflows: group(
       z.strictObject({
         /** What a label of `runs-on` asks of the labels of the node: `{ubuntu-latest: {os: linux}}`. */
-        runsOn: group(recordOf(z.string().min(1).max(200), labels)),
+        runsOn: group(recordOf(z.string().min(1).max(200), labels())),
         /** Where actions are fetched from: the beginning of the address of OWNER/REPO. Absent: https://github.com. */
         actionsUrl: z
           .string()

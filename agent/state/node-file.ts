@@ -19,9 +19,9 @@ const nodeFile = z.object({
   /** The node's server; absent in files of earlier versions. */
   url: z.url().optional(),
   /** The server's public key. Over plain HTTP the node key is sent only to a server that proves to have it. */
-  serverKey: serverKey.optional(),
+  serverKey: serverKey().optional(),
   /** The server's certificate, if no authority signed it: the node key goes only to a server with the same key. */
-  pin: serverPin.optional(),
+  pin: serverPin().optional(),
   /** The directory that the file was written for, and its path. In a copy they do not match. */
   directory: z.string().optional(),
   path: z.string().optional(),

@@ -56,7 +56,7 @@ into directories named by their indexes. Prints nothing on stdout; --json says h
 });
 
 function checkGlob(glob: string): string {
-  const checked = outputGlob.safeParse(glob);
+  const checked = outputGlob().safeParse(glob);
   if (checked.success) return checked.data;
   throw new CliError("usage", `GLOB ${glob || "''"}: ${checked.error.issues[0]?.message}`);
 }

@@ -18,7 +18,7 @@ const options = defineOptions({
   email: {
     kind: "value",
     placeholder: "ADDRESS",
-    schema: () => optionText.pipe(emailAddress),
+    schema: () => optionText.pipe(emailAddress()),
     defaultText: "the one you have",
     help: "The email address that you sign in with",
   },

@@ -35,7 +35,7 @@ export const connectionOptions = defineOptions({
     group: "Connection",
     placeholder: "SHA256:…",
     env: "TANVRIT_FINGERPRINT",
-    schema: () => fingerprint,
+    schema: fingerprint,
     defaultText: "what the workspace knows since the sign-in",
     help: "The fingerprint of the server's certificate, if no authority signed it",
   },

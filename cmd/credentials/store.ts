@@ -1,15 +1,18 @@
 import { z } from "zod";
 import { tokenSet } from "../../shared/auth.ts";
+import { once } from "../../shared/once.ts";
 import { timestamp } from "../../shared/timestamp.ts";
 
 /** A session's tokens, or a token or an API key that was given at the sign-in, and the URL of their server: they are sent to no other. */
-export const storedSession = tokenSet.partial({ accessTokenExpiresAt: true, refreshToken: true }).extend({
-  url: z.string(),
-  /** How and when the person signed in, for `auth status`. */
-  way: z.string().optional(),
-  signedInAt: timestamp.optional(),
-});
-export type StoredSession = z.infer<typeof storedSession>;
+export const storedSession = once(() =>
+  tokenSet().partial({ accessTokenExpiresAt: true, refreshToken: true }).extend({
+    url: z.string(),
+    /** How and when the person signed in, for `auth status`. */
+    way: z.string().optional(),
+    signedInAt: timestamp.optional(),
+  }),
+);
+export type StoredSession = z.infer<ReturnType<typeof storedSession>>;
 
 /**
  * Where workspaces' tokens are kept. Several processes use it at the same time. `write` replaces a workspace's whole
@@ -38,7 +41,7 @@ export class CredentialStoreError extends Error {
 /** Parses a stored text; undefined if an older or newer version wrote it in another form. */
 export function parseStored(text: string): StoredSession | undefined {
   try {
-    return storedSession.safeParse(JSON.parse(text)).data;
+    return storedSession().safeParse(JSON.parse(text)).data;
   } catch {
     // Not JSON, so not our entry; signing in again replaces it.
     return undefined;

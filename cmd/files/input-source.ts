@@ -108,7 +108,7 @@ function jobSource(from: string, { label, wrong }: Where): GivenSource {
   const job = from.slice("job:".length, slash < 0 ? undefined : slash);
   if (job === "") throw new CliError(wrong, `${label}: the id of the job is missing`);
   const glob = slash < 0 || slash === from.length - 1 ? undefined : from.slice(slash + 1);
-  const checked = glob === undefined ? undefined : outputGlob.safeParse(glob);
+  const checked = glob === undefined ? undefined : outputGlob().safeParse(glob);
   if (checked?.success === false) throw new CliError(wrong, `${label}: ${checked.error.issues[0]?.message}`);
   return { kind: "job", job, glob: checked?.data };
 }
@@ -126,12 +126,12 @@ function placeOf(
 ): string {
   const name = basename(path);
   if (type === "directory") {
-    if (to !== undefined) return placePath.parse(to.replace(/\/\.$/, "/"));
+    if (to !== undefined) return placePath().parse(to.replace(/\/\.$/, "/"));
     if (/(^|[\\/])\.{0,2}$/.test(from)) return ".";
     checkName(name, where);
     return name;
   }
-  if (to !== undefined && !isDirectoryPlace(to)) return placePath.parse(to);
+  if (to !== undefined && !isDirectoryPlace(to)) return placePath().parse(to);
   checkName(name, where);
   return placeInside(to ?? ".", name);
 }
@@ -142,7 +142,7 @@ export function isDirectoryPlace(to: string): boolean {
 }
 
 export function placeInside(directory: string, name: string): string {
-  return placePath.parse(`${directory.replace(/\/*\.?$/, "") || "."}/${name}`);
+  return placePath().parse(`${directory.replace(/\/*\.?$/, "") || "."}/${name}`);
 }
 
 function checkName(name: string, { label, wrong }: Where): void {
@@ -156,7 +156,7 @@ function checkName(name: string, { label, wrong }: Where): void {
 
 function checkPlace(to: string | undefined, { label, wrong }: Where): void {
   const problem =
-    to === undefined ? undefined : placePath.safeParse(to.replace(/\/\.$/, "/")).error?.issues[0]?.message;
+    to === undefined ? undefined : placePath().safeParse(to.replace(/\/\.$/, "/")).error?.issues[0]?.message;
   if (problem !== undefined) {
     throw new CliError(wrong, `${label}: DEST ${shownPath(to ?? "")}: ${problem}`, {
       todo: "Write a path below the job's directory, like data/train",

@@ -84,7 +84,7 @@ export async function directoryOf(file: string): Promise<string> {
 /** Throws CliError `usage`. */
 export function checkOutputs(globs: readonly string[] | undefined): string[] | undefined {
   return globs?.map((glob) => {
-    const checked = outputGlob.safeParse(glob);
+    const checked = outputGlob().safeParse(glob);
     if (checked.success) return checked.data;
     throw new CliError("usage", `--output ${glob || "''"}: ${checked.error.issues[0]?.message}`, {
       todo: "Write a pattern below the directory in which the job starts, like 'dist/**'",

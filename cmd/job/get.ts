@@ -33,7 +33,7 @@ export const command = defineCommand({
   },
 });
 
-const DEFAULT_POOL = pool.parse(undefined);
+const DEFAULT_POOL = pool().parse(undefined);
 
 const HOLDS = {
   after: "other jobs",

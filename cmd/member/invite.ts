@@ -14,7 +14,7 @@ const options = defineOptions({
   email: {
     kind: "value",
     placeholder: "ADDRESS",
-    schema: () => emailAddress,
+    schema: emailAddress,
     help: "Whom it is for; a server with mail sends the link there",
   },
   ...clientOptions,

@@ -38,7 +38,7 @@ const options = defineOptions({
   pool: {
     kind: "value",
     placeholder: "POOL",
-    schema: () => pool.unwrap(),
+    schema: () => pool().unwrap(),
     help: "The pool of these nodes",
   },
   label: {

@@ -14,7 +14,7 @@ const options = defineOptions({
   pool: {
     kind: "value",
     placeholder: "POOL",
-    schema: () => pool.unwrap(),
+    schema: () => pool().unwrap(),
     help: "A pool that the node may take jobs from",
   },
   label: {

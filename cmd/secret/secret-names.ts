@@ -8,7 +8,7 @@ export const NOT_ON_THE_LINE =
 
 /** Throws CliError `usage` without the text, which may contain a value. */
 export function checkSecretName(text: string | undefined): string {
-  const result = secretName.safeParse(text);
+  const result = secretName().safeParse(text);
   if (result.success) return result.data;
   throw new CliError(
     "usage",

@@ -7,6 +7,7 @@ import { accountName, identity } from "../../shared/auth.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { type Env, tanvritHome } from "../../shared/config/home.ts";
 import { readJson } from "../../shared/config/json.ts";
+import { once } from "../../shared/once.ts";
 import { own } from "../../shared/own.ts";
 import { serverPin } from "../../shared/server-pin.ts";
 import { serverKey } from "../../shared/server-proof.ts";
@@ -20,29 +21,33 @@ export const DEFAULT_WORKSPACE = "local";
 export const DEFAULT_URL = "http://127.0.0.1:7070";
 
 /** A control plane and a business on it, under a name that this person chose. */
-const workspace = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/, error: "must be a URL that begins with http:// or https://" })
-    .transform(plainUrl),
-  /** Where this workspace's tokens are kept; absent if nobody is signed in. */
-  credentialStore: z.enum(["keychain", "file"]).optional(),
-  /** Who is signed in. */
-  identity: identity.optional(),
-  /** The server's public key. Over plain HTTP, tokens go only to a server that proves it owns this key. */
-  serverKey: serverKey.optional(),
-  /** The server's certificate, if no authority signed it. Nothing goes to a server whose certificate has another key. */
-  pin: serverPin.optional(),
-  /** At the sign-in, the person allowed plain HTTP to a server on another machine. */
-  insecureHttp: z.literal(true).optional(),
-});
-export type Workspace = z.infer<typeof workspace>;
+const workspace = once(() =>
+  z.strictObject({
+    url: z
+      .url({ protocol: /^https?$/, error: "must be a URL that begins with http:// or https://" })
+      .transform(plainUrl),
+    /** Where this workspace's tokens are kept; absent if nobody is signed in. */
+    credentialStore: z.enum(["keychain", "file"]).optional(),
+    /** Who is signed in. */
+    identity: identity().optional(),
+    /** The server's public key. Over plain HTTP, tokens go only to a server that proves it owns this key. */
+    serverKey: serverKey().optional(),
+    /** The server's certificate, if no authority signed it. Nothing goes to a server whose certificate has another key. */
+    pin: serverPin().optional(),
+    /** At the sign-in, the person allowed plain HTTP to a server on another machine. */
+    insecureHttp: z.literal(true).optional(),
+  }),
+);
+export type Workspace = z.infer<ReturnType<typeof workspace>>;
 
-const configFile = z.strictObject({
-  /** The workspace that commands use when none is named. */
-  current: accountName.optional(),
-  workspaces: z.record(accountName, workspace).default({}),
-});
-export type WorkspaceConfig = z.infer<typeof configFile>;
+const configFile = once(() =>
+  z.strictObject({
+    /** The workspace that commands use when none is named. */
+    current: accountName.optional(),
+    workspaces: z.record(accountName, workspace()).default({}),
+  }),
+);
+export type WorkspaceConfig = z.infer<ReturnType<typeof configFile>>;
 
 export function configPath(env: Env): string {
   return join(tanvritHome(env), "config.json");
@@ -54,15 +59,15 @@ export async function loadWorkspaces(env: Env): Promise<WorkspaceConfig> {
   const text = await readIfThere(path);
   if (text === undefined) return { workspaces: {} };
   try {
-    const { value, issues } = readJson(text, configFile);
-    const parsed = configFile.safeParse(value);
+    const { value, issues } = readJson(text, configFile());
+    const parsed = configFile().safeParse(value);
     if (parsed.success && issues.length === 0) return parsed.data;
   } catch {
     // Not JSON: the parser below says where.
   }
   const { parseYaml } = await import("../../shared/config/yaml.ts");
   try {
-    return parseYaml(text, path, configFile);
+    return parseYaml(text, path, configFile());
   } catch (error) {
     throw new CliError("bad_configuration", textOf(error), {
       cause: error,

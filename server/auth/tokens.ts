@@ -225,7 +225,7 @@ export class Tokens {
       if (protectedHeader.typ !== (isTicket ? TICKET : ACCESS).typ) throw new Error("of another type");
       const ticketOf = isTicket ? jobId.parse(payload.jobId) : undefined;
       const accessUntilMs = (payload.exp ?? 0) * 1_000;
-      return { ...identity.parse({ ...payload, sessionId: payload.sid }), accessUntilMs, ticketOf };
+      return { ...identity().parse({ ...payload, sessionId: payload.sid }), accessUntilMs, ticketOf };
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw tokenExpired();
       // The store could not be asked for its keys; the token may well be valid.

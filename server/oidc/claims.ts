@@ -34,7 +34,7 @@ export function factsOf(claims: Claims, settings: OidcSettings): ExternalFacts {
     );
   }
   const [name] = textsOf(claimOf(claims, names.name));
-  const email = claims.email_verified === false ? undefined : emailAddress.safeParse(claims.email).data;
+  const email = claims.email_verified === false ? undefined : emailAddress().safeParse(claims.email).data;
   return { subject, name, email, businesses: [...new Set(businesses)], role: roleOf(claims, settings) };
 }
 

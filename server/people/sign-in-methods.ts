@@ -135,7 +135,7 @@ const wrong: Readonly<Record<Way, string>> = {
 
 /** The address as it is stored. What is no address belongs to nobody, and gets the same answer. */
 function plainEmail(email: string): string {
-  const parsed = emailAddress.safeParse(email.trim());
+  const parsed = emailAddress().safeParse(email.trim());
   return parsed.success ? parsed.data : email.slice(0, MAX_EMAIL_CHARS).trim().toLowerCase();
 }
 

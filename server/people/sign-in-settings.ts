@@ -127,7 +127,7 @@ export class PeopleSettings implements SignInSettings {
 }
 
 function emailOf(email: string): string {
-  const parsed = emailAddress.safeParse(email.trim());
+  const parsed = emailAddress().safeParse(email.trim());
   if (parsed.success) return parsed.data;
   throw new ComputeError("invalid_request", "This is not an email address.", {
     errors: [{ path: "email", message: "must be an email address" }],

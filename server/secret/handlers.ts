@@ -33,7 +33,7 @@ export function secretHandlers(service: SecretService, bin: TrashBin): SecretHan
       const by = userOf(context);
       const { rows, nextCursor } = await readPage(
         page,
-        secretName,
+        secretName(),
         (afterName, limit) => service.list(by, afterName, limit),
         ({ name }) => name,
       );

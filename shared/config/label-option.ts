@@ -8,10 +8,10 @@ export const labelPairs = z
   .array(z.string())
   .default([])
   .pipe(optionPairs("a label"))
-  .refine((pairs) => labels.safeParse(pairs).success, { error: (issue) => whyNot(issue.input) });
+  .refine((pairs) => labels().safeParse(pairs).success, { error: (issue) => whyNot(issue.input) });
 
 function whyNot(pairs: unknown): string | undefined {
-  const { error } = labels.safeParse(pairs);
+  const { error } = labels().safeParse(pairs);
   const [issue] = error ? issuesOf(error) : [];
   return issue && `${issue.path.join(".")}: ${issue.message}`;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { apiKeyId } from "../api-key.ts";
 import { accountName, emailAddress, identity, MAX_PASSWORD_CHARS, role, tokenSet } from "../auth.ts";
-import { idSchema } from "../ids.ts";
+import { idSchema } from "../id-schema.ts";
 import { timestamp } from "../timestamp.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { authWire } from "./wire/auth.ts";
@@ -43,7 +43,7 @@ export const authEndpoints = defineEndpoints(authWire, {
   "auth.refresh": {
     summary: "Trade a refresh token for a new access token and the next refresh token.",
     input: z.strictObject({ refreshToken: z.string().max(512) }),
-    output: tokenSet,
+    output: tokenSet(),
   },
   "auth.logout": {
     right: "account",
@@ -55,7 +55,7 @@ export const authEndpoints = defineEndpoints(authWire, {
     right: "account.read",
     summary: "The user and the business of this access token or API key, and how long their sign-in lasts.",
     input: z.strictObject({}),
-    output: identity.extend({
+    output: identity().extend({
       signedInAt: timestamp.optional(),
       /** Only if the request came with one. */
       apiKeyId: apiKeyId.optional(),
@@ -90,22 +90,22 @@ export const authEndpoints = defineEndpoints(authWire, {
       refreshToken: z.string().max(512),
       business: accountName.describe("The name of the business, or its id."),
     }),
-    output: tokenSet,
+    output: tokenSet(),
   },
   "auth.request-otp": {
     summary: "Send a code for one sign-in to this email address, if somebody on this server has it.",
-    input: z.strictObject({ email: emailAddress }),
+    input: z.strictObject({ email: emailAddress() }),
     output: z.object({}),
   },
   "auth.verify-otp": {
     summary:
       "Sign in with the code that came by mail. A person with several businesses names one, by its name or id.",
     input: z.strictObject({
-      email: emailAddress,
+      email: emailAddress(),
       code: z.string().max(32),
       business: accountName.optional(),
     }),
-    output: tokenSet,
+    output: tokenSet(),
   },
   "auth.account": {
     right: "account",
@@ -138,7 +138,7 @@ export const authEndpoints = defineEndpoints(authWire, {
   "auth.set-email": {
     right: "account",
     summary: "Set or change one's own email address. Somebody who has a password gives that too.",
-    input: z.strictObject({ currentPassword, email: emailAddress }),
+    input: z.strictObject({ currentPassword, email: emailAddress() }),
     output: z.object({}),
   },
 });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { accountName } from "../auth.ts";
 import { creditBalance, creditEntry, creditSpend, hostedPool, MONTHLY_GRANT_MICRO_USD } from "../credit.ts";
-import { idSchema } from "../ids.ts";
+import { idSchema } from "../id-schema.ts";
 import { MICRO_USD_PER_USD } from "../money.ts";
 import { timestamp } from "../timestamp.ts";
 import { defineEndpoints } from "./endpoint.ts";

@@ -16,8 +16,8 @@ export const enrolmentEndpoints = defineEndpoints(enrolmentWire, {
       /** How long machines may register with it. Nodes that did stay registered after that. */
       ttlSeconds: z.int().min(60).max(MAX_ENROLMENT_SECONDS).default(3_600),
       uses: z.int().min(1).max(MAX_ENROLMENT_USES).default(1),
-      pool: pool.unwrap().optional(),
-      labels: labels.optional(),
+      pool: pool().unwrap().optional(),
+      labels: labels().optional(),
     }),
     output: enrolment.extend({
       /** Shown only once. */
@@ -25,7 +25,7 @@ export const enrolmentEndpoints = defineEndpoints(enrolmentWire, {
       /** Where machines find the server, as far as it knows. */
       serverUrl: z.string(),
       /** What machines need to know the server by, if no authority signed its certificate. */
-      fingerprint: fingerprint.optional(),
+      fingerprint: fingerprint().optional(),
     }),
   },
   "enrolments.list": {

@@ -22,7 +22,7 @@ export const memberEndpoints = defineEndpoints(memberWire, {
     input: z.strictObject({
       role,
       /** Whom it is for. If the server has mail, the link is sent there. */
-      email: emailAddress.optional(),
+      email: emailAddress().optional(),
     }),
     output: invitation.extend({
       /** The link. No other answer has it. */

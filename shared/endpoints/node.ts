@@ -162,9 +162,9 @@ export const nodeEndpoints = defineEndpoints(nodeWire, {
       status: z.array(nodeStatus).min(1).optional(),
       /** A name; `*` matches any characters, `?` one character, and `\` makes the next character literal. */
       name: jobFilter.name,
-      pool: pool.unwrap().optional(),
+      pool: pool().unwrap().optional(),
       /** Nodes with all these labels. */
-      labels: labels.optional(),
+      labels: labels().optional(),
     }),
     output: z.object({ nodes: z.array(node), ...pageOutput }),
   },

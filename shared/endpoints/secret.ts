@@ -12,7 +12,7 @@ export const secretEndpoints = defineEndpoints(secretWire, {
     summary:
       "Set the value of a secret, which jobs name in secretEnv and secretFiles. No endpoint for people returns it. Owners and admins may do this.",
     input: z.strictObject({
-      name: secretName,
+      name: secretName(),
       valueBase64: secretValue,
       /** It is removed after this long; absent: it stays until somebody deletes it. */
       ttlSeconds: z.int().min(1).max(MAX_SECRET_TTL_SECONDS).optional(),
@@ -28,12 +28,12 @@ export const secretEndpoints = defineEndpoints(secretWire, {
   "secrets.delete": {
     right: "secrets.change",
     summary: "Delete secrets. Jobs that name them no longer start. Owners and admins may do this.",
-    input: z.strictObject({ names: z.array(secretName).min(1).max(MAX_SECRETS) }),
+    input: z.strictObject({ names: z.array(secretName()).min(1).max(MAX_SECRETS) }),
     output: z.object({
-      deleted: z.array(secretName),
+      deleted: z.array(secretName()),
       ...trashOutput,
       /** Names that no secret of the business has. */
-      missing: z.array(secretName),
+      missing: z.array(secretName()),
     }),
   },
 });

@@ -9,7 +9,7 @@ const mode = z.int().min(0).max(0o777);
 
 const fileEntry = z.strictObject({
   type: z.literal("file"),
-  path: filePath,
+  path: filePath(),
   /** The permission bits; set-user-id and the like are not kept. */
   mode,
   /** The time of the last change, in epoch milliseconds; absent: unknown. */
@@ -21,10 +21,10 @@ const fileEntry = z.strictObject({
   /** The digests of its parts, in order; absent if the whole file is one part. */
   parts: z.array(sha256).min(2).optional(),
 });
-const directoryEntry = z.strictObject({ type: z.literal("directory"), path: filePath, mode });
+const directoryEntry = z.strictObject({ type: z.literal("directory"), path: filePath(), mode });
 const linkEntry = z.strictObject({
   type: z.literal("link"),
-  path: filePath,
+  path: filePath(),
   /** As `readlink` gives it. It is relative and stays inside the tree. */
   target: z.string().min(1).max(fileLimits.maxPathBytes),
 });

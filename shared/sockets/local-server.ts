@@ -14,7 +14,7 @@ export const localServer = z.object({
   /** The path of the socket for the same-machine sign-in. */
   socket: z.string().min(1),
   /** Its certificate, if it speaks TLS. */
-  pin: serverPin.optional(),
+  pin: serverPin().optional(),
 });
 export type LocalServer = z.infer<typeof localServer>;
 
@@ -48,8 +48,8 @@ export const localAnswer = z.discriminatedUnion("ok", [
     /** The server's public key: see server.identity. */
     serverKey: z.string(),
     /** Its certificate, if it speaks TLS. */
-    pin: serverPin.optional(),
-    tokens: tokenSet,
+    pin: serverPin().optional(),
+    tokens: tokenSet(),
   }),
   refusal,
 ]);

@@ -46,7 +46,7 @@ export class TestKeychain implements AsyncDisposable {
   /** The session in the entry with this name, read by a program other than ours. */
   session(name: string): Required<StoredSession> {
     const { stdout } = this.tool(["lookup", "service", SERVICE, "account", name]);
-    return storedSession.required().parse(JSON.parse(stdout));
+    return storedSession().required().parse(JSON.parse(stdout));
   }
 
   replace(name: string, session: StoredSession): void {

@@ -28,6 +28,6 @@ export async function imageFacts(
     workdir: WorkingDir === "" || WorkingDir === "/" ? undefined : WorkingDir,
     user: User === "" ? undefined : User,
     // A signal that jobs cannot name is passed to the engine as the image names it.
-    stopSignal: StopSignal === "" ? undefined : (stopSignal.safeParse(StopSignal).data ?? StopSignal),
+    stopSignal: StopSignal === "" ? undefined : (stopSignal().safeParse(StopSignal).data ?? StopSignal),
   };
 }

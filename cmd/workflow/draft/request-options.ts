@@ -34,7 +34,7 @@ const storedSecrets = () =>
         pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
       ),
     )
-    .pipe(z.record(z.string(), secretName));
+    .pipe(z.record(z.string(), secretName()));
 
 /** What a workflow gets: the options of `workflow run` that set a field of the manifest's `workflow`. */
 export const requestOptions = defineOptions({
