@@ -16,6 +16,7 @@ test("a job is submitted with few modules, and without those that only other com
     "shared/manifest.ts",
     "shared/workflow-run.ts",
     "shared/execution.ts",
+    "shared/ids.ts",
     // The files that it sends, and the jobs that it names.
     "cmd/files/send-inputs.ts",
     "cmd/connection/find-id.ts",
