@@ -3,7 +3,7 @@ import { bytesText } from "../../shared/bytes-text.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { PackError, PackReader } from "../../shared/files/pack-reader.ts";
-import { leaveGarbage } from "../../shared/garbage.ts";
+import { GARBAGE_OF_FILE_BYTES, giveBack, leaveGarbage } from "../../shared/garbage.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
 import type { BlobCache, PackFile } from "./blob-cache.ts";
@@ -75,11 +75,12 @@ async function receive(
         else if (piece.kind === "end") arrived.push(endOf(pack, piece.sha256));
         else if (!left.has(piece.sha256)) throw new PackError(`blob ${piece.sha256} was not asked for`);
       }
+      giveBack(chunk);
     }
     reader.end();
   } finally {
     await pack.finish().catch(diskError);
-    leaveGarbage(pack.bytes);
+    leaveGarbage(GARBAGE_OF_FILE_BYTES * arrived.length);
     for (const sha256 of arrived) {
       const blob = left.get(sha256);
       left.delete(sha256);

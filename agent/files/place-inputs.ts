@@ -38,7 +38,7 @@ export async function placeInputs(
       const base = input.type === "file" ? await firstPath(cache, input, more) : input.base;
       const entries = noting(cachedTree(cache, input, more), () => matched.add(input.field));
       await named(input.field, () =>
-        placeTree(entries, { read: ({ sha256 }) => blobs.read(sha256) }, directory, {
+        placeTree(entries, { read: ({ sha256, bytes }) => blobs.read(sha256, bytes) }, directory, {
           ...options,
           to: input.to,
           base,

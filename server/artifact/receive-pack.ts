@@ -2,6 +2,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
 import { PACK_HEADER_BYTES } from "../../shared/files/pack.ts";
 import { PackError, PackReader } from "../../shared/files/pack-reader.ts";
+import { giveBack } from "../../shared/garbage.ts";
 import type { IncomingBytes } from "../http/byte-bodies.ts";
 import { type PackParts, PackWriter } from "./pack-writer.ts";
 import type { Quota } from "./quota.ts";
@@ -45,6 +46,7 @@ async function copy(body: IncomingBytes, writer: PackWriter): Promise<void> {
       writer.place(piece.sha256, piece.bytes, offset);
     }
     await writer.write(chunk);
+    giveBack(chunk);
   }
   reader.end();
   if (writer.blobs === 0) throw new PackError("it is empty");

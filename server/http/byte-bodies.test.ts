@@ -168,3 +168,29 @@ test("a short answer has a Content-Length, and one that fails is a problem", asy
   );
   expect((await fetch(lost.url)).status).toBe(503);
 });
+
+test("a source may use the memory of a chunk again once it is asked for the next", async () => {
+  for (const [count, size] of [
+    [5, 100],
+    [200, CHUNK.length],
+  ] as const) {
+    const memory = new Uint8Array(size);
+    const give = () => ({
+      bytes: count * size,
+      chunks: (async function* () {
+        for (let i = 0; i < count; i++) yield memory.fill(i);
+      })(),
+    });
+    const { url } = play(new ByteBodies(), give);
+    const reader = (await fetch(url)).body?.getReader();
+    const hash = new Bun.CryptoHasher("sha256");
+    for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
+      hash.update(next.value);
+      // The connection fills up, and has to keep what is not sent.
+      await new Promise(setImmediate);
+    }
+    const wanted = new Bun.CryptoHasher("sha256");
+    for (let i = 0; i < count; i++) wanted.update(new Uint8Array(size).fill(i));
+    expect(hash.digest("hex")).toBe(wanted.digest("hex"));
+  }
+});

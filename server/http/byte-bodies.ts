@@ -31,6 +31,7 @@ export interface OutgoingBytes {
   headers?: Readonly<Record<string, string>>;
   /** How many there will be. */
   bytes: number;
+  /** Each is used no more when the next one is asked for. */
   chunks: AsyncIterable<Uint8Array>;
 }
 
@@ -80,7 +81,7 @@ export class ByteBodies {
       return new Response(answerStream(chunks, { signal, onError, unreadMs, onEnd: release }), init);
     }
     try {
-      return new Response(Buffer.concat(await Array.fromAsync(chunks)), init);
+      return new Response(Buffer.concat(await Array.fromAsync(chunks, (chunk) => chunk.slice())), init);
     } finally {
       release();
     }
@@ -177,6 +178,7 @@ function answerStream(
             end();
             controller.close();
           } else {
+            // The runtime has sent or copied it when it asks for the next one.
             controller.enqueue(next.value);
             awaitReader();
           }
