@@ -11,8 +11,9 @@ import { makeScratch } from "../support/scratch.ts";
 
 setDefaultTimeout(300_000);
 
-/** Storms are heavy, so they run only in every n-th round. */
-const STORM_EVERY = 10;
+const ROUNDS = 30;
+/** A job ends by itself, or is stopped without or with grace: one after the other. */
+const WAYS_TO_END = 3;
 
 /**
  * Scripts whose processes do not end by a signal to their group. TOKEN is in the arguments of every process, so that
@@ -51,7 +52,6 @@ interface Way {
   name: string;
   executor: ShellExecutor;
   limits: TaskLimits;
-  rounds: number;
   /** Processes that jump from session to session faster than a program can look are caught only by the kernel. */
   storms: string[];
 }
@@ -64,56 +64,52 @@ const ways: Way[] = [
     executor: new ShellExecutor(async () => held),
     // More than a storm starts, even if the machine is busy and reaps late.
     limits: { pids: 20_000 },
-    rounds: 100,
     storms: isHeldByKernel ? [storm, stormOfSessions] : [storm],
   },
   {
     name: "with limits, held by samples",
     executor: new ShellExecutor(async () => new SamplingEnforcer()),
     limits: { memoryMb: 20_000 },
-    rounds: 30,
     storms: [storm],
   },
   {
     name: "without limits",
     executor: new ShellExecutor(async () => held),
     limits: {},
-    rounds: 30,
     storms: [storm],
   },
 ];
 
-describe.skipIf(process.platform !== "linux").each(ways)(
-  "jobs $name",
-  ({ executor, limits, rounds, storms }) => {
-    afterAll(() => executor.close());
+describe.skipIf(process.platform !== "linux").each(ways)("jobs $name", ({ executor, limits, storms }) => {
+  afterAll(() => executor.close());
+  // Storms are heavy, so each comes only once with each way to end its job.
+  const stormEvery = ROUNDS / (WAYS_TO_END * storms.length);
 
-    test(`leave no process behind in ${rounds} rounds of escapes and storms`, async () => {
-      for (let round = 0; round < rounds; round++) {
-        const kinds = Object.values(escapes);
-        if (round % STORM_EVERY === 0) kinds.push(storms[(round / STORM_EVERY) % storms.length] ?? storm);
-        await Promise.all(kinds.map((kind) => raid(kind, round % 3)));
-      }
-    });
-
-    /** Runs a job with this script, which ends by itself or is stopped with or without grace. */
-    async function raid(kind: string, how: number): Promise<void> {
-      const token = `raid-${crypto.randomUUID()}`;
-      const rest = how === 0 ? "exit 0" : "sleep 600";
-      const lines = [`S=${scratch.join("escape.sh")}`, kind.replaceAll("TOKEN", token), "echo up", rest];
-      const job = await startJob(executor, scratch.path, { command: lines.join("\n") }, limits);
-      try {
-        await job.said("up");
-        if (how === 1) job.task.stop(0);
-        if (how === 2) job.task.stop(20);
-      } catch (error) {
-        job.task.stop(0);
-        throw error;
-      } finally {
-        await job.task.wait();
-      }
-      // A message that something could not be ended must be true, however busy the machine is.
-      expect({ kind, left: processesNaming(token), said: job.system }).toEqual({ kind, left: [], said: [] });
+  test(`leave no process behind in ${ROUNDS} rounds of escapes and storms`, async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const kinds = Object.values(escapes);
+      if (round % stormEvery === 0) kinds.push(storms[(round / stormEvery) % storms.length] ?? storm);
+      await Promise.all(kinds.map((kind) => raid(kind, round % WAYS_TO_END)));
     }
-  },
-);
+  });
+
+  /** Runs a job with this script, which ends by itself or is stopped with or without grace. */
+  async function raid(kind: string, how: number): Promise<void> {
+    const token = `raid-${crypto.randomUUID()}`;
+    const rest = how === 0 ? "exit 0" : "sleep 600";
+    const lines = [`S=${scratch.join("escape.sh")}`, kind.replaceAll("TOKEN", token), "echo up", rest];
+    const job = await startJob(executor, scratch.path, { command: lines.join("\n") }, limits);
+    try {
+      await job.said("up");
+      if (how === 1) job.task.stop(0);
+      if (how === 2) job.task.stop(20);
+    } catch (error) {
+      job.task.stop(0);
+      throw error;
+    } finally {
+      await job.task.wait();
+    }
+    // A message that something could not be ended must be true, however busy the machine is.
+    expect({ kind, left: processesNaming(token), said: job.system }).toEqual({ kind, left: [], said: [] });
+  }
+});

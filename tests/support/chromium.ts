@@ -2,6 +2,17 @@ import { type BrowserContext, type BrowserContextOptions, chromium, type Page } 
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 const STEP_LIMIT_MS = 20_000;
+/**
+ * The first three make half of a window's work: pages of the address bar, which nobody sees. The rest are those of
+ * Playwright's own list that count here, because only the last `--disable-features` of a command line holds.
+ */
+const FEATURES_OFF = [
+  ...["WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"],
+  ...["AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "PaintHolding"],
+  ...["HttpsUpgrades", "HttpsFirstBalancedModeAutoEnable", "AvoidCorsURLLoaderRestartOnRedirect"],
+  ...["ThirdPartyStoragePartitioning", "LensOverlay", "MediaRouter", "AimEnabled"],
+  ...["OptimizationHints", "NetworkTimeServiceQuerying", "PreconnectToSearch"],
+];
 
 function programOf(): string | null {
   return NAMES.map((name) => Bun.which(name)).find((path) => path !== null) ?? null;
@@ -20,7 +31,8 @@ export class Chromium implements AsyncDisposable {
     const executablePath = programOf();
     if (executablePath === null) throw new Error(missingChromium());
     // The sandbox needs rights that containers and root do not have.
-    return new Chromium(await chromium.launch({ executablePath, args: ["--no-sandbox"] }));
+    const args = ["--no-sandbox", `--disable-features=${FEATURES_OFF.join(",")}`];
+    return new Chromium(await chromium.launch({ executablePath, args }));
   }
 
   async window(options: BrowserContextOptions = {}): Promise<Window> {
