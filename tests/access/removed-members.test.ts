@@ -64,7 +64,10 @@ test("a schedule whose maker may no longer run jobs is paused, and says why", as
     return found.status === "PAUSED" ? found : undefined;
   });
   expect(paused.pauseReason).toContain("may no longer run jobs");
-  const { fires } = await api.call("schedules.fires", { scheduleId }, olga);
+  const fires = await waitFor("the fire to be decided", async () => {
+    const { fires } = await api.call("schedules.fires", { scheduleId }, olga);
+    return fires.every(({ status }) => status !== "PENDING") && fires;
+  });
   expect(fires).toMatchObject([{ message: expect.stringContaining("may no longer run jobs") }]);
 });
 
