@@ -6,7 +6,7 @@ import { getSystemErrorName } from "node:util";
 import { textOf } from "../../shared/text-of.ts";
 import type { JobAccount } from "../process/account.ts";
 import type { Environment } from "../process/environment.ts";
-import { cLists, libc } from "../process/libc.ts";
+import { CNumbers, cLists, libc } from "../process/libc.ts";
 import source from "./keeper.c" with { type: "text" };
 
 /**
@@ -79,7 +79,11 @@ export function endedIn(record: Uint8Array): Ended {
 
 function numbersIn(record: Uint8Array): number[] {
   const { buffer, byteOffset } = record;
-  return Array.from(new BigInt64Array(buffer.slice(byteOffset, byteOffset + RECORD_BYTES)), Number);
+  const numbers = new CNumbers(
+    RECORD_BYTES / 8,
+    (buffer as ArrayBuffer).slice(byteOffset, byteOffset + RECORD_BYTES),
+  );
+  return Array.from({ length: RECORD_BYTES / 8 }, (_, i) => numbers.get(i));
 }
 
 /** The command could not be started. Nothing of it is left except a keeper that ends by itself. */
@@ -120,11 +124,11 @@ const FIELDS = [
   "error",
   "keeper",
 ];
-const at = Object.fromEntries(FIELDS.map((name, index) => [name, index])) as Record<string, number>;
+const KEEPER = FIELDS.indexOf("keeper");
 
 interface Native {
   keeperMemory(): Pointer | null;
-  startKept(launch: BigInt64Array): number;
+  startKept(launch: Uint32Array): number;
 }
 
 /** The source is written to the first of these that takes a file, while it is compiled. */
@@ -225,12 +229,12 @@ export class Keepers {
     const memory = this.free.pop() ?? this.native.keeperMemory();
     if (!memory) throw new KeptLaunchError("keeper", "ENOMEM");
     const needed = this.fieldsOf(launch, memory);
-    const error = this.native.startKept(needed.fields);
+    const error = this.native.startKept(needed.fields.memory);
     if (error !== 0) {
       this.free.push(memory);
       throw new KeptLaunchError("keeper", errnoName(error));
     }
-    const keeperPid = Number(needed.fields[at.keeper as number]);
+    const keeperPid = needed.fields.get(KEEPER);
     this.starting.set(keeperPid, needed);
     const launched = () => void this.starting.delete(keeperPid);
     const reaped = () => {
@@ -241,13 +245,13 @@ export class Keepers {
   }
 
   /** `kept` must stay alive as long as the fields are used, because they contain its addresses. */
-  private fieldsOf(launch: KeptLaunch, memory: Pointer): { fields: BigInt64Array; kept: unknown } {
+  private fieldsOf(launch: KeptLaunch, memory: Pointer): { fields: CNumbers; kept: unknown } {
     const { account, program, directory, name } = launch;
     const envp = Object.entries(launch.env).map(([name, value]) => `${name}=${value}`);
     const lists = cLists([[program, directory, name], launch.argv, envp, launch.groups]);
     const { texts, addresses } = lists;
     const accountGroups = new Uint32Array(account?.groups ?? [0]);
-    const values: Record<string, bigint | number | undefined> = {
+    const values: Record<string, number | undefined> = {
       program: texts[0],
       argv: addresses[1],
       envp: addresses[2],
@@ -264,11 +268,12 @@ export class Keepers {
       status: launch.status,
       umask: launch.umask ?? -1,
       openFiles: launch.openFiles ?? -1,
-      mark: launch.mark,
+      mark: Number(launch.mark),
       highestFd: this.closesRanges ? 0 : highestFd(),
-      memory: BigInt(memory),
+      memory,
     };
-    const fields = BigInt64Array.from(FIELDS.map((name) => BigInt(values[name] ?? 0)));
+    const fields = new CNumbers(FIELDS.length);
+    for (const [i, name] of FIELDS.entries()) fields.put(i, values[name] ?? 0);
     return { fields, kept: [lists, accountGroups] };
   }
 }

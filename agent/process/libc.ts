@@ -157,21 +157,47 @@ export interface CLists {
 }
 
 export function cLists(lists: readonly (readonly string[])[]): CLists {
-  const all = lists.flat();
-  const bytes = cString(all.join("\0"));
-  const table = new BigUint64Array(all.length + lists.length);
+  const all = ([] as string[]).concat(...lists);
+  const joined = all.join("\0");
+  const bytes = cString(joined);
+  const isAscii = bytes.length === joined.length + 1;
+  const table = new CNumbers(all.length + lists.length);
   const texts: Pointer[] = [];
-  let next = addressOf(bytes);
+  let next: number = addressOf(bytes);
   let length = 0;
   const addresses = lists.map((list) => {
-    const first = (addressOf(table) + length * table.BYTES_PER_ELEMENT) as Pointer;
+    const first = table.addressOf(length);
     for (const text of list) {
-      table[length++] = BigInt(next);
-      texts.push(next);
-      next = (next + Buffer.byteLength(text) + 1) as Pointer;
+      table.put(length++, next);
+      texts.push(next as Pointer);
+      next += (isAscii ? text.length : Buffer.byteLength(text)) + 1;
     }
     length++; // The null.
     return first;
   });
-  return { addresses, texts, memory: [bytes, table] };
+  return { addresses, texts, memory: [bytes, table.memory] };
+}
+
+const HALF = 2 ** 32;
+
+/** Whole numbers of eight bytes each, as C has them; all are 0 at first. Writing them as halves is far cheaper than as big integers. */
+export class CNumbers {
+  readonly memory: Uint32Array<ArrayBuffer>;
+
+  constructor(count: number, memory = new ArrayBuffer(8 * count)) {
+    this.memory = new Uint32Array(memory);
+  }
+
+  put(index: number, value: number): void {
+    this.memory[2 * index] = value;
+    this.memory[2 * index + 1] = Math.floor(value / HALF);
+  }
+
+  get(index: number): number {
+    return (this.memory[2 * index] ?? 0) + HALF * ((this.memory[2 * index + 1] ?? 0) | 0);
+  }
+
+  addressOf(index: number): Pointer {
+    return (addressOf(this.memory) + 8 * index) as Pointer;
+  }
 }

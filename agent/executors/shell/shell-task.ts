@@ -52,7 +52,9 @@ let ownPeakBytes = 0;
 
 /** One command that runs as the leader of its process group. */
 export class ShellTask implements RunningTask {
-  private readonly stopReading = new AbortController();
+  private readonly readers: ReadableStreamDefaultReader<Uint8Array>[] = [];
+  /** Made with the first output, which many jobs do not have. */
+  private stopWriting: AbortController | undefined;
   /** Resolves when both streams have ended. */
   private readonly output: Promise<void>;
   private hasOutputEnded = false;
@@ -195,14 +197,14 @@ export class ShellTask implements RunningTask {
 
   private async pump(name: "stdout" | "stderr", source: ChildStream): Promise<void> {
     const reader = source.stream.getReader();
-    const cancel = () => reader.cancel().catch(() => {}); // A broken stream needs no cancelling.
-    this.stopReading.signal.addEventListener("abort", cancel, { once: true });
+    this.readers.push(reader);
     try {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return;
         this.lastReadMs = performance.now();
-        const room = this.options.output.write(name, value, this.stopReading.signal);
+        this.stopWriting ??= new AbortController();
+        const room = this.options.output.write(name, value, this.stopWriting.signal);
         if (!room) continue;
         this.writersBlocked++;
         await room;
@@ -227,7 +229,9 @@ export class ShellTask implements RunningTask {
       const nowMs = performance.now();
       if (nowMs - this.lastReadMs >= SILENCE_MS || nowMs - startMs > HELD_LIMIT_MS) break;
     }
-    this.stopReading.abort();
+    this.stopWriting ??= new AbortController();
+    this.stopWriting.abort();
+    for (const reader of this.readers) reader.cancel().catch(() => {}); // A broken stream needs no cancelling.
     await this.output;
   }
 
