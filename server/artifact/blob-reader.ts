@@ -1,5 +1,6 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
+import { GARBAGE_OF_FILE_BYTES, leaveGarbage } from "../../shared/garbage.ts";
 import { type BlobStore, MissingObjectError } from "../blob/blob-store.ts";
 import { type ArtifactStore, type BlobPlace, packKey } from "./artifact-store.ts";
 
@@ -19,6 +20,7 @@ export async function placesOf(
 ): Promise<BlobPlace[]> {
   const found = await artifacts.findBlobs(businessId, [...new Set(digests)]);
   const byDigest = new Map(found.map((place) => [place.sha256, place]));
+  leaveGarbage(GARBAGE_OF_FILE_BYTES * found.length);
   return digests.map((digest) => {
     const place = byDigest.get(digest);
     if (!place) throw new ComputeError("not_found", `There is no blob ${digest} in this business.`);

@@ -2,7 +2,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
 import { PACK_HEADER_BYTES } from "../../shared/files/pack.ts";
 import { PackError, PackReader } from "../../shared/files/pack-reader.ts";
-import { giveBack } from "../../shared/garbage.ts";
+import { GARBAGE_OF_FILE_BYTES, giveBack, leaveGarbage } from "../../shared/garbage.ts";
 import type { IncomingBytes } from "../http/byte-bodies.ts";
 import { type PackParts, PackWriter } from "./pack-writer.ts";
 import type { Quota } from "./quota.ts";
@@ -22,6 +22,7 @@ export async function receivePack(
     try {
       await copy(body, writer);
       await writer.finish();
+      leaveGarbage(GARBAGE_OF_FILE_BYTES * writer.blobs);
       return writer.blobs;
     } finally {
       await writer.abort();
