@@ -8,6 +8,6 @@ export interface FileServer {
   missing(sha256s: readonly string[], signal?: AbortSignal): Promise<string[]>;
   /** Sends blobs in a pack; resolves once they are durable. The pack's memory must not change until then. */
   upload(pack: Uint8Array, signal?: AbortSignal): Promise<void>;
-  /** The blobs as the bytes of a pack. Throws `not_found` if the server lacks one. */
+  /** The blobs as the bytes of a pack, in chunks that are the caller's. Throws `not_found` if the server lacks one. */
   read(sha256s: readonly string[], signal?: AbortSignal): AsyncIterable<Uint8Array>;
 }

@@ -2,7 +2,7 @@ import { blobsOfStoredTree, type StoredTree } from "../../../shared/artifact.ts"
 import { fileLimits } from "../../../shared/files/file-limits.ts";
 import { PackError, PackReader } from "../../../shared/files/pack-reader.ts";
 import { type TreeEntry, TreeReader } from "../../../shared/files/tree.ts";
-import { GARBAGE_OF_TREE, giveBack, leaveGarbage } from "../../../shared/garbage.ts";
+import { GARBAGE_OF_TREE, leaveGarbage } from "../../../shared/garbage.ts";
 import { UnreachableError } from "../../errors.ts";
 import type { FileServer } from "../../files/file-server.ts";
 import { Outage, type Patience } from "../../patience.ts";
@@ -157,6 +157,7 @@ class BatchFetcher {
     let used = 0;
     let begin = 0;
     for await (const chunk of this.server.read([...blobs.keys()], this.signal)) {
+      leaveGarbage(chunk.length);
       for (const piece of reader.push(chunk)) {
         if (piece.kind === "blob") {
           begin = used;
@@ -167,7 +168,6 @@ class BatchFetcher {
           used += piece.content.length;
         } else contents.set(piece.sha256, memory.subarray(begin, used));
       }
-      giveBack(chunk);
     }
     if (contents.size < blobs.size)
       throw new UnreachableError(this.server.url, "the connection broke before all files had arrived");
