@@ -29,8 +29,8 @@ static int *(*errno_location)(void);
 enum {
   AT_FDCWD = -100, O_WRONLY = 1, CLONE_VM = 0x100, CLONE_VFORK = 0x4000, CLONE_SETTLS = 0x80000, SIGCHLD = 17,
   PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, RLIMIT_NOFILE = 7, RLIMIT_LOCKS = 10, SIG_SETMASK = 2,
-  P_ALL = 0, WEXITED = 4, EINTR = 4, SIGNALS = 64, SI_CODE = 2, SI_PID = 4, SI_STATUS = 6, STACK_BYTES = 65536,
-  ROOM_BYTES = 65536, RECORD_LONGS = 6
+  P_ALL = 0, WNOHANG = 1, WEXITED = 4, EINTR = 4, SIGNALS = 64, SI_CODE = 2, SI_PID = 4, SI_STATUS = 6, STACK_BYTES = 65536,
+  ROOM_BYTES = 65536, RECORD_LONGS = 8, LAUNCHED = 1, ENDED = 2, GONE = 4
 };
 #define LAST_FD 0xffffffffu
 
@@ -50,6 +50,7 @@ struct launch {
   long out;
   long err;
   long status;
+  long number;
   long umask;
   long open_files;
   u64 mark;
@@ -138,37 +139,51 @@ static int run_leader(void *argument) {
 /* Says who the leader is, or why the command does not run. */
 static void tell(long leader, const struct launch *job) {
   long record[RECORD_LONGS];
-  record[0] = leader;
-  record[1] = job->stage;
-  record[2] = job->error;
-  record[3] = record[4] = record[5] = 0;
+  record[0] = job->number;
+  record[1] = LAUNCHED;
+  record[2] = leader;
+  record[3] = job->stage;
+  record[4] = job->error;
+  record[5] = record[6] = record[7] = 0;
   call(WRITE, job->status, (u64)record, sizeof record, 0, 0);
 }
 
-/* Waits for everything below the keeper, and reports how the leader ended. */
-static void reap(long leader, long status) {
+/* Waits for everything below the keeper. Reports how the leader ended, at once, and that nothing is left. */
+static void reap(long leader, long status, long number) {
+  long record[RECORD_LONGS];
+  record[0] = number;
+  record[1] = 0;
   for (;;) {
     int info[32];
     long used[18];
-    long record[RECORD_LONGS];
-    if (call(WAITID, P_ALL, 0, (u64)info, WEXITED, (u64)used) != 0) {
+    int options = record[1] == 0 ? WEXITED : WEXITED | WNOHANG;
+    info[SI_PID] = 0;
+    if (call(WAITID, P_ALL, 0, (u64)info, options, (u64)used) != 0) {
       if (*errno_location() == EINTR) continue;
-      return;
+      break;
+    }
+    if (info[SI_PID] == 0) {
+      /* The leader has ended, and something that it started lives on. */
+      call(WRITE, status, (u64)record, sizeof record, 0, 0);
+      record[1] = 0;
     }
     if (info[SI_PID] != leader) continue;
-    record[0] = leader;
-    record[1] = info[SI_CODE];
-    record[2] = info[SI_STATUS];
-    record[3] = used[0] * 1000000 + used[1];
-    record[4] = used[2] * 1000000 + used[3];
-    record[5] = used[4];
-    call(WRITE, status, (u64)record, sizeof record, 0, 0);
+    record[1] = ENDED;
+    record[2] = leader;
+    record[3] = info[SI_CODE];
+    record[4] = info[SI_STATUS];
+    record[5] = used[0] * 1000000 + used[1];
+    record[6] = used[2] * 1000000 + used[3];
+    record[7] = used[4];
   }
+  record[1] |= GONE;
+  call(WRITE, status, (u64)record, sizeof record, 0, 0);
 }
 
 static int keep(void *argument) {
   struct launch *job = argument;
   long status = job->status;
+  long number = job->number;
   u64 highest = job->highest_fd;
   long leader;
   call(PRCTL, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -183,7 +198,7 @@ static int keep(void *argument) {
   close_from(0, status - 1, highest);
   close_from(status + 1, LAST_FD, highest);
   call(SETSID, 0, 0, 0, 0, 0);
-  reap(leader, status);
+  reap(leader, status, number);
   leave(0);
   return 0;
 }

@@ -30,11 +30,9 @@ export interface KeptLaunch {
   account: JobAccount | undefined;
   stdout: number;
   stderr: number;
-  /**
-   * A descriptor. The keeper writes a `Launched` to it once the command runs or cannot run, and an `Ended` when the command
-   * has ended, and closes it when it ends itself.
-   */
+  /** The descriptor to which the keeper writes its reports, and the number that it gives them. */
   status: number;
+  number: number;
   umask: number | undefined;
   /** The soft limit of open files. */
   openFiles: number | undefined;
@@ -44,26 +42,32 @@ export interface KeptLaunch {
 /** A keeper that starts its command. */
 export interface Kept {
   keeperPid: number;
-  /** Call it when the first record is there: what the start needs can be forgotten. */
+  /** Call it when the first report is there: what the start needs can be forgotten. */
   launched(): void;
   /** Call it once the keeper was reaped and nothing of the job is left: its memory can be used again. */
   reaped(): void;
 }
 
-/** The size of a record that a keeper writes: six numbers of eight bytes. */
-export const RECORD_BYTES = 48;
+/** The size of a report: eight numbers of eight bytes. */
+export const RECORD_BYTES = 64;
 
-/** The command runs as this process; or it could not be started, and why. */
-export type Launched = { leaderPid: number } | { error: KeptLaunchError };
+const LAUNCHED = 1;
+const ENDED = 2;
+const GONE = 4;
 
-/** Reads the first record of a keeper. */
-export function launchedIn(record: Uint8Array): Launched {
-  const [leaderPid = 0, stage = 0, error = 0] = numbersIn(record);
-  if (stage === 0) return { leaderPid };
-  return { error: new KeptLaunchError(STAGES[stage] ?? "keeper", errnoName(error)) };
+/** What a keeper says of itself and its command. */
+export interface Report {
+  /** The keeper's. */
+  number: number;
+  /** The command runs as this process; or it could not be started, and why. */
+  launched?: { leaderPid: number } | { error: KeptLaunchError };
+  /** How the command ended. */
+  ended?: Ended;
+  /** Nothing is left below the keeper, which ends now. */
+  isGone: boolean;
 }
 
-/** How a command ended: the kernel's code and status, and what it used. */
+/** The kernel's code and status for an end, and what the command used. */
 export interface Ended {
   code: number;
   status: number;
@@ -71,19 +75,29 @@ export interface Ended {
   maxRssBytes: number;
 }
 
-/** Reads the second record of a keeper. */
-export function endedIn(record: Uint8Array): Ended {
-  const [, code = 0, status = 0, userUs = 0, systemUs = 0, maxRssKb = 0] = numbersIn(record);
-  return { code, status, cpuMicroseconds: userUs + systemUs, maxRssBytes: maxRssKb * 1024 };
+export function reportIn(record: Uint8Array): Report {
+  const { buffer, byteOffset } = record;
+  const all = new CNumbers((buffer as ArrayBuffer).slice(byteOffset, byteOffset + RECORD_BYTES));
+  const what = all.get(1);
+  const report: Report = { number: all.get(0), isGone: (what & GONE) !== 0 };
+  if (what & LAUNCHED) report.launched = launchedIn(all);
+  if (what & ENDED) report.ended = endedIn(all);
+  return report;
 }
 
-function numbersIn(record: Uint8Array): number[] {
-  const { buffer, byteOffset } = record;
-  const numbers = new CNumbers(
-    RECORD_BYTES / 8,
-    (buffer as ArrayBuffer).slice(byteOffset, byteOffset + RECORD_BYTES),
-  );
-  return Array.from({ length: RECORD_BYTES / 8 }, (_, i) => numbers.get(i));
+function launchedIn(record: CNumbers): NonNullable<Report["launched"]> {
+  const stage = record.get(3);
+  if (stage === 0) return { leaderPid: record.get(2) };
+  return { error: new KeptLaunchError(STAGES[stage] ?? "keeper", errnoName(record.get(4))) };
+}
+
+function endedIn(record: CNumbers): Ended {
+  return {
+    code: record.get(3),
+    status: record.get(4),
+    cpuMicroseconds: record.get(5) + record.get(6),
+    maxRssBytes: record.get(7) * 1024,
+  };
 }
 
 /** The command could not be started. Nothing of it is left except a keeper that ends by itself. */
@@ -115,6 +129,7 @@ const FIELDS = [
   "out",
   "err",
   "status",
+  "number",
   "umask",
   "openFiles",
   "mark",
@@ -266,13 +281,14 @@ export class Keepers {
       out: launch.stdout,
       err: launch.stderr,
       status: launch.status,
+      number: launch.number,
       umask: launch.umask ?? -1,
       openFiles: launch.openFiles ?? -1,
       mark: Number(launch.mark),
       highestFd: this.closesRanges ? 0 : highestFd(),
       memory,
     };
-    const fields = new CNumbers(FIELDS.length);
+    const fields = CNumbers.zeros(FIELDS.length);
     for (const [i, name] of FIELDS.entries()) fields.put(i, values[name] ?? 0);
     return { fields, kept: [lists, accountGroups] };
   }

@@ -1,21 +1,19 @@
-import { closeSync } from "node:fs";
 import { signalName } from "../../shared/signals.ts";
 import { inTime, pause } from "../../shared/wait.ts";
 import { libc } from "../process/libc.ts";
 import { Patience } from "../process/patience.ts";
-import { createPipe, type Pipe, readPipe } from "../process/pipes.ts";
 import { isDead, linuxTable, processStat } from "../process/process-table.ts";
 import { killFound, send, withDescendants } from "../process/process-tree.ts";
 import { eachBelow, hasChildren } from "./below.ts";
 import {
-  endedIn,
+  type Ended,
   type Keepers,
   type Kept,
   type KeptLaunch,
   KeptLaunchError,
-  launchedIn,
-  RECORD_BYTES,
+  type Report,
 } from "./keeper.ts";
+import { KeeperReports } from "./keeper-reports.ts";
 import { Strays } from "./strays.ts";
 
 const REAP_LOOK_MS = 1;
@@ -40,8 +38,11 @@ export class KeptChild {
   private isGone = false;
   /** Settles once the command runs, or cannot run. */
   private readonly launched = Promise.withResolvers<void>();
-  /** The keeper has reported whether the command runs. */
-  private hasBegun = false;
+  private readonly commandEnd = Promise.withResolvers<void>();
+  /** Settles once the keeper is about to die, or is dead. */
+  private readonly leaving = Promise.withResolvers<void>();
+  /** It was dead at the last look. */
+  private wasDead = false;
   /** The keeper has reported how the command ended. */
   private hasEnded = false;
   private used: { cpuMicroseconds: number; maxRssBytes: number } | undefined;
@@ -52,18 +53,9 @@ export class KeptChild {
    * Resolves once the command runs. Rejects with KeptLaunchError if it cannot be started, and then nothing is left of it.
    * What the launch names is in use from the call itself, also the descriptors, which the caller may close at once.
    */
-  static async start(keepers: Keepers, launch: Omit<KeptLaunch, "status">): Promise<KeptChild> {
-    const status = createPipe();
-    if (!status) throw new KeptLaunchError("keeper", "EMFILE");
-    let child: KeptChild;
-    try {
-      child = new KeptChild(keepers.start({ ...launch, status: status.writeFd }), status);
-    } catch (error) {
-      closeSync(status.readFd);
-      throw error;
-    } finally {
-      closeSync(status.writeFd);
-    }
+  static async start(keepers: Keepers, launch: Omit<KeptLaunch, "status" | "number">): Promise<KeptChild> {
+    const place = KeeperReports.ofThisProcess.place();
+    const child = new KeptChild(keepers.start({ ...launch, ...place }), place.number);
     try {
       await child.launched.promise;
     } catch (error) {
@@ -75,21 +67,35 @@ export class KeptChild {
 
   private constructor(
     private readonly kept: Kept,
-    status: Pipe,
+    number: number,
   ) {
     this.keeperPid = kept.keeperPid;
-    const exited = Promise.withResolvers<void>();
-    this.exited = exited.promise;
+    this.exited = this.commandEnd.promise;
     Strays.ofThisProcess.keeperBegan(kept.keeperPid);
-    this.gone = this.hear(status, exited.resolve).then(async () => {
+    KeeperReports.ofThisProcess.listen(number, this);
+    this.gone = this.leaving.promise.then(async () => {
       await this.untilReaped();
-      if (this.keeperStatus) this.isLost = true;
+      KeeperReports.ofThisProcess.forget(number);
+      if (this.keeperStatus || !this.hasEnded) this.lose();
       Strays.ofThisProcess.keeperEnded(kept.keeperPid);
       if (this.isLost) this.survivors = await Strays.ofThisProcess.end();
       kept.reaped();
       this.isGone = true;
-      exited.resolve();
+      this.commandEnd.resolve();
     });
+  }
+
+  heard({ launched, ended, isGone }: Report): void {
+    if (launched) this.takeStart(launched);
+    if (ended) this.takeEnd(ended);
+    if (isGone) this.leaving.resolve();
+  }
+
+  /** A keeper that was killed reports nothing. What it said before was heard by the second look after its death. */
+  look(): void {
+    if (this.reapKeeper() === undefined) return;
+    if (this.wasDead) this.leaving.resolve();
+    this.wasDead = true;
   }
 
   /** The living processes of the job, no matter which session or group they are in. */
@@ -128,6 +134,8 @@ export class KeptChild {
    */
   private isBarren(): boolean {
     const status = this.reapKeeper();
+    // The command has ended, so all that a killed keeper could report was heard.
+    if (status) this.leaving.resolve();
     if (status !== undefined) return status === 0;
     return !hasChildren(this.keeperPid) && !isDead(processStat(this.keeperPid));
   }
@@ -138,7 +146,7 @@ export class KeptChild {
     return this.keeperStatus;
   }
 
-  /** Called when the keeper's last descriptor is closed, so the keeper is about to die. */
+  /** Called when the keeper is about to die. */
   private async untilReaped(): Promise<void> {
     while (this.reapKeeper() === undefined) {
       // If it is dead at this point, it can be reaped, unless it was reaped elsewhere.
@@ -155,36 +163,16 @@ export class KeptChild {
     send(this.keeperPid, "SIGCONT");
   }
 
-  /** Reads the keeper's reports. Resolves once the keeper has ended. */
-  private async hear(status: Pipe, exited: () => void): Promise<void> {
-    try {
-      // The kernel does not part a record, but may give both at once.
-      for await (const chunk of readPipe(status)) {
-        for (let at = 0; at + RECORD_BYTES <= chunk.length; at += RECORD_BYTES) {
-          this.take(chunk.subarray(at, at + RECORD_BYTES));
-          if (this.hasEnded) exited();
-        }
-      }
-    } catch {
-      // If the pipe breaks, the report is lost, as if the keeper had been killed.
-    } finally {
-      closeSync(status.readFd);
-    }
-    if (this.hasEnded) return;
+  /** The keeper was killed. If its command had not ended, nobody can tell any more how it ends. */
+  private lose(): void {
     this.isLost = true;
+    if (this.hasEnded) return;
     this.signalCode = "SIGKILL";
     this.launched.reject(new KeptLaunchError("keeper", "EINTR"));
   }
 
-  private take(record: Uint8Array): void {
-    if (this.hasBegun) this.takeEnd(record);
-    else this.takeStart(record);
-  }
-
-  private takeStart(record: Uint8Array): void {
-    this.hasBegun = true;
+  private takeStart(launched: NonNullable<Report["launched"]>): void {
     this.kept.launched();
-    const launched = launchedIn(record);
     if ("error" in launched) {
       this.launched.reject(launched.error);
     } else {
@@ -193,11 +181,11 @@ export class KeptChild {
     }
   }
 
-  private takeEnd(record: Uint8Array): void {
-    const { code, status, ...used } = endedIn(record);
+  private takeEnd({ code, status, ...used }: Ended): void {
     if (code === CLD_EXITED) this.exitCode = status;
     else this.signalCode = (status <= 31 && signalName(`SIG${status}`)) || `SIG${status}`;
     this.used = used;
     this.hasEnded = true;
+    this.commandEnd.resolve();
   }
 }

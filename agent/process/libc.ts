@@ -161,7 +161,7 @@ export function cLists(lists: readonly (readonly string[])[]): CLists {
   const joined = all.join("\0");
   const bytes = cString(joined);
   const isAscii = bytes.length === joined.length + 1;
-  const table = new CNumbers(all.length + lists.length);
+  const table = CNumbers.zeros(all.length + lists.length);
   const texts: Pointer[] = [];
   let next: number = addressOf(bytes);
   let length = 0;
@@ -180,12 +180,16 @@ export function cLists(lists: readonly (readonly string[])[]): CLists {
 
 const HALF = 2 ** 32;
 
-/** Whole numbers of eight bytes each, as C has them; all are 0 at first. Writing them as halves is far cheaper than as big integers. */
+/** Whole numbers of eight bytes each, as C has them. Writing them as halves is far cheaper than as big integers. */
 export class CNumbers {
   readonly memory: Uint32Array<ArrayBuffer>;
 
-  constructor(count: number, memory = new ArrayBuffer(8 * count)) {
+  constructor(memory: ArrayBuffer) {
     this.memory = new Uint32Array(memory);
+  }
+
+  static zeros(count: number): CNumbers {
+    return new CNumbers(new ArrayBuffer(8 * count));
   }
 
   put(index: number, value: number): void {

@@ -11,7 +11,7 @@ jobCostContract("SQLite", open, {
   requests: 1.1,
   "messages to the supervisor": 2.2,
   "reads of its messages": 1.2,
-  "reads and writes of the supervisor": 17,
+  "reads and writes of the supervisor": 16,
 });
 
 async function open() {
