@@ -88,7 +88,7 @@ export class ExecutionRun {
     } catch (error) {
       end = this.startFailure(error);
     }
-    const { outputs, ...left } = this.collect();
+    const { outputs, ...left } = await this.collect();
     const events = this.endedBy === "kill" ? undefined : this.task?.events;
     this.isWaiting = outputs !== undefined || events !== undefined;
     for (const undo of undos.reverse()) await this.undo(undo);
@@ -154,9 +154,10 @@ export class ExecutionRun {
   }
 
   /** What the job left. Nothing of a job that never started, or that nobody asks about any more. */
-  private collect(): LeftByJob {
+  private async collect(): Promise<LeftByJob> {
     if (!this.task || this.endedBy === "kill") return {};
     try {
+      if (!this.isKept && (await this.files?.leftNothing(this.task))) return {};
       return this.files?.collect(this.task) ?? {};
     } catch (error) {
       const message = `its outputs could not be looked at: ${textOf(error)}`;

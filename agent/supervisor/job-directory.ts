@@ -1,4 +1,5 @@
 import { chownSync, mkdirSync } from "node:fs";
+import { rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { JobType } from "../../shared/job-fields.ts";
 import { removeDirectory } from "../limits/remove-directory.ts";
@@ -7,6 +8,8 @@ import { accountDirectory, makeAccountDirectory, removeAccountDirectory } from "
 
 /** The directory in which a job runs. Until `handOver` no other account can reach what is in it. */
 export class JobDirectory {
+  private isGone = false;
+
   private constructor(
     /** Absolute. */
     readonly path: string,
@@ -40,7 +43,20 @@ export class JobDirectory {
     if (this.account) chownSync(this.path, this.account.uid, this.account.gid);
   }
 
+  /** Removes it if the job left nothing in it, as most do. Resolves to whether it is gone: trying is cheaper than looking. */
+  async removeIfEmpty(): Promise<boolean> {
+    if (this.path !== join(this.workRoot, this.executionId)) return false;
+    try {
+      await rmdir(this.path);
+      this.isGone = true;
+    } catch {
+      // There is something in it.
+    }
+    return this.isGone;
+  }
+
   async remove(): Promise<void> {
+    if (this.isGone) return;
     const { path, workRoot, executionId } = this;
     const own = join(workRoot, executionId);
     if (path !== own) await removeAccountDirectory(path);

@@ -69,7 +69,17 @@ export class JobFiles {
     this.bell.ring();
   }
 
-  /** Called when no process of the job is left. */
+  /** Called when no process of the job is left. If there is nothing to collect, its directory is gone. */
+  async leftNothing({
+    ownOutputs = [],
+    events,
+  }: Pick<RunningTask, "ownOutputs" | "events">): Promise<boolean> {
+    const mayWait = ownOutputs.length > 0 || events !== undefined || this.secretFiles.size > 0;
+    if (mayWait || this.parts.order.assignment.manifest.outputs) return false;
+    return this.parts.directory.removeIfEmpty();
+  }
+
+  /** The same: what it left. */
   collect({ outputRoot, ownOutputs = [] }: Pick<RunningTask, "outputRoot" | "ownOutputs">): LeftByJob {
     const { directory, order } = this.parts;
     this.eraseSecrets();
