@@ -36,6 +36,7 @@ const SIDE_BY_SIDE = 3;
 const total = { passed: 0, failed: 0, skipped: 0 };
 const leftOut: string[] = [];
 const failed: string[] = [];
+const took: string[] = [];
 let building: Promise<string> | undefined;
 
 reachThisMachineDirectly(process.env);
@@ -47,6 +48,7 @@ try {
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
+if (took.length > 1) console.log(`\nseconds: ${took.join(", ")}`);
 for (const line of [...failed, ...leftOut]) console.log(line);
 console.log(`\n${summaryLine(total)}`);
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
@@ -64,7 +66,7 @@ function chosenSuites(args: string[]): Suite[] {
   return suites.filter((suite) => args.includes(suite.name));
 }
 
-/** Longest first, so that both end at about the same time. Suites that measure the machine itself run last, one at a time. */
+/** Longest first, so that all lanes end at about the same time. Suites that measure the machine itself run last, one at a time. */
 async function runSideBySide(all: readonly Suite[]): Promise<void> {
   const queue = all.filter((suite) => !suite.alone).sort((a, b) => b.usualSeconds - a.usualSeconds);
   const lane = async () => {
@@ -95,7 +97,9 @@ async function runSuite(suite: Suite, show: Show): Promise<void> {
   const report = join(scratch, `${suite.name}.xml`);
   await using shared = suite.onSharedStore ? await SharedStore.start() : undefined;
   const env = { ...shared?.env, ...(suite.onBinary && { TANVRIT_TEST_BINARY: await builtBinary() }) };
+  const startMs = performance.now();
   const run = await runTests(suite, report, show, env);
+  took.push(`${suite.name} ${Math.round((performance.now() - startMs) / 1_000)}`);
   const xml = readReport(report);
   const counts = readCounts(xml);
   total.passed += counts.passed;

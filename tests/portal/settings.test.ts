@@ -61,8 +61,8 @@ test("the audit log names what was done, and a wrong field says so in the form",
 });
 
 test("another browser is signed out from the list of sessions, and its tab says so", async () => {
-  await using other = await world.window("/settings/members");
-  await using window = await world.window("/settings/sessions");
+  await using other = await world.browser("/settings/members");
+  await using window = await world.browser("/settings/sessions");
   const row = window.page.getByRole("row").filter({ hasText: "browser" }).filter({ hasNotText: "this one" });
   await row.first().getByRole("button", { name: "Sign out" }).click();
   await window.press("Sign it out");

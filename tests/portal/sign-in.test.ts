@@ -5,7 +5,7 @@ import { expectQuiet, PortalWorld } from "../support/portal.ts";
 const world = forAllTests(await PortalWorld.start());
 
 test("a signed-in browser gets into the portal without a question, and stays after a reload", async () => {
-  await using window = await world.window();
+  await using window = await world.browser();
   await window.page.getByRole("heading", { name: "Overview" }).waitFor();
   await window.page.reload();
   await window.page.getByRole("heading", { name: "Overview" }).waitFor();
@@ -20,7 +20,7 @@ test("a browser that is not signed in is led to the sign-in page", async () => {
 });
 
 test("all tabs of a browser share one sign-in, and signing the browser out ends them all", async () => {
-  await using window = await world.window("/settings/members");
+  await using window = await world.browser("/settings/members");
   const account = await window.page.context().newPage();
   const programs = async () => {
     await account.goto(`${world.url}/account`);

@@ -15,7 +15,7 @@ const LATER_MS = 20 * 60_000;
 await person.get(["auth", "password", "--email", ANNA.email], { stdin: `${ANNA.password}\n` });
 
 async function windowAtPlace(): Promise<Window> {
-  const window = await world.window();
+  const window = await world.browser();
   await window.page.goto(world.url + PLACE);
   await window.page.locator("main h1").first().waitFor();
   return window;
@@ -56,7 +56,7 @@ async function signsInAgain(window: Window): Promise<void> {
 
 test("a browser that is signed out in the list of sessions of another says so, and leads back after a sign-in", async () => {
   await using window = await windowAtPlace();
-  await using other = await world.window("/settings/sessions");
+  await using other = await world.browser("/settings/sessions");
   const row = other.page.getByRole("row").filter({ hasText: "browser" }).filter({ hasNotText: "this one" });
   await row.first().getByRole("button", { name: "Sign out" }).click();
   await other.press("Sign it out");
@@ -85,7 +85,7 @@ test("a tab whose sign-in was not used for too long says so, and leads back afte
 });
 
 test("a tab that is signed out goes on, live, once the same person has signed in in another tab", async () => {
-  await using window = await world.window("/settings/secrets");
+  await using window = await world.browser("/settings/secrets");
   const context = window.page.context();
   const tab = await context.newPage();
   await signOutIn(tab);

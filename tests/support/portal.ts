@@ -1,10 +1,13 @@
 import { expect } from "bun:test";
-import type { BrowserContextOptions } from "playwright-core";
+import type { BrowserContextOptions, Cookie } from "playwright-core";
 import { Chromium, type Window } from "./chromium.ts";
 import { Person } from "./person.ts";
 
 /** A server with an agent, and a browser whose windows are signed in to its portal. */
 export class PortalWorld implements AsyncDisposable {
+  /** What a browser keeps of the sign-in that the windows share. */
+  private signIn: Cookie[] | undefined;
+
   private constructor(
     readonly person: Person,
     readonly chromium: Chromium,
@@ -32,8 +35,21 @@ export class PortalWorld implements AsyncDisposable {
     return this.person.server.url;
   }
 
-  /** A window that shows this path of the portal, signed in as the person. */
+  /** A window that shows this path of the portal, signed in as the person. The windows share one sign-in. */
   async window(path = "/", options: BrowserContextOptions = {}): Promise<Window> {
+    if (!this.signIn) {
+      const first = await this.browser(path, options);
+      this.signIn = await first.page.context().cookies();
+      return first;
+    }
+    const window = await this.chromium.window(options);
+    await window.page.context().addCookies(this.signIn);
+    await this.show(window, path);
+    return window;
+  }
+
+  /** The same with a sign-in of its own, which a test may end. */
+  async browser(path = "/", options: BrowserContextOptions = {}): Promise<Window> {
     const window = await this.chromium.window(options);
     const { stdout, stderr } = await this.person.run(["auth", "open"]);
     const link = /http\S+\/open\/\S+/.exec(stdout + stderr)?.[0];
