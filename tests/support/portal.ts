@@ -45,6 +45,8 @@ export class PortalWorld implements AsyncDisposable {
     const window = await this.chromium.window(options);
     await window.page.context().addCookies(this.signIn);
     await this.show(window, path);
+    // Until its fonts are there, a page may move under a click.
+    await window.page.evaluate(() => document.fonts.ready.then(() => undefined));
     return window;
   }
 
