@@ -1,5 +1,5 @@
 import { fileLimits } from "../../shared/files/file-limits.ts";
-import { PACK_HEADER_BYTES, packHeader } from "../../shared/files/pack.ts";
+import { PACK_HEADER_BYTES, writePackHeader } from "../../shared/files/pack.ts";
 import type { Hashing } from "./hashing.ts";
 
 const MAX_BLOBS = 4_000;
@@ -46,7 +46,7 @@ export class BlobBatch {
     const digest = this.hashing.digest(content);
     const sha256 = typeof digest === "string" ? digest : await digest;
     if (!this.has(sha256) && !isKnown(sha256)) {
-      this.memory.set(packHeader(sha256, bytes), this.used);
+      writePackHeader(this.memory, this.used, sha256, bytes);
       this.blobs.set(sha256, { offset: this.used, bytes });
       this.used = offset + bytes;
     }
