@@ -3,7 +3,7 @@ import { MIB } from "./bytes-text.ts";
 /** After so much garbage, look at the memory of this process. */
 const LOOK_BYTES = 4 * MIB;
 /** It may grow up to this. */
-const COMFORT_BYTES = 134 * MIB;
+const COMFORT_BYTES = 126 * MIB;
 /** It may always grow by this share, or a process with much to keep would do nothing else. */
 const MIN_GROWTH = 0.06;
 
