@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AgentHere, startAgentHere } from "../tests/support/agent/agent-here.ts";
 import { ControlPlane } from "../tests/support/agent/control-plane.ts";
+import { processesNaming } from "../tests/support/processes.ts";
+import { waitFor } from "../tests/support/wait.ts";
 import { processesOf } from "./process/marks.ts";
 import { isResult } from "./state/outbox.ts";
 
@@ -24,6 +26,9 @@ afterEach(async () => {
   }
   agents = [];
   await plane.stop();
+  await waitFor("the supervisors to end", () => processesNaming(stateDir).length === 0, {
+    timeoutMs: 20_000,
+  });
   rmSync(stateDir, { recursive: true, force: true });
 });
 

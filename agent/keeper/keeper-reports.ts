@@ -1,4 +1,5 @@
-import { createPipe, readPipe } from "../process/pipes.ts";
+import { closeSync } from "node:fs";
+import { createPipe, type Pipe, readPipe } from "../process/pipes.ts";
 import { KeptLaunchError, RECORD_BYTES, type Report, reportIn } from "./keeper.ts";
 
 /** A command below a keeper, as what its keeper reports concerns it. */
@@ -16,6 +17,7 @@ export class KeeperReports {
   private readonly waiting = new Map<number, Reported>();
   private lastNumber = 0;
   private writeFd: number | undefined;
+  private reading: Promise<void> = Promise.resolve();
   private looking: ReturnType<typeof setInterval> | undefined;
 
   /** A number for a keeper, and the descriptor to which it writes. Throws KeptLaunchError. */
@@ -34,17 +36,24 @@ export class KeeperReports {
     this.waiting.delete(number);
   }
 
+  /** An open pipe keeps this process from ending. Resolves once the keepers that write to it are gone; a later one gets another. */
+  close(): Promise<void> {
+    if (this.writeFd !== undefined) closeSync(this.writeFd);
+    this.writeFd = undefined;
+    return this.reading;
+  }
+
   private open(): number {
     const pipe = createPipe();
     if (!pipe) throw new KeptLaunchError("keeper", "EMFILE");
-    void this.read(readPipe(pipe));
+    this.reading = this.read(pipe).finally(() => closeSync(pipe.readFd));
     return pipe.writeFd;
   }
 
-  /** This process holds the write end itself, so the pipe never ends. */
-  private async read(stream: ReadableStream<Uint8Array>): Promise<void> {
+  /** Until `close`, this process holds the write end itself, so the pipe does not end. */
+  private async read(pipe: Pipe): Promise<void> {
     let rest: Uint8Array = new Uint8Array();
-    for await (const chunk of stream) {
+    for await (const chunk of readPipe(pipe)) {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       let at = 0;
       for (; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {

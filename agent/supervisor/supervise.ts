@@ -9,6 +9,7 @@ import { textOf } from "../../shared/text-of.ts";
 import { inTime } from "../../shared/wait.ts";
 import { createExecutors } from "../executors/all-executors.ts";
 import { keepers, whyNoKeepers } from "../keeper/keeper.ts";
+import { KeeperReports } from "../keeper/keeper-reports.ts";
 import { executionsWithSegments, Segments } from "../logs/segments.ts";
 import { spoolRoom } from "../logs/spool.ts";
 import { acquireLock } from "../state/lock.ts";
@@ -114,6 +115,7 @@ class Supervisor {
     this.host.keepForNext();
     stopListening();
     for (const executor of this.executors.values()) await executor.close();
+    void KeeperReports.ofThisProcess.close();
   }
 
   /** Probes the executors. An executor knows what it can do only after that, so a slow one knows nothing for now. */
