@@ -30,7 +30,7 @@ export function shorten(head: AuditHead, last: Pick<AuditRow, "seq" | "hash">, k
 }
 
 export function hashOf(entry: string): string {
-  return new Bun.CryptoHasher("sha256").update(entry).digest("hex");
+  return Bun.SHA256.hash(entry, "hex");
 }
 
 export function isSealed(head: AuditHead, key: Uint8Array): boolean {

@@ -29,9 +29,8 @@ export class Unschedulable {
   async explain(businessId: string, jobs: readonly JobRecord[]): Promise<(string | undefined)[]> {
     // An array never runs; only its jobs do.
     const queued = jobs.filter((job) => job.status === "QUEUED" && job.gate !== "array");
-    const firstOfQueue = new Map(queued.map((job) => [job.queueKey, job]));
     const waiting = this.waitingIn(businessId);
-    const open = [...firstOfQueue.values()].filter((job) => !canRunOn(job, waiting));
+    const open = firstOfQueues(queued).filter((job) => !canRunOn(job, waiting));
     if (open.length === 0) return jobs.map(() => undefined);
     const nodes = await this.nodes.get(businessId);
     if (nodes.length > MAX_NODES) return jobs.map(() => undefined);
@@ -39,6 +38,10 @@ export class Unschedulable {
     const asked = new Set(queued);
     return jobs.map((job) => (asked.has(job) ? reasons.get(job.queueKey) : undefined));
   }
+}
+
+function firstOfQueues(jobs: readonly JobRecord[]): readonly JobRecord[] {
+  return jobs.length < 2 ? jobs : [...new Map(jobs.map((job) => [job.queueKey, job])).values()];
 }
 
 function canRunOn({ manifest, userId }: JobRecord, nodes: readonly NodeRecord[]): boolean {

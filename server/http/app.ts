@@ -7,6 +7,7 @@ import { ByteBodies } from "./byte-bodies.ts";
 import { CallSockets } from "./call-sockets.ts";
 import type { CarryOutParts, HandledRow } from "./carry-out.ts";
 import type { Handlers } from "./handler.ts";
+import { PathRouter } from "./path-router.ts";
 import { isServerFault, problemResponse } from "./problem.ts";
 import { allowOrigins, securityHeaders } from "./security-headers.ts";
 import { type PeerInfo, requestIdOf, type ServeParts, serve } from "./serve.ts";
@@ -28,7 +29,7 @@ export type App = Hono<{ Bindings: PeerInfo }>;
 
 /** The whole API: every row of the endpoint table, and the health checks. */
 export function createApp(parts: AppParts): App {
-  const app: App = new Hono();
+  const app: App = new Hono({ router: new PathRouter() });
   const bodies = new Bodies();
   const rows = rowsOf(parts.handlers);
   const sockets = new CallSockets({ ...parts, rows, bodies });
@@ -41,9 +42,9 @@ export function createApp(parts: AppParts): App {
     return c.json({ status: ready ? "ready" : "not ready" }, ready ? 200 : 503);
   });
   // Health probes use any name, and learn nothing. Everything below checks the name first.
-  app.use(async (c, next) => {
+  app.use((c, next) => {
     c.env?.names?.check(c.req.raw.headers, c.req.method === "GET" && isPage(c.req.path));
-    await next();
+    return next();
   });
   allowOrigins(app, isPage);
   for (const mount of parts.mounts ?? []) mount(app);

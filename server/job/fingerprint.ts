@@ -58,8 +58,7 @@ function versionOf(fingerprint: string): string {
 }
 
 function digest(meaning: unknown): string {
-  const hash = new Bun.CryptoHasher("sha256").update(JSON.stringify(ordered(meaning)));
-  return VERSION + hash.digest("base64url");
+  return VERSION + Bun.SHA256.hash(JSON.stringify(ordered(meaning)), "base64url");
 }
 
 /** The fields that are not the default, each in its canonical form. A start time like `+10m` stays relative. */
