@@ -45,8 +45,6 @@ export class PortalWorld implements AsyncDisposable {
     const window = await this.chromium.window(options);
     await window.page.context().addCookies(this.signIn);
     await this.show(window, path);
-    // Until its fonts are there, a page may move under a click.
-    await window.page.evaluate(() => document.fonts.ready.then(() => undefined));
     return window;
   }
 
@@ -63,10 +61,11 @@ export class PortalWorld implements AsyncDisposable {
     return window;
   }
 
-  /** Goes to a path of the portal, and waits until its page has its title. */
+  /** Goes to a path of the portal, and waits until its page has its title, and its fonts: before that it may move under a click. */
   async show({ page }: Window, path: string): Promise<void> {
     if (new URL(page.url()).pathname !== path) await page.goto(this.url + path);
     await page.locator("main h1").first().waitFor();
+    await page.evaluate(() => document.fonts.ready.then(() => undefined));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
