@@ -56,7 +56,6 @@ export const jobId = idSchema("job");
 export const executionId = idSchema("exe");
 export const nodeId = idSchema("node");
 export const userId = idSchema("usr");
-export const sessionId = idSchema("ses");
 export const scheduleId = idSchema("sch");
 export const fireId = idSchema("fire");
 export const templateId = idSchema("tpl");

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
-import { executionId } from "../../shared/ids.ts";
+import { isId } from "../../shared/id-schema.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { pause } from "../../shared/wait.ts";
@@ -35,7 +35,7 @@ export function isKept(workRoot: string, execution: string): boolean {
 
 /** The executions whose directories stay. */
 export function keptIn(workRoot: string): string[] {
-  return namesIn(notesOf(workRoot)).filter((name) => executionId.safeParse(name).success);
+  return namesIn(notesOf(workRoot)).filter((name) => isId("exe", name));
 }
 
 /** Removes directories whose day is over, from time to time, until the signal fires. */

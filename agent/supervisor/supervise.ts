@@ -1,6 +1,6 @@
 import type { Socket } from "bun";
 import { counted } from "../../shared/counted.ts";
-import { executionId } from "../../shared/ids.ts";
+import { isId } from "../../shared/id-schema.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { listenOn } from "../../shared/sockets/listen.ts";
 import { isOwnPeer } from "../../shared/sockets/peer.ts";
@@ -151,7 +151,7 @@ class Supervisor {
     const at = new Date().toISOString();
     return executionsWithSegments(spool).flatMap((name) => {
       if (known.has(name)) return [];
-      if (!executionId.safeParse(name).success) {
+      if (!isId("exe", name)) {
         Segments.reopen(spool, name).remove();
         return [];
       }

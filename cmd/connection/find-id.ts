@@ -1,5 +1,6 @@
 import type { Compute, Job } from "../../sdk/index.ts";
-import { artifactId, executionId, jobId, nodeId, scheduleId } from "../../shared/ids.ts";
+import { isId } from "../../shared/id-schema.ts";
+import { executionId } from "../../shared/ids.ts";
 import { CliError } from "../exit/failure.ts";
 import { formatAge } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
@@ -18,7 +19,7 @@ const DIGITS = /^[0-9a-hjkmnp-tv-z]+$/;
 
 /** The id of the job that a person named. A full id costs no request. */
 export async function findJob(compute: Compute, text: string, output: Output): Promise<string> {
-  if (jobId.safeParse(text).success) return text;
+  if (isId("job", text)) return text;
   refuseEmpty("job", text);
   return text === LAST ? lastJob(compute, output) : jobCalled(compute, text, output);
 }
@@ -34,7 +35,7 @@ export async function findJobs(
 }
 
 export async function findNode(compute: Compute, text: string, output: Output): Promise<string> {
-  if (nodeId.safeParse(text).success) return text;
+  if (isId("node", text)) return text;
   refuseEmpty("node", text);
   const nodes = await Array.fromAsync(compute.nodes.list({}, patience(output)));
   const rows = nodes.map((node) => ({ id: node.nodeId, name: node.name, state: node.status }));
@@ -42,7 +43,7 @@ export async function findNode(compute: Compute, text: string, output: Output): 
 }
 
 export async function findSchedule(compute: Compute, text: string, output: Output): Promise<string> {
-  if (scheduleId.safeParse(text).success) return text;
+  if (isId("sch", text)) return text;
   refuseEmpty("schedule", text);
   const schedules = await Array.fromAsync(compute.schedules.list({}, patience(output)));
   const rows = schedules.map((one) => ({ id: one.scheduleId, name: one.name, state: one.status }));
@@ -51,7 +52,7 @@ export async function findSchedule(compute: Compute, text: string, output: Outpu
 
 /** Only what `artifact upload` made has a name to find it by: the inputs and outputs of jobs often have the same names. */
 export async function findArtifact(compute: Compute, text: string, output: Output): Promise<string> {
-  if (artifactId.safeParse(text).success) return text;
+  if (isId("art", text)) return text;
   refuseEmpty("artifact", text);
   const artifacts = await Array.fromAsync(compute.artifacts.list({ limit: MAX_LOOKED_AT }, patience(output)));
   const rows = artifacts.map((one) => ({
@@ -110,8 +111,8 @@ async function jobCalled(compute: Compute, text: string, output: Output): Promis
     }));
   };
   const begin = beginningOf("job", text);
-  const isId = text.startsWith("job_");
-  const named = isId ? [] : await list({ name: text.replaceAll(/[\\*?]/g, "\\$&") });
+  const isMeantAsId = text.startsWith("job_");
+  const named = isMeantAsId ? [] : await list({ name: text.replaceAll(/[\\*?]/g, "\\$&") });
   const found = named.length > 0 || begin === undefined ? named : await list({ idPrefix: begin });
   return only("job", text, found);
 }

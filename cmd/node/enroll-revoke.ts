@@ -1,6 +1,6 @@
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
-import { enrolmentId } from "../../shared/enrolment.ts";
+import { isId } from "../../shared/id-schema.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
@@ -20,7 +20,7 @@ export const command = defineCommand({
   ],
   async run({ options, positionals, env, output }) {
     const id = positionals[0] ?? "";
-    if (!enrolmentId.safeParse(id).success) {
+    if (!isId("enr", id)) {
       throw new CliError("usage", "that is not the id of an enrolment", {
         todo: "tanvrit-compute node enroll list shows the ids, like enr_01m8…",
       });

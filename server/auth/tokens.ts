@@ -2,7 +2,8 @@ import { createHmac } from "node:crypto";
 import { type CryptoKey, errors, jwtVerify, SignJWT } from "jose";
 import { CLI_CLIENT_ID, type Identity, identity, type TokenSet } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
-import { jobId, sessionId } from "../../shared/ids.ts";
+import { isId } from "../../shared/id-schema.ts";
+import { jobId } from "../../shared/ids.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { isSameText } from "./bearer-secret.ts";
@@ -257,7 +258,7 @@ export class Tokens {
     const [, body = "", digits = "", generation = "", mac = ""] = match ?? [];
     const sid = `ses_${digits}`;
     const isGenuine = isSameText(mac, this.macOf(body));
-    if (!match || !isGenuine || !sessionId.safeParse(sid).success) throw foreignRefreshToken();
+    if (!match || !isGenuine || !isId("ses", sid)) throw foreignRefreshToken();
     return { sid, generation: Number(generation) };
   }
 

@@ -1,4 +1,5 @@
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
+import { isId } from "../../shared/id-schema.ts";
 import { jobId } from "../../shared/ids.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
@@ -44,5 +45,5 @@ function placeOf(cursor: string | undefined): RetryPlace | undefined {
 
 function isPlace(text: string): boolean {
   const ids = text.split("/");
-  return ids.length === 2 && ids.every((id) => jobId.safeParse(id).success);
+  return ids.length === 2 && ids.every((id) => isId("job", id));
 }

@@ -57,7 +57,7 @@ export function queueKeyOf(manifest: JobManifest, userId: string): string {
     ...(manifest.type === "DOCKER" ? [askedOfContainer(manifest.image, manifest.docker)] : []),
   ]);
   const requirement = digests.getOrMake(canonical, () =>
-    new Bun.CryptoHasher("sha256").update(canonical).digest("base64url").slice(0, 22),
+    Bun.SHA256.hash(canonical, "base64url").slice(0, 22),
   );
   return `${requirement}${mayWaitAhead(manifest) ? MAY_WAIT_AHEAD : ""}/${userId}`;
 }
