@@ -80,6 +80,7 @@ test("what is wrong is shown at the field and at the line of the YAML before any
   await page.locator(".cm-lint-marker-error").waitFor();
   await page.locator(".cm-lintRange-error").getByText("cpu").waitFor();
   await check.getByRole("button", { name: "Line 3" }).click();
+  await page.locator(".cm-editor.cm-focused .cm-activeLine").getByText("cpu").waitFor();
   await page.keyboard.type("x");
   await yamlHas(page, "xcpu: two");
   await write(page, "command: [true");
