@@ -14,6 +14,7 @@ import { enrolmentSteps, MongoEnrolmentStore } from "../enrolment/enrolment-stor
 import { MongoExecutionStore } from "../execution/execution-store.mongo.ts";
 import { MongoIntegrityStore } from "../integrity/integrity-store.mongo.ts";
 import { flowSteps, MongoJobFlowStore } from "../job/flow-store.mongo.ts";
+import { FreshJobs } from "../job/fresh-jobs.mongo.ts";
 import { executionSteps, jobSteps } from "../job/job-migrations.mongo.ts";
 import { MongoJobStore } from "../job/job-store.mongo.ts";
 import { RecentJobs } from "../job/recent-jobs.mongo.ts";
@@ -74,13 +75,14 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     throw error;
   }
   const recent = new RecentJobs();
+  const fresh = new FreshJobs();
   return {
-    jobs: new MongoJobStore(store, recent),
+    jobs: new MongoJobStore(store, recent, fresh),
     flow: new MongoJobFlowStore(store),
     nodes: new MongoNodeStore(store),
     enrolments: new MongoEnrolmentStore(store),
     executions: new MongoExecutionStore(store),
-    assignments: new MongoAssignStore(store, recent),
+    assignments: new MongoAssignStore(store, recent, fresh),
     sessions: new MongoSessionStore(store, seal),
     apiKeys: new MongoApiKeyStore(store),
     people: new MongoPersonStore(store),

@@ -1,15 +1,17 @@
 import type { Collection } from "mongodb";
 import { newId } from "../../shared/ids.ts";
 import type { Assigned } from "../execution/execution-store.ts";
+import type { FreshJobs } from "../job/fresh-jobs.mongo.ts";
 import {
   type ExecutionDocument,
   type JobDocument,
   queueKeyIn,
+  queueOf,
   queuesOf,
 } from "../job/job-documents.mongo.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { RecentJobs } from "../job/recent-jobs.mongo.ts";
-import { type Requirement, requirementOf, userOfQueue } from "../job/requirement.ts";
+import { type Requirement, requirementOf, userOfQueue, waitsAhead } from "../job/requirement.ts";
 import { isSpeaker } from "../node/node-store.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
@@ -56,7 +58,7 @@ const MAX_SKIP = 512;
  * and served one batch at a time, so they never compete. Between servers, each job goes to the server whose write comes
  * first.
  *
- * A batch takes three steps:
+ * A batch takes three steps, the first of which is left out for jobs that were created here a moment ago (`FreshJobs`):
  *
  * 1. It lists the queues with claimable jobs and reads the nodes that ask; then the heads of the queues, and what the nodes
  *    hold (`NodeRooms`).
@@ -77,6 +79,7 @@ export class MongoAssignStore implements AssignStore {
   constructor(
     private readonly store: MongoStore,
     recent: RecentJobs,
+    private readonly fresh: FreshJobs,
   ) {
     this.jobs = store.preparing("compute_jobs");
     this.executions = store.preparing("compute_executions");
@@ -144,11 +147,31 @@ export class MongoAssignStore implements AssignStore {
   }
 
   private async assignBatch(businessId: string, calls: readonly Call[]): Promise<void> {
-    let open = calls;
+    let open = await this.assignFresh(businessId, calls);
     for (let reads = 0; open.length > 0 && reads < MAX_READS; reads++) {
       open = await this.assignOnce(businessId, open);
     }
     for (const call of open) call.resolve([]);
+  }
+
+  /**
+   * Hands out jobs that were created here a moment ago, without reading anything, if nothing else waited and each node has
+   * free slots for all of them. Resolves with the calls that this did not answer.
+   */
+  private async assignFresh(businessId: string, calls: readonly Call[]): Promise<readonly Call[]> {
+    const queue = queueOfFresh(this.fresh.take(businessId));
+    if (!queue) return calls;
+    const orders = new Map<Call, Order>();
+    for (const call of calls) {
+      const { nodeId, limit, by } = call.item;
+      const node = this.rooms.takePrepared(nodeId);
+      if (!node || limit <= queue.heads.length || (by && !isSpeaker(node.speaker, by))) return calls;
+      orders.set(call, { request: call.item, node, claims: [] });
+    }
+    const given = await this.give(businessId, orders, [queue]);
+    for (const [call, jobs] of given) if (jobs?.length) call.resolve(jobs);
+    // There may be other jobs for nodes that got none of these.
+    return [...given].flatMap(([call, jobs]) => (jobs?.length ? [] : call));
   }
 
   /** Answers calls. Resolves with those whose nodes have changed meanwhile. */
@@ -160,6 +183,8 @@ export class MongoAssignStore implements AssignStore {
         calls.map(({ item }) => item.nodeId),
       ),
     ]);
+    this.fresh.looked(businessId, queues.length === 0);
+    if (queues.length === 0) this.rooms.prepare(nodes);
     const byId = new Map(nodes.map((node) => [node.nodeId, node]));
     const orders = new Map<Call, Order>();
     for (const call of calls) {
@@ -170,22 +195,30 @@ export class MongoAssignStore implements AssignStore {
       else call.resolve([]);
     }
     if (orders.size === 0) return [];
-    const asking = [...new Set([...orders.values()].map(({ node }) => node))];
     const [heads] = await Promise.all([
       this.readQueues(queues, [...orders.values()], 0),
-      this.rooms.readHeld(asking),
+      this.rooms.readHeld(nodesOf(orders.values())),
     ]);
-    const assigned = await this.serve(businessId, [...orders.values()], heads);
-    const given = asking.filter((node) =>
-      [...orders.values()].some((order) => order.node === node && order.claims.length > 0),
-    );
+    const given = await this.give(businessId, orders, heads);
+    for (const [call, jobs] of given) if (jobs) call.resolve(jobs);
+    return [...given].flatMap(([call, jobs]) => (jobs ? [] : call));
+  }
+
+  /** Claims jobs for the calls. Resolves with what each gets: undefined if its node has changed meanwhile. */
+  private async give(
+    businessId: string,
+    orders: ReadonlyMap<Call, Order>,
+    queues: readonly MongoQueue[],
+  ): Promise<Map<Call, Assigned[] | undefined>> {
+    const assigned = await this.serve(businessId, [...orders.values()], queues);
+    const given = nodesOf([...orders.values()].filter(({ claims }) => claims.length > 0));
     const confirmed = await this.confirm([...orders.values()], given);
-    const changed: Call[] = [];
+    const jobs = new Map<Call, Assigned[] | undefined>();
     for (const [call, { node, claims }] of orders) {
-      if (given.includes(node) && !confirmed.has(node.nodeId)) changed.push(call);
-      else call.resolve(claims.flatMap((claim) => assigned.get(claim) ?? []));
+      const isChanged = given.includes(node) && !confirmed.has(node.nodeId);
+      jobs.set(call, isChanged ? undefined : claims.flatMap((claim) => assigned.get(claim) ?? []));
     }
-    return changed;
+    return jobs;
   }
 
   /** Undoes the claims for nodes that were changed meanwhile. Resolves with the ids of the others. */
@@ -290,6 +323,20 @@ export class MongoAssignStore implements AssignStore {
     this.requirements.set(key, requirement);
     return requirement;
   }
+}
+
+function nodesOf(orders: Iterable<Order>): NodeRoom[] {
+  return [...new Set([...orders].map(({ node }) => node))];
+}
+
+/** The queue of these jobs, if all are in one whose jobs take no capacity but a slot. */
+function queueOfFresh([first, ...others]: readonly JobRecord[]): MongoQueue | undefined {
+  if (!first || !waitsAhead(first.queueKey)) return undefined;
+  if (others.some((job) => job.queueKey !== first.queueKey)) return undefined;
+  const { businessId, userId, queueKey: key, manifest } = first;
+  const heads = [first, ...others].map(({ jobId, manifest: { priority } }) => ({ jobId, priority }));
+  const requirement = requirementOf(manifest, userId);
+  return { queue: queueOf(businessId, key), key, requirement, heads, hasMore: false };
 }
 
 /** A job that was picked for an order, and what it will use on its node. */

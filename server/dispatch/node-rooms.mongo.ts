@@ -5,6 +5,7 @@ import type { ExecutionRecord } from "../job/job-record.ts";
 import type { NodeDocument } from "../node/node-documents.mongo.ts";
 import { ASSIGNABLE, nodeFromDocument } from "../node/node-store.mongo.ts";
 import type { NodeRecord } from "../node/node-store.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
 import type { MongoStore } from "../store/mongo.ts";
 
 /** Node capacity that one job uses. */
@@ -22,6 +23,8 @@ export interface NodeRoom {
   held: Held[];
 }
 
+const MAX_PREPARED = 256;
+
 /**
  * Keeps two servers from filling one node at the same time. A node has a stamp that every assignment replaces. Who hands out
  * jobs reads the stamp first, then what the node holds; creates the executions; and replaces the stamp that it read. If
@@ -31,6 +34,7 @@ export interface NodeRoom {
 export class NodeRooms {
   private readonly nodes: Collection<NodeDocument>;
   private readonly executions: Collection<ExecutionDocument>;
+  private readonly prepared = new RecentMap<NodeRoom>(MAX_PREPARED);
 
   constructor(store: MongoStore) {
     this.nodes = store.preparing("compute_nodes");
@@ -60,6 +64,26 @@ export class NodeRooms {
       const own = byNode.get(room.nodeId) ?? [];
       room.held = own.map(({ resources, gpu_indexes }) => ({ resources, gpuIndexes: gpu_indexes }));
     }
+  }
+
+  /**
+   * Keeps these nodes, as they were read, until somebody takes them. What they hold is read meanwhile; if that fails, they are
+   * not kept.
+   */
+  prepare(rooms: readonly NodeRoom[]): void {
+    this.readHeld(rooms).then(
+      () => {
+        for (const room of rooms) this.prepared.set(room.nodeId, room);
+      },
+      () => undefined,
+    );
+  }
+
+  /** The node as it was last prepared. It may have changed since; `confirm` finds out. */
+  takePrepared(nodeId: string): NodeRoom | undefined {
+    const room = this.prepared.get(nodeId);
+    this.prepared.delete(nodeId);
+    return room;
   }
 
   /** Replaces the stamps. Resolves with the ids of the nodes that were still as they were read. */

@@ -13,6 +13,7 @@ import {
 } from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { isSameRequest } from "./fingerprint.ts";
+import type { FreshJobs } from "./fresh-jobs.mongo.ts";
 import { JobChanges } from "./job-changes.mongo.ts";
 import {
   CLAIM_MS,
@@ -62,6 +63,7 @@ export class MongoJobStore implements JobStore {
   constructor(
     private readonly store: MongoStore,
     private readonly recent: RecentJobs,
+    private readonly fresh: Pick<FreshJobs, "add">,
   ) {
     this.jobs = store.collection("compute_jobs");
     this.changes = new JobChanges(store, recent);
@@ -274,6 +276,7 @@ export class MongoJobStore implements JobStore {
       for (const [index, { item, resolve }] of open.entries()) {
         if (taken.has(index)) continue;
         this.recent.remember({ job: item.job, run: undefined, version: 1 });
+        this.fresh.add(item.job);
         resolve({ kind: "created", job: item.job });
       }
       open = await this.answerTaken(open.filter((_, index) => taken.has(index)));
