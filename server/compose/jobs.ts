@@ -42,6 +42,7 @@ export function composeExecutions({ stores, bus, history, now, onError }: PlaneB
     now,
     onError: (error) => onError("dispatch", error),
   });
+  stores.assignments.useOffers?.((businessId) => dispatcher.offer(businessId));
   stores.jobs.onClaimable?.((businessId) => dispatcher.wake(businessId));
   return {
     flow,

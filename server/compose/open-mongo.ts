@@ -14,7 +14,6 @@ import { enrolmentSteps, MongoEnrolmentStore } from "../enrolment/enrolment-stor
 import { MongoExecutionStore } from "../execution/execution-store.mongo.ts";
 import { MongoIntegrityStore } from "../integrity/integrity-store.mongo.ts";
 import { flowSteps, MongoJobFlowStore } from "../job/flow-store.mongo.ts";
-import { FreshJobs } from "../job/fresh-jobs.mongo.ts";
 import { executionSteps, jobSteps } from "../job/job-migrations.mongo.ts";
 import { MongoJobStore } from "../job/job-store.mongo.ts";
 import { RecentJobs } from "../job/recent-jobs.mongo.ts";
@@ -75,14 +74,14 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     throw error;
   }
   const recent = new RecentJobs();
-  const fresh = new FreshJobs();
+  const assignments = new MongoAssignStore(store, recent);
   return {
-    jobs: new MongoJobStore(store, recent, fresh),
+    jobs: new MongoJobStore(store, recent, assignments.placer),
     flow: new MongoJobFlowStore(store),
     nodes: new MongoNodeStore(store),
     enrolments: new MongoEnrolmentStore(store),
     executions: new MongoExecutionStore(store),
-    assignments: new MongoAssignStore(store, recent, fresh),
+    assignments,
     sessions: new MongoSessionStore(store, seal),
     apiKeys: new MongoApiKeyStore(store),
     people: new MongoPersonStore(store),

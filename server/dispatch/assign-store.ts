@@ -16,11 +16,28 @@ export interface AssignRequest {
   leaseExpiresAtMs: number;
 }
 
+/** Nodes that wait with free slots, for which nothing was queued a moment ago. */
+export interface Offer {
+  /** One for each node. */
+  requests: readonly AssignRequest[];
+  /**
+   * Must be called once, in any case. Until then no other jobs are looked for.
+   * @param assigned what each node got, in order.
+   * @param isMore there may be jobs in the queue again.
+   */
+  close(assigned: readonly (readonly Assigned[])[], isMore: boolean): void;
+}
+
+/** What the nodes of a business offer at the moment; undefined: nothing. */
+export type OfferSource = (businessId: string) => Offer | undefined;
+
 /**
  * Hands out queued jobs. Every operation is safe to call concurrently, and what it resolves with is on disk. Rejects
  * with ComputeError `storage_failed` if the store fails.
  */
 export interface AssignStore {
+  /** Lets nodes that wait get jobs in the moment in which these are created. Absent: they get them from the queue. */
+  useOffers?(source: OfferSource): void;
   /**
    * Hands queued jobs of the node's business to the node, by priority, then by the user with the least running, then by
    * age. The node gets only jobs that it matches and has room for next to those it already has. Each job goes to one node.

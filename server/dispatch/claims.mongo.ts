@@ -28,6 +28,13 @@ export interface Claim {
   gpuIndexes: number[];
 }
 
+/** What a claim makes of a job in this version. */
+export interface ClaimDraft extends Assigned {
+  claim: Claim;
+  queued: JobRecord;
+  version: number;
+}
+
 const MAX_ORPHANS = 1_000;
 
 const ifCancelled = (then: unknown, otherwise: unknown) => ({
@@ -74,15 +81,19 @@ export class MongoClaims {
     this.executions = store.collection("compute_executions");
   }
 
-  /** Claims the jobs that are still free. Resolves with what was claimed, by claim. */
-  async claim(claims: readonly Claim[]): Promise<Map<Claim, Assigned>> {
+  /** What the claims of jobs that are still free will write. */
+  async draft(claims: readonly Claim[]): Promise<ClaimDraft[]> {
     const known = await this.knownOf(claims.map((claim) => claim.jobId));
-    const drafts = claims.flatMap((claim) => {
+    return claims.flatMap((claim) => {
       const { job: queued, version = 0 } = known.get(claim.jobId) ?? {};
       if (!queued || !isClaimable(queued)) return [];
       if (queueOf(queued.businessId, queued.queueKey) !== claim.queue) return [];
       return [{ claim, queued, version, ...assignmentOf(claim.request, queued, claim) }];
     });
+  }
+
+  /** Claims the jobs that are still as they were read. Resolves with what was claimed, by claim. */
+  async claim(drafts: readonly ClaimDraft[]): Promise<Map<Claim, Assigned>> {
     if (drafts.length === 0) return new Map();
     const writes = drafts.map(({ claim, queued, version, job, execution }) => {
       const { $set, $unset, $inc } = jobUpdateFrom(queued, job);
@@ -108,7 +119,7 @@ export class MongoClaims {
   }
 
   /** Those of the claims that were first. What the others have written is removed. */
-  private async wonOf<Draft extends Assigned>(drafts: readonly Draft[]): Promise<Draft[]> {
+  private async wonOf(drafts: readonly ClaimDraft[]): Promise<ClaimDraft[]> {
     const ids = drafts.map(({ execution }) => execution.executionId);
     const named = { job_id: { $in: drafts.map(({ job }) => job.jobId) }, execution_id: { $in: ids } };
     const won = new Set(await this.jobs.distinct("execution_id", named));
@@ -175,12 +186,12 @@ export class MongoClaims {
   }
 }
 
-function expiryOf({ leaseExpiresAtMs, nowMs }: AssignRequest): number {
+export function expiryOf({ leaseExpiresAtMs, nowMs }: AssignRequest): number {
   return Math.min(leaseExpiresAtMs, nowMs + CLAIM_MS);
 }
 
 /** Waits for both writes, even if one of them fails, so that nothing is still on its way after a failure. */
-async function settledTogether<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+export async function settledTogether<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
   await Promise.allSettled([a, b]);
   return Promise.all([a, b]);
 }

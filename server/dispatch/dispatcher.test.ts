@@ -99,6 +99,66 @@ test("a wish for jobs ahead of free slots holds for a moment, and not before all
   await bus.close();
 });
 
+test("nodes that wait offer themselves unless jobs are looked for, and none are looked for until the offer is closed", async () => {
+  const bus = new MemoryBus();
+  const looks: PromiseWithResolvers<Assigned[][]>[] = [];
+  const server = serverOf(bus, {
+    claimableRequirements: async () => [anything],
+    assign: () => {
+      looks.push(Promise.withResolvers());
+      return looks.at(-1)?.promise ?? Promise.resolve([]);
+    },
+  });
+  const node = nodeOf("biz_1");
+  expect(server.offer("biz_1")).toBeUndefined();
+  const taken = server.take(node, { limit: 2 }, WAIT_MS, new AbortController().signal);
+  expect(server.offer("biz_1")).toBeUndefined();
+  looks[0]?.resolve([[]]);
+  await new Promise(setImmediate);
+
+  const offer = server.offer("biz_1");
+  expect(offer?.requests).toMatchObject([{ nodeId: node.nodeId, limit: 2 }]);
+  expect(server.offer("biz_1")).toBeUndefined();
+  bus.publish("wake", { businessId: "biz_1" });
+  await new Promise(setImmediate);
+  expect(looks).toHaveLength(1);
+  offer?.close([[assigned]], false);
+  expect(await within(ANSWER_MS, "the work", taken)).toEqual([assigned]);
+  await server.close();
+  await bus.close();
+});
+
+test("jobs are looked for after an offer if there may be more, and work for a node that no longer waits is announced", async () => {
+  const bus = new MemoryBus();
+  let looks = 0;
+  const server = serverOf(bus, {
+    claimableRequirements: async () => [anything],
+    assign: async (requests) => {
+      looks++;
+      return requests.map(() => []);
+    },
+  });
+  const [gone, still] = [nodeOf("biz_1"), nodeOf("biz_1")];
+  const leaving = new AbortController();
+  const waits = [
+    server.take(gone, { limit: 2 }, WAIT_MS, leaving.signal),
+    server.take(still, { limit: 2 }, WAIT_MS, new AbortController().signal),
+  ];
+  await new Promise(setImmediate);
+  const offer = server.offer("biz_1");
+  leaving.abort();
+  const announced: string[] = [];
+  bus.subscribe("node", ({ nodeId }) => announced.push(nodeId));
+  const before = looks;
+  offer?.close([[assigned], []], true);
+  await new Promise(setImmediate);
+  expect(announced).toEqual([gone.nodeId]);
+  expect(looks).toBe(before + 1);
+  await server.close();
+  expect(await Promise.all(waits)).toEqual([[], []]);
+  await bus.close();
+});
+
 const anything: Requirement = {
   userId: undefined,
   type: "COMMAND",

@@ -2,7 +2,7 @@ import { inTime } from "../../shared/wait.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Assigned } from "../execution/execution-store.ts";
 import { type NodeRecord, speakerOf } from "../node/node-store.ts";
-import type { AssignStore } from "./assign-store.ts";
+import type { AssignRequest, AssignStore, Offer } from "./assign-store.ts";
 import { mismatch } from "./matching.ts";
 
 /** An ASSIGNED execution must become RUNNING within this time, or its job goes back to the queue. */
@@ -78,6 +78,8 @@ export interface DispatcherParts {
  * While nodes are due, a round runs: it takes what is due, leaves out nodes that could run none of the queued jobs, lets
  * the store assign jobs to the others, and ends the waiters of the nodes that got some. One round runs at a time per
  * business. An event during a round adds to what is due, and the round goes on with it.
+ *
+ * While no round runs, the store may give the nodes jobs that it is just creating (`offer`). That counts as a round.
  *
  * A node may ask for jobs ahead of free slots. It gets them only after every node of the round has got jobs for its free slots.
  *
@@ -172,15 +174,35 @@ export class Dispatcher {
     if (!room.running) this.begin(businessId, room);
   }
 
+  /** What the waiting nodes of the business offer, unless jobs are being looked for. No round begins until it is closed. */
+  offer(businessId: string): Offer | undefined {
+    const room = this.rooms.get(businessId);
+    if (!room || room.running || isDue(room)) return undefined;
+    const waiters = [...room.waiters.values().take(NODES_PER_WRITE)].filter(({ limit }) => limit > 0);
+    if (waiters.length === 0) return undefined;
+    const closed = Promise.withResolvers<void>();
+    this.run(businessId, room, closed.promise);
+    return {
+      requests: this.requestsFor(waiters, false),
+      close: (assigned, isMore) => {
+        this.handOver(room, waiters, assigned);
+        if (isMore) room.due = "all";
+        closed.resolve();
+      },
+    };
+  }
+
   private begin(businessId: string, room: Room): void {
-    room.running = this.serve(businessId, room)
-      .catch(this.parts.onError)
-      .finally(() => {
-        room.running = undefined;
-        // An event after the round's last look found the round still running and started none.
-        if (isDue(room) && room.waiters.size > 0) this.begin(businessId, room);
-        else this.forgetIfEmpty(businessId);
-      });
+    this.run(businessId, room, this.serve(businessId, room));
+  }
+
+  private run(businessId: string, room: Room, round: Promise<void>): void {
+    room.running = round.catch(this.parts.onError).finally(() => {
+      room.running = undefined;
+      // An event after the round's last look found the round still running and started none.
+      if (isDue(room) && room.waiters.size > 0) this.begin(businessId, room);
+      else this.forgetIfEmpty(businessId);
+    });
   }
 
   private async serve(businessId: string, room: Room): Promise<void> {
@@ -226,16 +248,23 @@ export class Dispatcher {
 
   private async assign(room: Room, waiters: readonly Waiter[], withAhead: boolean): Promise<void> {
     if (waiters.length === 0) return;
+    const requests = this.requestsFor(waiters, withAhead);
+    this.handOver(room, waiters, await this.parts.assignments.assign(requests));
+  }
+
+  private requestsFor(waiters: readonly Waiter[], withAhead: boolean): AssignRequest[] {
     const nowMs = this.parts.now();
-    const assigned = await this.parts.assignments.assign(
-      waiters.map((waiter) => {
-        const { nodeId, businessId } = waiter.node;
-        const ahead = withAhead ? aheadNow(waiter) : 0;
-        const by = speakerOf(waiter.node);
-        const limit = waiter.limit + ahead;
-        return { nodeId, businessId, by, limit, ahead, nowMs, leaseExpiresAtMs: nowMs + LEASE_MS };
-      }),
-    );
+    return waiters.map((waiter) => {
+      const { nodeId, businessId } = waiter.node;
+      const ahead = withAhead ? aheadNow(waiter) : 0;
+      const by = speakerOf(waiter.node);
+      const limit = waiter.limit + ahead;
+      return { nodeId, businessId, by, limit, ahead, nowMs, leaseExpiresAtMs: nowMs + LEASE_MS };
+    });
+  }
+
+  /** Ends the waits of the nodes that got jobs, which are on disk. */
+  private handOver(room: Room, waiters: readonly Waiter[], assigned: readonly (readonly Assigned[])[]): void {
     for (const [i, { node }] of waiters.entries()) {
       const work = assigned[i] ?? [];
       if (work.length === 0) continue;
@@ -244,7 +273,7 @@ export class Dispatcher {
       this.parts.bus.publish("activity", { businessId, subject: "jobs", ids });
       const waiter = room.waiters.get(node.nodeId);
       // The node's current waiter gets the work, even if it is not the one that the round began with.
-      if (waiter) waiter.resolve(work);
+      if (waiter) waiter.resolve([...work]);
       else this.parts.bus.publish("node", { nodeId: node.nodeId, businessId: node.businessId });
     }
   }

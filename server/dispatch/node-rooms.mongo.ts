@@ -1,7 +1,7 @@
 import type { Collection } from "mongodb";
 import type { NodeDescription } from "../../shared/node.ts";
-import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
+import { HeldReader, type ReservedRoom, recentlyReserved } from "../job/reserved-room.mongo.ts";
 import type { NodeDocument } from "../node/node-documents.mongo.ts";
 import { ASSIGNABLE, nodeFromDocument } from "../node/node-store.mongo.ts";
 import type { NodeRecord } from "../node/node-store.ts";
@@ -19,92 +19,130 @@ export interface NodeRoom {
   speaker: Pick<NodeRecord, "keyHash" | "run" | "removedAtMs">;
   /** The last assignment or change that it was read with; undefined: there was none. */
   stamp: string | undefined;
+  /** What other servers have reserved on it and is still on its way. */
+  reserved: readonly ReservedRoom[];
   /** What the node's current jobs use, and the jobs it is about to get. */
   held: Held[];
 }
 
-const MAX_PREPARED = 256;
+const MAX_READY = 256;
+const MAX_PREPARING = 8;
+const MAX_SETTLED = 4_096;
 
 /**
  * Keeps two servers from filling one node at the same time. A node has a stamp that every assignment replaces. Who hands out
- * jobs reads the stamp first, then what the node holds; creates the executions; and replaces the stamp that it read. If
- * that fails, another server gave the node jobs in the meantime, or somebody changed the node, and the executions are
- * undone. Who reads the new stamp also sees the executions, because they were there before it.
+ * jobs reads the stamp and what is reserved with it, then what the node holds; replaces the stamp that it read, and reserves
+ * room with the new one; and creates the executions, at the same time. If replacing the stamp fails, another server gave
+ * the node jobs in the meantime, or somebody changed the node, and the executions are undone. Who reads the new stamp
+ * also sees what was reserved with it, and counts what is still on its way as held.
  */
 export class NodeRooms {
+  private readonly fresh: Collection<NodeDocument>;
   private readonly nodes: Collection<NodeDocument>;
-  private readonly executions: Collection<ExecutionDocument>;
-  private readonly prepared = new RecentMap<NodeRoom>(MAX_PREPARED);
+  private readonly held: HeldReader;
+  private readonly ready = new RecentMap<NodeRoom>(MAX_READY);
+  private preparing = 0;
+  /** The stamps of nodes whose executions are known to exist. */
+  private readonly settled = new RecentMap<string>(MAX_SETTLED);
 
   constructor(store: MongoStore) {
-    this.nodes = store.preparing("compute_nodes");
-    this.executions = store.preparing("compute_executions");
+    // Reads must see what other servers write, before a majority has it. Reservations must not be lost.
+    this.fresh = store.preparing("compute_nodes");
+    this.nodes = store.collection("compute_nodes");
+    this.held = new HeldReader(store.preparing("compute_executions"), store.preparing("compute_jobs"));
   }
 
   /** Those of the nodes that may get jobs. Nothing is known yet of what they hold; see `readHeld`. */
-  async read(businessId: string, nodeIds: readonly string[]): Promise<NodeRoom[]> {
+  async read(businessId: string, nodeIds: readonly string[], nowMs: number): Promise<NodeRoom[]> {
     const ids = [...new Set(nodeIds)];
-    const found = await this.nodes
+    const found = await this.fresh
       .find({ node_id: { $in: ids }, business_id: businessId, ...ASSIGNABLE })
       .toArray();
     return found.map((document) => {
       const { nodeId, description, ...speaker } = nodeFromDocument(document);
-      return { nodeId, description, speaker, stamp: document.assign_stamp, held: [] };
+      const stamp = document.assign_stamp;
+      const isSettled = stamp !== undefined && this.settled.get(nodeId) === stamp;
+      const reserved = isSettled ? [] : recentlyReserved(document.reserved, nowMs);
+      return { nodeId, description, speaker, stamp, reserved, held: [] };
     });
   }
 
   /** Adds what the jobs on these nodes use. The nodes must have been read before. */
   async readHeld(rooms: readonly NodeRoom[]): Promise<void> {
-    const ids = rooms.map(({ nodeId }) => nodeId);
-    const live = await this.executions
-      .find({ live_on: { $in: ids } }, { projection: { node_id: 1, resources: 1, gpu_indexes: 1 } })
-      .toArray();
-    const byNode = Map.groupBy(live, (execution) => execution.node_id);
+    const { live, onTheirWay } = await this.held.read(
+      rooms.map(({ nodeId }) => nodeId),
+      rooms.flatMap(({ reserved }) => reserved),
+    );
+    const byNode = Map.groupBy(live, (execution) => execution.live_on);
     for (const room of rooms) {
-      const own = byNode.get(room.nodeId) ?? [];
+      room.reserved = room.reserved.filter((reserved) => onTheirWay.includes(reserved));
+      const own = [...(byNode.get(room.nodeId) ?? []), ...room.reserved];
       room.held = own.map(({ resources, gpu_indexes }) => ({ resources, gpuIndexes: gpu_indexes }));
     }
   }
 
   /**
-   * Keeps these nodes, as they were read, until somebody takes them. What they hold is read meanwhile; if that fails, they are
-   * not kept.
+   * Keeps these nodes, as they were read, until `dropPrepared`. What they hold is read meanwhile; if that fails, they are not
+   * kept.
    */
   prepare(rooms: readonly NodeRoom[]): void {
-    this.readHeld(rooms).then(
-      () => {
-        for (const room of rooms) this.prepared.set(room.nodeId, room);
-      },
-      () => undefined,
-    );
+    if (rooms.length === 0 || this.preparing >= MAX_PREPARING) return;
+    this.preparing++;
+    this.readHeld(rooms)
+      .then(
+        () => {
+          for (const room of rooms) this.ready.set(room.nodeId, room);
+        },
+        () => undefined,
+      )
+      .finally(() => this.preparing--);
   }
 
-  /** The node as it was last prepared. It may have changed since; `confirm` finds out. */
-  takePrepared(nodeId: string): NodeRoom | undefined {
-    const room = this.prepared.get(nodeId);
-    this.prepared.delete(nodeId);
-    return room;
+  /** The node as it was last prepared. It may have changed since; `reserve` finds out. */
+  prepared(nodeId: string): NodeRoom | undefined {
+    return this.ready.get(nodeId);
   }
 
-  /** Replaces the stamps. Resolves with the ids of the nodes that were still as they were read. */
-  async confirm(rooms: readonly NodeRoom[]): Promise<Set<string>> {
+  dropPrepared(nodeId: string): void {
+    this.ready.delete(nodeId);
+  }
+
+  /**
+   * Reserves room on nodes for all that this server gives them, and replaces their stamps. Resolves with the nodes that were
+   * still as they were read; they have the new stamp.
+   */
+  async reserve(wanted: ReadonlyMap<NodeRoom, readonly ReservedRoom[]>): Promise<Set<NodeRoom>> {
+    if (wanted.size === 0) return new Set();
     const stamp = crypto.randomUUID();
-    const writes = rooms.map(({ nodeId, stamp: readStamp, speaker: { keyHash, run } }) => ({
+    const writes = [...wanted].map(([room, reserved]) => ({
       updateOne: {
         filter: {
-          node_id: nodeId,
+          node_id: room.nodeId,
           // Null matches an absent stamp, and an absent run.
-          assign_stamp: readStamp ?? (null as unknown as undefined),
-          key_hash: keyHash,
-          "run.runId": run?.runId ?? (null as unknown as undefined),
+          assign_stamp: room.stamp ?? (null as unknown as undefined),
+          key_hash: room.speaker.keyHash,
+          "run.runId": room.speaker.run?.runId ?? (null as unknown as undefined),
           ...ASSIGNABLE,
         },
-        update: { $set: { assign_stamp: stamp } },
+        update: {
+          $set: { assign_stamp: stamp, reserved: [...room.reserved, ...reserved] },
+        },
       },
     }));
     const { matchedCount } = await this.nodes.bulkWrite(writes, { ordered: false });
-    const ids = rooms.map(({ nodeId }) => nodeId);
-    if (matchedCount === ids.length) return new Set(ids);
-    return new Set(await this.nodes.distinct("node_id", { node_id: { $in: ids }, assign_stamp: stamp }));
+    const rooms = [...wanted.keys()];
+    const confirmed = new Set(rooms);
+    if (matchedCount < rooms.length) {
+      const ids = rooms.map(({ nodeId }) => nodeId);
+      const ours = await this.fresh.distinct("node_id", { node_id: { $in: ids }, assign_stamp: stamp });
+      for (const room of rooms) if (!ours.includes(room.nodeId)) confirmed.delete(room);
+    }
+    for (const room of confirmed) room.stamp = stamp;
+    return confirmed;
+  }
+
+  /** Tells that every execution for which this server reserved room on the node exists, or will never. */
+  settle({ nodeId, stamp, reserved }: NodeRoom): void {
+    if (stamp !== undefined && reserved.length === 0) this.settled.set(nodeId, stamp);
   }
 }

@@ -77,10 +77,10 @@ export class JobService {
         `The idempotency key ${idempotencyKey} was used for a job with a different manifest. Use a new key for a new job.`,
       );
     }
-    if (outcome.kind === "created") {
-      await this.parts.flow.submitted([job, ...members.map((member) => member.job)]);
-    }
-    return outcome.job;
+    if (outcome.kind !== "created") return outcome.job;
+    // A node may have got it already; the answer shows the job as it was made.
+    await this.parts.flow.submitted([outcome.job, ...members.map((member) => member.job)]);
+    return job;
   }
 
   /** Checks the job of a schedule before it is stored. Throws what `submit` would throw for what it names. */

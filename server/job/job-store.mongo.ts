@@ -2,24 +2,14 @@ import type { ClientSession, Collection } from "mongodb";
 import { isFinal } from "../../shared/job-state.ts";
 import { finalJobStatus } from "../../shared/job-status.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
-import { Batches, type Waiting } from "../store/batches.ts";
 import { Lookups } from "../store/lookups.mongo.ts";
-import {
-  ContentionError,
-  duplicatesIn,
-  isFasterElsewhere,
-  type MongoStore,
-  outlastOthers,
-} from "../store/mongo.ts";
+import { isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
-import { isSameRequest } from "./fingerprint.ts";
-import type { FreshJobs } from "./fresh-jobs.mongo.ts";
 import { JobChanges } from "./job-changes.mongo.ts";
 import {
   CLAIM_MS,
   groupKeyOf,
   type JobDocument,
-  jobDocument,
   jobFromDocument,
   QUEUE_EXPRESSION,
 } from "./job-documents.mongo.ts";
@@ -43,27 +33,25 @@ import {
   type Promoted,
 } from "./job-store.ts";
 import { LimitedInserts } from "./limited-inserts.mongo.ts";
+import type { Placer } from "./placement.mongo.ts";
 import type { RecentJobs } from "./recent-jobs.mongo.ts";
 import { RETRY_MAX_MS } from "./retry-decision.ts";
-
-const INSERTS_PER_BATCH = 1_000;
+import { SingleInserts } from "./single-inserts.mongo.ts";
+import { documentOf, earlierOutcome, placeOf, UsedKeys } from "./used-keys.mongo.ts";
 
 export class MongoJobStore implements JobStore {
   private readonly jobs: Collection<JobDocument>;
   private readonly changes: JobChanges;
   private readonly lists: MongoJobLists;
   private readonly byId: Lookups<JobDocument>;
-  private readonly singleInserts = new Batches<NewJob, InsertOutcome>((batch) => this.insertSingles(batch), {
-    maxItems: INSERTS_PER_BATCH,
-    maxInFlight: 2,
-  });
-
+  private readonly keys: UsedKeys;
+  private readonly singles: SingleInserts;
   private readonly limited: LimitedInserts;
 
   constructor(
     private readonly store: MongoStore,
     private readonly recent: RecentJobs,
-    private readonly fresh: Pick<FreshJobs, "add">,
+    placer?: Placer,
   ) {
     this.jobs = store.collection("compute_jobs");
     this.changes = new JobChanges(store, recent);
@@ -73,6 +61,8 @@ export class MongoJobStore implements JobStore {
       filterOf: (ids) => ({ job_id: { $in: [...ids] } }),
       keyOf: (job) => job.job_id,
     });
+    this.keys = new UsedKeys(this.jobs);
+    this.singles = new SingleInserts(store, { jobs: this.jobs, recent, keys: this.keys, placer });
     this.limited = new LimitedInserts(store, {
       decide: (session, jobs) => this.outcomesIn(session, jobs),
       write: (session, jobs, outcomes) => this.insertCreated(session, jobs, outcomes),
@@ -93,7 +83,7 @@ export class MongoJobStore implements JobStore {
 
   async insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
     const [first] = jobs;
-    if (first && jobs.length === 1) return [await this.singleInserts.add(first)];
+    if (first && jobs.length === 1) return [await this.singles.add(first)];
     return this.store.attempt(() => this.insertTogether(jobs));
   }
 
@@ -268,45 +258,6 @@ export class MongoJobStore implements JobStore {
     });
   }
 
-  /** Inserts independent jobs: all are written together, and those whose key is taken are looked up. */
-  private insertSingles(batch: readonly Waiting<NewJob, InsertOutcome>[]): Promise<void> {
-    let open = batch;
-    const insertOpen = async () => {
-      const taken = await this.writeUnordered(open.map(({ item }) => documentOf(item)));
-      for (const [index, { item, resolve }] of open.entries()) {
-        if (taken.has(index)) continue;
-        this.recent.remember({ job: item.job, run: undefined, version: 1 });
-        this.fresh.add(item.job);
-        resolve({ kind: "created", job: item.job });
-      }
-      open = await this.answerTaken(open.filter((_, index) => taken.has(index)));
-      if (open.length > 0) throw new ContentionError("An idempotency key is not decided yet.");
-    };
-    return this.store.attempt(() => outlastOthers(insertOpen));
-  }
-
-  /** Answers inserts whose key is taken. Resolves with those whose key belongs to a job that no majority has yet. */
-  private async answerTaken(taken: readonly Waiting<NewJob, InsertOutcome>[]) {
-    const earlier = await this.readByKeys(taken.map(({ item }) => item));
-    return taken.filter(({ item, resolve }) => {
-      const outcome = earlierOutcome(item, earlier);
-      if (outcome) resolve(outcome);
-      return !outcome;
-    });
-  }
-
-  /** Resolves with the positions of the documents whose id or key was taken. */
-  private async writeUnordered(documents: JobDocument[]): Promise<Set<number>> {
-    try {
-      await this.jobs.insertMany(documents, { ordered: false });
-      return new Set();
-    } catch (error) {
-      const places = duplicatesIn(error);
-      if (!places) throw error;
-      return new Set(places);
-    }
-  }
-
   /** Inserts all jobs or none. */
   private async insertTogether(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
     const outcomes = await outlastOthers(
@@ -325,7 +276,7 @@ export class MongoJobStore implements JobStore {
   }
 
   private async outcomesIn(session: ClientSession, jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
-    const known = await this.readByKeys(jobs, session);
+    const known = await this.keys.read(jobs, session);
     const outcomes = jobs.map((job): InsertOutcome => {
       const outcome = earlierOutcome(job, known);
       if (outcome) return outcome;
@@ -343,48 +294,4 @@ export class MongoJobStore implements JobStore {
     const fresh = jobs.filter((_, i) => outcomes[i]?.kind === "created").map(documentOf);
     if (fresh.length > 0) await this.jobs.insertMany(fresh, { session });
   }
-
-  private async readByKeys(
-    jobs: readonly NewJob[],
-    session?: ClientSession,
-  ): Promise<Map<string, JobDocument>> {
-    const wanted = jobs.filter(({ idempotency }) => idempotency !== undefined);
-    const found = new Map<string, JobDocument>();
-    for (const some of Map.groupBy(wanted, ({ job }) => placeOf(job, "")).values()) {
-      const [first] = some;
-      if (!first) continue;
-      const { businessId: business_id, userId: user_id } = first.job;
-      const keys = some.flatMap(({ idempotency }) => idempotency?.key ?? []);
-      const documents = this.jobs.find({ business_id, user_id, idempotency_key: { $in: keys } }, { session });
-      for await (const document of documents) {
-        const by = { businessId: document.business_id, userId: document.user_id };
-        found.set(placeOf(by, document.idempotency_key ?? ""), document);
-      }
-    }
-    return found;
-  }
-}
-
-function documentOf({ job, idempotency }: NewJob): JobDocument {
-  return {
-    ...jobDocument(job),
-    idempotency_key: idempotency?.key,
-    idempotency_hash: idempotency?.bodyHash,
-  };
-}
-
-function placeOf({ businessId, userId }: Pick<JobRecord, "businessId" | "userId">, key: string): string {
-  return `${businessId}/${userId}/${key}`;
-}
-
-function earlierOutcome(
-  { job, idempotency }: NewJob,
-  known: ReadonlyMap<string, JobDocument>,
-): InsertOutcome | undefined {
-  const earlier = idempotency && known.get(placeOf(job, idempotency.key));
-  if (!earlier) return undefined;
-  const { idempotency_hash: bodyHash = "", manifest } = earlier;
-  const wanted = { bodyHash: idempotency.bodyHash, manifest: job.manifest };
-  if (!isSameRequest({ bodyHash, manifest }, wanted)) return { kind: "key-reused" };
-  return { kind: "existing", job: jobFromDocument(earlier) };
 }

@@ -138,7 +138,10 @@ export interface JobStore extends KeepsTimes {
    * claim that is made then is on disk no earlier. Absent: jobs are claimed once their insert is acknowledged.
    */
   onClaimable?(tell: (businessId: string) => void): void;
-  /** Inserts all jobs or none. Resolves with one outcome per job, in order. */
+  /**
+   * Inserts all jobs or none. Resolves with one outcome per job, in order. A job that was created may be on a node already; then
+   * its outcome says so.
+   */
   insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]>;
   /**
    * The same within the limits of the key that the jobs are made with. Jobs that are created count, and arrays as many as

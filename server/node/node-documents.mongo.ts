@@ -1,6 +1,7 @@
 import type { Db } from "mongodb";
 import type { NodeGrants, Ungranted } from "../../shared/grants.ts";
 import type { AgentRun, NodeDescription } from "../../shared/node.ts";
+import type { ReservedRoom } from "../job/reserved-room.mongo.ts";
 import { collectionStep, dropIndexStep } from "../store/mongo-migrations.ts";
 import type { ReplacedKey } from "./node-store.ts";
 
@@ -29,6 +30,8 @@ export interface NodeDocument {
   idempotency_key?: string;
   /** Replaced by everyone who hands out jobs to the node, or changes what it is or who speaks for it; see `NodeRooms`. */
   assign_stamp?: string;
+  /** What came with the last stamp, and may be on its way to the node. */
+  reserved?: ReservedRoom[];
 }
 
 const text = { bsonType: "string" };

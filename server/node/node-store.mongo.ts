@@ -1,7 +1,7 @@
 import type { Collection, Filter } from "mongodb";
 import type { NodeCondition, NodeStatus } from "../../shared/node.ts";
 import { pcreOfGlob, plainName } from "../job/glob.ts";
-import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
+import { HeldReader, recentlyReserved } from "../job/reserved-room.mongo.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import { Lookups } from "../store/lookups.mongo.ts";
 import {
@@ -66,7 +66,7 @@ interface Heartbeat {
 
 export class MongoNodeStore implements NodeStore {
   private readonly nodes: Collection<NodeDocument>;
-  private readonly executions: Collection<ExecutionDocument>;
+  private readonly held: HeldReader;
   /** Every request of an agent asks for its node. */
   private readonly byId: Lookups<NodeDocument>;
   private readonly heartbeats = new Batches<Heartbeat, NodeRecord | undefined>(
@@ -76,7 +76,7 @@ export class MongoNodeStore implements NodeStore {
 
   constructor(private readonly store: MongoStore) {
     this.nodes = store.collection("compute_nodes");
-    this.executions = store.collection("compute_executions");
+    this.held = new HeldReader(store.collection("compute_executions"), store.collection("compute_jobs"));
     this.byId = new Lookups(store, {
       collection: this.nodes,
       filterOf: (ids) => ({ node_id: { $in: [...ids] } }),
@@ -207,13 +207,15 @@ export class MongoNodeStore implements NodeStore {
     return this.store.attempt(() => outlastOthers(() => this.leaveOnce(businessId, nodeId, by)));
   }
 
-  /** A server that gives the node jobs creates the executions before it replaces the stamp: they are seen here, or it fails. */
+  /** A server that gives the node jobs reserves room for them when it replaces the stamp: that is seen here, or it fails. */
   private async leaveOnce(businessId: string, nodeId: string, by: Speaker): Promise<boolean> {
     const own = { node_id: nodeId, business_id: businessId, ...speaks(by) };
-    const node = await this.nodes.findOne(own, { projection: { assign_stamp: 1 } });
+    const node = await this.nodes.findOne(own, { projection: { assign_stamp: 1, reserved: 1 } });
     if (!node) return false;
-    const live = await this.executions.countDocuments({ live_on: nodeId }, { limit: 1 });
-    if (live > 0) return false;
+    const reserved = recentlyReserved(node.reserved, Date.now());
+    const { live, onTheirWay } = await this.held.read([nodeId], reserved);
+    if (live.length > 0) return false;
+    if (onTheirWay.length > 0) throw new ContentionError("The node is being given jobs.");
     const assign_stamp = node.assign_stamp ?? (null as unknown as undefined);
     const { matchedCount } = await this.nodes.updateOne(
       { ...own, assign_stamp },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import type { Db, Document } from "mongodb";
+import type { Db } from "mongodb";
 import { openMongoStores } from "../../server/compose/open-stores.ts";
 import type { Stores } from "../../server/compose/stores.ts";
 import { MongoClaims } from "../../server/dispatch/claims.mongo.ts";
@@ -111,7 +111,7 @@ test("a log that is sent to two servers is stored once and without gaps", async 
 
 test("a server that starts while the members elect a primary waits for it", async () => {
   const notPrimary = { failCommands: ["find"], errorCode: NOT_PRIMARY };
-  await failing(notPrimary, { times: 3 }, async () => {
+  await mongo.failing(notPrimary, { times: 3 }, async () => {
     const store = await MongoStore.open(mongo.url("choosing"), [{ id: "one-1", apply: async () => {} }]);
     await store.close();
   });
@@ -213,11 +213,11 @@ test("a server that dies between the end of a job and the copy of it leaves an e
 
 test("a write whose response is lost is applied once, and a write that fails is storage_failed and not applied at all", async () => {
   const [first, second] = await running(2);
-  await failing({ failCommands: ["insert"], closeConnection: true }, { times: 1 }, () => submit(1));
-  await failing({ failCommands: ["update"], closeConnection: true }, { times: 1 }, async () => {
+  await mongo.failing({ failCommands: ["insert"], closeConnection: true }, { times: 1 }, () => submit(1));
+  await mongo.failing({ failCommands: ["update"], closeConnection: true }, { times: 1 }, async () => {
     expect(await succeed(one, first)).toBe("applied");
   });
-  await failing({ failCommands: ["update", "insert"], errorCode: 8 }, "alwaysOn", async () => {
+  await mongo.failing({ failCommands: ["update", "insert"], errorCode: 8 }, "alwaysOn", async () => {
     for (const refused of [submit(1), succeed(one, second)]) {
       expect(await refused.catch((error) => error.code)).toBe("storage_failed");
     }
@@ -273,7 +273,8 @@ async function claimed(node: NodeRecord, jobs: readonly JobRecord[]) {
     request: { ...requestFor(node, 1), leaseExpiresAtMs: AT_MS + LEASE_MS },
     gpuIndexes: [],
   }));
-  expect((await new MongoClaims(store, new RecentJobs()).claim(claims)).size).toBe(jobs.length);
+  const writer = new MongoClaims(store, new RecentJobs());
+  expect((await writer.claim(await writer.draft(claims))).size).toBe(jobs.length);
   await store.close();
   return claims;
 }
@@ -322,26 +323,6 @@ async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
         throw error;
       await Bun.sleep(50);
     }
-  }
-}
-
-/** Runs `body` while the primary fails these commands of ours. */
-async function failing(
-  data: Document,
-  mode: Document | "alwaysOn",
-  body: () => Promise<unknown>,
-): Promise<void> {
-  const set = (mode: Document | "alwaysOn" | "off") =>
-    mongo.withClient((client) =>
-      client
-        .db("admin")
-        .command({ configureFailPoint: "failCommand", mode, data: { ...data, appName: "tanvrit-compute" } }),
-    );
-  await set(mode);
-  try {
-    await body();
-  } finally {
-    await set("off");
   }
 }
 

@@ -19,7 +19,6 @@ import { GridFsBlobs } from "../../server/blob/gridfs-blobs.ts";
 import { Collector, toTheEnd } from "../../server/collect/collector.ts";
 import { mongoSteps } from "../../server/compose/open-mongo.ts";
 import { sqliteMigrations } from "../../server/compose/open-sqlite.ts";
-import { FreshJobs } from "../../server/job/fresh-jobs.mongo.ts";
 import { MongoJobStore } from "../../server/job/job-store.mongo.ts";
 import { SqliteJobStore } from "../../server/job/job-store.sqlite.ts";
 import type { JobStore } from "../../server/job/job-store.ts";
@@ -264,7 +263,7 @@ async function openMongo(url: string): Promise<Parts> {
   setInterval(() => store.endAbandoned().catch(console.error), 2_000);
   return {
     artifacts: new MongoArtifactStore(store, 0),
-    jobs: new MongoJobStore(store, new RecentJobs(), new FreshJobs()),
+    jobs: new MongoJobStore(store, new RecentJobs()),
     blobs: new GridFsBlobs(store),
   };
 }

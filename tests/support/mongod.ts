@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { MongoClient } from "mongodb";
+import { type Document, MongoClient } from "mongodb";
 import { freePort } from "./free-port.ts";
 import { makeScratchInMemory, type Scratch } from "./scratch.ts";
 import { waitFor } from "./wait.ts";
@@ -50,6 +50,24 @@ export class TestMongo implements AsyncDisposable {
       return await body(client);
     } finally {
       await client.close();
+    }
+  }
+
+  /** Runs `body` while the primary fails these commands of a server under test. */
+  async failing(data: Document, mode: Document | "alwaysOn", body: () => Promise<unknown>): Promise<void> {
+    const set = (mode: Document | "alwaysOn" | "off") =>
+      this.withClient((client) =>
+        client.db("admin").command({
+          configureFailPoint: "failCommand",
+          mode,
+          data: { ...data, appName: "tanvrit-compute" },
+        }),
+      );
+    await set(mode);
+    try {
+      await body();
+    } finally {
+      await set("off");
     }
   }
 
