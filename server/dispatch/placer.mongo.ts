@@ -79,6 +79,7 @@ class MongoPlacement implements Placement {
   private readonly beganMs = performance.now();
   /** The ids of the nodes whose jobs are theirs, if these are created. */
   private reserved: ReadonlySet<string> = new Set();
+  private written: Promise<void> | undefined;
 
   constructor(
     private readonly executions: Collection<ExecutionDocument>,
@@ -93,7 +94,12 @@ class MongoPlacement implements Placement {
     );
   }
 
-  async write(): Promise<void> {
+  write(): Promise<void> {
+    this.written = this.writeBoth();
+    return this.written;
+  }
+
+  private async writeBoth(): Promise<void> {
     const { drafts, nodes } = this.plan;
     try {
       const [, reserved] = await settledTogether(
@@ -111,6 +117,7 @@ class MongoPlacement implements Placement {
 
   async end(created: ReadonlySet<JobRecord>): Promise<ReadonlySet<JobRecord>> {
     const { offer, drafts, nodes } = this.plan;
+    await this.written;
     // Other servers no longer count what was reserved.
     const isLate = performance.now() - this.beganMs > CLAIM_MS;
     const isGiven = ({ queued, execution }: ClaimDraft) =>

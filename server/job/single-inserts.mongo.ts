@@ -56,9 +56,12 @@ export class SingleInserts {
     const { taken, assigned } = await this.write(batch, placement);
     for (const [index, { item, resolve }] of batch.entries()) {
       if (taken.has(index)) continue;
-      const placed = assigned?.has(item.job) ? placement?.placed.get(item.job) : undefined;
-      const { job, run } = placed ?? { job: item.job, run: undefined };
-      this.parts.recent.remember({ job, run, version: 1 });
+      const placed = placement?.placed.get(item.job);
+      const isAssigned = assigned?.has(item.job) === true;
+      const { job, run } = placed && isAssigned ? placed : { job: item.job, run: undefined };
+      // It was put into its queue by another write, after which it has another version.
+      if (placed && !isAssigned) this.parts.recent.forget(job.jobId);
+      else this.parts.recent.remember({ job, run, version: 1 });
       resolve({ kind: "created", job });
     }
     return batch.filter((_, index) => taken.has(index));

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import type { Db } from "mongodb";
 import { openMongoStores } from "../../server/compose/open-stores.ts";
 import type { Stores } from "../../server/compose/stores.ts";
+import type { MongoAssignStore } from "../../server/dispatch/assign-store.mongo.ts";
 import type { AssignRequest, Offer } from "../../server/dispatch/assign-store.ts";
 import type { Assigned } from "../../server/execution/execution-store.ts";
 import { MAX_CLAIM_MS } from "../../server/job/execution-copies.mongo.ts";
@@ -16,8 +17,13 @@ const DATABASE = "placement";
 const SLOTS = 2;
 /** Makes MongoDB write every command down. */
 const ALL_COMMANDS = { profile: 2 };
-/** So long that another server has decided meanwhile. */
-const SLOW_MS = 1_000;
+/** So slow that another server has decided meanwhile. */
+const SLOW_EXECUTIONS = {
+  failCommands: ["insert"],
+  namespace: `${DATABASE}.compute_executions`,
+  blockConnection: true,
+  blockTimeMS: 1_000,
+};
 
 let mongo: TestMongo;
 let one: Stores;
@@ -138,17 +144,33 @@ test("if the execution cannot be written the job goes to the queue, and if the j
   expect(await two.executions.live({ nodeId: other.nodeId })).toEqual([]);
 });
 
+test("a placement that is given up while it is written leaves nothing on the node", async () => {
+  const node = await waitingNode();
+  const placement = (one.assignments as MongoAssignStore).placer.begin([jobOf(businessId)]);
+  await mongo.failing(SLOW_EXECUTIONS, { times: 1 }, async () => {
+    placement?.write();
+    await placement?.end(new Set());
+  });
+  expect(closed).toEqual([{ assigned: [[]], isMore: true }]);
+  expect(await two.executions.live({ nodeId: node.nodeId })).toEqual([]);
+});
+
+test("a job that went to the queue is handed out by the server that created it at once", async () => {
+  const node = await waitingNode();
+  await two.nodes.update(businessId, node.nodeId, { draining: true });
+  const job = await submit(one);
+  await two.nodes.update(businessId, node.nodeId, { draining: false });
+  const before = (await commandsSoFar()).length;
+  expect(await assign(one, node, SLOTS)).toEqual([job.jobId]);
+  const commands = (await commandsSoFar()).slice(before);
+  expect(commands.filter((command) => command === "update compute_jobs")).toHaveLength(1);
+});
+
 test("another server counts what is on its way to a node, and only that", async () => {
   const node = await waitingNode();
   const others = [await submit(two), await submit(two)];
-  const slow = {
-    failCommands: ["insert"],
-    namespace: `${DATABASE}.compute_executions`,
-    blockConnection: true,
-    blockTimeMS: SLOW_MS,
-  };
   let placed: Promise<JobRecord> | undefined;
-  await mongo.failing(slow, { times: 1 }, async () => {
+  await mongo.failing(SLOW_EXECUTIONS, { times: 1 }, async () => {
     placed = submit(one);
     await waitFor("room to be reserved", async () => (await reservedOn(node)).length === 1);
     expect((await assign(two, node, SLOTS)).length).toBe(1);
