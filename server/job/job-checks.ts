@@ -2,8 +2,8 @@ import type { Identity } from "../../shared/auth.ts";
 import { ComputeError, errorCodes } from "../../shared/errors.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import { needsOf } from "./job-needs.ts";
+import type { JobParts } from "./job-parts.ts";
 import type { JobRecord } from "./job-record.ts";
-import type { JobParts } from "./job-service.ts";
 import type { FieldPrefix } from "./job-sources.ts";
 
 type By = Pick<Identity, "businessId" | "userId">;

@@ -3,40 +3,20 @@ import { ComputeError } from "../../shared/errors.ts";
 import { jobType } from "../../shared/job-fields.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
-import type { RunStore } from "../workflow/run-store.ts";
 import { failedJobsOf } from "./failed-jobs.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkJobs, checkNamed, lackOf } from "./job-checks.ts";
-import type { JobFlow } from "./job-flow.ts";
-import type { NeedsCheck } from "./job-needs.ts";
+import type { JobParts } from "./job-parts.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled, type JobOrigin, newArray, newJob } from "./job-rules.ts";
 import { BYTES_AT_ONCE, type JobSlice } from "./job-slices.ts";
 import { afterItsSources, type FieldPrefix } from "./job-sources.ts";
-import type { JobListQuery, JobStore } from "./job-store.ts";
+import type { JobListQuery } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
 import { checkRoom, checkTypes, insertFor, type Maker, refuseLimited, retryFor } from "./key-limits.ts";
-import type { ManualRetry, Retried } from "./manual-retry.ts";
-
-/** Refuses jobs that could not be paid for. */
-export type SubmitCheck = (
-  by: Pick<Identity, "businessId" | "userId">,
-  manifests: readonly JobManifest[],
-) => Promise<void>;
+import type { Retried } from "./manual-retry.ts";
 
 const ONLY_JOB: FieldPrefix = () => "";
-
-/** What `JobService` and `ManyJobs` need. */
-export interface JobParts {
-  jobs: JobStore;
-  flow: JobFlow;
-  retries: ManualRetry;
-  now: () => number;
-  checkSubmit?: SubmitCheck;
-  checkNeeds?: NeedsCheck;
-  /** Where the runs of workflows are; absent: there are none. */
-  runs?: Pick<RunStore, "find">;
-}
 
 export interface RetryChoice {
   withDependents?: boolean | undefined;
