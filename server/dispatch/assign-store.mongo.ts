@@ -1,8 +1,7 @@
 import type { Collection } from "mongodb";
 import type { Assigned } from "../execution/execution-store.ts";
-import { CLAIM_MS, type ExecutionDocument } from "../job/job-documents.mongo.ts";
+import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import type { JobRecord } from "../job/job-record.ts";
-import type { Placer } from "../job/placement.mongo.ts";
 import type { RecentJobs } from "../job/recent-jobs.mongo.ts";
 import type { Requirement } from "../job/requirement.ts";
 import { isSpeaker } from "../node/node-store.ts";
@@ -11,7 +10,7 @@ import type { MongoStore } from "../store/mongo.ts";
 import type { AssignRequest, AssignStore, OfferSource } from "./assign-store.ts";
 import { type Claim, MongoClaims, settledTogether } from "./claims.mongo.ts";
 import { mismatch } from "./matching.ts";
-import { type NodeRoom, NodeRooms } from "./node-rooms.mongo.ts";
+import { isReservationOver, type NodeRoom, NodeRooms } from "./node-rooms.mongo.ts";
 import { nodesOf, type Order, type Picked, pick, reservedRooms } from "./orders.mongo.ts";
 import { MongoPlacer } from "./placer.mongo.ts";
 import { type ClaimableQueue, type MongoQueue, MongoQueues } from "./queues.mongo.ts";
@@ -55,8 +54,7 @@ export class MongoAssignStore implements AssignStore {
   private readonly rooms: NodeRooms;
   private readonly claims: MongoClaims;
   /** Gives jobs to waiting nodes while they are created. */
-  readonly placer: Placer;
-  private offerOf: OfferSource = () => undefined;
+  readonly placer: MongoPlacer;
 
   constructor(
     private readonly store: MongoStore,
@@ -66,15 +64,11 @@ export class MongoAssignStore implements AssignStore {
     this.executions = store.preparing("compute_executions");
     this.rooms = new NodeRooms(store);
     this.claims = new MongoClaims(store, recent);
-    this.placer = new MongoPlacer(store, {
-      rooms: this.rooms,
-      claims: this.claims,
-      offerOf: (businessId) => this.offerOf(businessId),
-    });
+    this.placer = new MongoPlacer(store, { rooms: this.rooms, claims: this.claims });
   }
 
   useOffers(source: OfferSource): void {
-    this.offerOf = source;
+    this.placer.useOffers(source);
   }
 
   assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {
@@ -159,8 +153,7 @@ export class MongoAssignStore implements AssignStore {
     const orders = [...calls.values()];
     const beganMs = performance.now();
     const { assigned, changed } = await this.serve(businessId, orders, queues);
-    // Other servers no longer count what this one reserved.
-    if (performance.now() - beganMs > CLAIM_MS) for (const { node } of orders) changed.add(node);
+    if (isReservationOver(beganMs)) for (const { node } of orders) changed.add(node);
     await this.claims.undo(orders.flatMap(({ node, claims }) => (changed.has(node) ? claims : [])));
     for (const node of nodesOf(orders)) if (!changed.has(node)) this.rooms.settle(node);
     return new Map(

@@ -25,7 +25,7 @@ export interface Offer {
    * @param assigned what each node got, in order.
    * @param isMore there may be jobs in the queue again.
    */
-  close(assigned: readonly (readonly Assigned[])[], isMore: boolean): void;
+  close(assigned: readonly Assigned[][], isMore: boolean): void;
 }
 
 /** What the nodes of a business offer at the moment; undefined: nothing. */

@@ -264,7 +264,7 @@ export class Dispatcher {
   }
 
   /** Ends the waits of the nodes that got jobs, which are on disk. */
-  private handOver(room: Room, waiters: readonly Waiter[], assigned: readonly (readonly Assigned[])[]): void {
+  private handOver(room: Room, waiters: readonly Waiter[], assigned: readonly Assigned[][]): void {
     for (const [i, { node }] of waiters.entries()) {
       const work = assigned[i] ?? [];
       if (work.length === 0) continue;
@@ -273,7 +273,7 @@ export class Dispatcher {
       this.parts.bus.publish("activity", { businessId, subject: "jobs", ids });
       const waiter = room.waiters.get(node.nodeId);
       // The node's current waiter gets the work, even if it is not the one that the round began with.
-      if (waiter) waiter.resolve([...work]);
+      if (waiter) waiter.resolve(work);
       else this.parts.bus.publish("node", { nodeId: node.nodeId, businessId: node.businessId });
     }
   }

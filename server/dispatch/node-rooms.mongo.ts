@@ -1,5 +1,6 @@
 import type { Collection } from "mongodb";
 import type { NodeDescription } from "../../shared/node.ts";
+import { CLAIM_MS } from "../job/job-documents.mongo.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
 import { HeldReader, type ReservedRoom, recentlyReserved } from "../job/reserved-room.mongo.ts";
 import type { NodeDocument } from "../node/node-documents.mongo.ts";
@@ -28,6 +29,11 @@ export interface NodeRoom {
 const MAX_READY = 256;
 const MAX_PREPARING = 8;
 const MAX_SETTLED = 4_096;
+
+/** Whether other servers may no longer count what was reserved at that time, by `performance.now()`. */
+export function isReservationOver(atMs: number): boolean {
+  return performance.now() - atMs > CLAIM_MS;
+}
 
 /**
  * Keeps two servers from filling one node at the same time. A node has a stamp that every assignment replaces. Who hands out
@@ -82,8 +88,8 @@ export class NodeRooms {
   }
 
   /**
-   * Keeps these nodes, as they were read, until `dropPrepared`. What they hold is read meanwhile; if that fails, they are not
-   * kept.
+   * Keeps these nodes, as they were read, until room is reserved on them. What they hold is read meanwhile; if that fails, they
+   * are not kept.
    */
   prepare(rooms: readonly NodeRoom[]): void {
     if (rooms.length === 0 || this.preparing >= MAX_PREPARING) return;
@@ -103,16 +109,13 @@ export class NodeRooms {
     return this.ready.get(nodeId);
   }
 
-  dropPrepared(nodeId: string): void {
-    this.ready.delete(nodeId);
-  }
-
   /**
    * Reserves room on nodes for all that this server gives them, and replaces their stamps. Resolves with the nodes that were
    * still as they were read; they have the new stamp.
    */
   async reserve(wanted: ReadonlyMap<NodeRoom, readonly ReservedRoom[]>): Promise<Set<NodeRoom>> {
     if (wanted.size === 0) return new Set();
+    for (const { nodeId } of wanted.keys()) this.ready.delete(nodeId);
     const stamp = crypto.randomUUID();
     const writes = [...wanted].map(([room, reserved]) => ({
       updateOne: {

@@ -70,13 +70,7 @@ export function pick(order: Order, queues: readonly MongoQueue[], shares: Shares
     const { resources } = queue.requirement;
     const gpuIndexes = pickGpus(resources.gpuCount, description.capacity, usage);
     const { jobId } = head;
-    const claim: Claim = {
-      executionId: newId("exe"),
-      jobId,
-      queue: queue.queue,
-      request,
-      gpuIndexes,
-    };
+    const claim: Claim = { executionId: newId("exe"), jobId, queue: queue.queue, request, gpuIndexes };
     const held = { resources, gpuIndexes };
     picked.push({ order, claim, held });
     claims.push(claim);

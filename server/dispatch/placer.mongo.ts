@@ -1,23 +1,23 @@
 import type { Collection } from "mongodb";
 import type { Assigned } from "../execution/execution-store.ts";
-import { CLAIM_MS, type ExecutionDocument } from "../job/job-documents.mongo.ts";
+import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { PlacedJob, Placement, Placer } from "../job/placement.mongo.ts";
+import { waitsAhead } from "../job/requirement.ts";
 import { executionDocument } from "../job/run-documents.mongo.ts";
 import { isSpeaker } from "../node/node-store.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import type { Offer, OfferSource } from "./assign-store.ts";
 import { assignmentOf } from "./assignment.ts";
 import { type ClaimDraft, expiryOf, type MongoClaims, settledTogether } from "./claims.mongo.ts";
-import type { NodeRoom, NodeRooms } from "./node-rooms.mongo.ts";
-import { type Order, pick, reservedRooms } from "./orders.mongo.ts";
+import { isReservationOver, type NodeRoom, type NodeRooms } from "./node-rooms.mongo.ts";
+import { nodesOf, type Order, pick, reservedRooms } from "./orders.mongo.ts";
 import { Shares } from "./picking.ts";
 import { type MongoQueue, queueOfAll } from "./queues.mongo.ts";
 
 interface Parts {
   rooms: NodeRooms;
   claims: MongoClaims;
-  offerOf: OfferSource;
 }
 
 /**
@@ -29,6 +29,7 @@ interface Parts {
  */
 export class MongoPlacer implements Placer {
   private readonly executions: Collection<ExecutionDocument>;
+  private offerOf: OfferSource = () => undefined;
 
   constructor(
     store: MongoStore,
@@ -37,12 +38,19 @@ export class MongoPlacer implements Placer {
     this.executions = store.collection("compute_executions");
   }
 
+  useOffers(source: OfferSource): void {
+    this.offerOf = source;
+  }
+
   begin(jobs: readonly JobRecord[]): Placement | undefined {
-    const queue = queueOfAll(jobs);
-    const offer = queue && this.parts.offerOf(queue.businessId);
+    const [first] = jobs;
+    if (!first || !waitsAhead(first.queueKey)) return undefined;
+    // On a busy server there is none, and the other jobs are not looked at.
+    const offer = this.offerOf(first.businessId);
     if (!offer) return undefined;
-    const orders = this.ordersFor(offer, queue);
-    const picked = orders.flatMap((order) => pick(order, [queue], new Shares(new Map()), 0));
+    const queue = queueOfAll(jobs);
+    const orders = queue ? this.ordersFor(offer, queue) : [];
+    const picked = queue ? orders.flatMap((order) => pick(order, [queue], new Shares(new Map()), 0)) : [];
     if (picked.length === 0) {
       offer.close([], false);
       return undefined;
@@ -52,9 +60,7 @@ export class MongoPlacer implements Placer {
       const queued = byId.get(claim.jobId);
       return queued ? [{ claim, queued, version: 1, ...assignmentOf(claim.request, queued, claim) }] : [];
     });
-    const nodes = orders.filter(({ claims }) => claims.length > 0).map(({ node }) => node);
-    for (const node of nodes) this.parts.rooms.dropPrepared(node.nodeId);
-    return new MongoPlacement(this.executions, this.parts, { offer, drafts, nodes });
+    return new MongoPlacement(this.executions, this.parts, { offer, drafts, nodes: nodesOf(orders) });
   }
 
   /** The nodes that keep a free slot when they have got all jobs of the queue. */
@@ -77,8 +83,8 @@ interface Plan {
 class MongoPlacement implements Placement {
   readonly placed: ReadonlyMap<JobRecord, PlacedJob>;
   private readonly beganMs = performance.now();
-  /** The ids of the nodes whose jobs are theirs, if these are created. */
-  private reserved: ReadonlySet<string> = new Set();
+  /** The nodes whose jobs are theirs, if these are created. */
+  private reserved: ReadonlySet<NodeRoom> = new Set();
   private written: Promise<void> | undefined;
 
   constructor(
@@ -109,25 +115,24 @@ class MongoPlacement implements Placement {
         ),
         this.parts.rooms.reserve(reservedRooms(nodes, drafts)),
       );
-      this.reserved = new Set([...reserved].map(({ nodeId }) => nodeId));
+      this.reserved = reserved;
     } catch {
       // The jobs go to the queue.
     }
   }
 
   async end(created: ReadonlySet<JobRecord>): Promise<ReadonlySet<JobRecord>> {
-    const { offer, drafts, nodes } = this.plan;
+    const { offer, drafts } = this.plan;
     await this.written;
-    // Other servers no longer count what was reserved.
-    const isLate = performance.now() - this.beganMs > CLAIM_MS;
+    const reservedIds = new Set([...this.reserved].map(({ nodeId }) => nodeId));
+    const isLate = isReservationOver(this.beganMs);
     const isGiven = ({ queued, execution }: ClaimDraft) =>
-      !isLate && created.has(queued) && this.reserved.has(execution.nodeId);
+      !isLate && created.has(queued) && reservedIds.has(execution.nodeId);
     const given = drafts.filter(isGiven);
     const undone = drafts.filter((draft) => !isGiven(draft));
-    const ids = undone.map(({ job, execution: { executionId } }) => ({ jobId: job.jobId, executionId }));
     // If the store is away, `releaseOrphans` does it.
-    await this.parts.claims.undo(ids).catch(() => undefined);
-    for (const node of nodes) if (this.reserved.has(node.nodeId)) this.parts.rooms.settle(node);
+    await this.parts.claims.undo(undone.map(({ claim }) => claim)).catch(() => undefined);
+    for (const node of this.reserved) this.parts.rooms.settle(node);
     const byNode = Map.groupBy<string, Assigned>(given, ({ execution }) => execution.nodeId);
     const works = offer.requests.map(({ nodeId }) => byNode.get(nodeId) ?? []);
     offer.close(works, undone.length > 0);

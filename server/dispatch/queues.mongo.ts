@@ -1,7 +1,7 @@
 import type { Collection } from "mongodb";
 import { isClaimable, type JobDocument, queueKeyIn, queueOf, queuesOf } from "../job/job-documents.mongo.ts";
 import type { JobRecord } from "../job/job-record.ts";
-import { type Requirement, requirementOf, userOfQueue, waitsAhead } from "../job/requirement.ts";
+import { type Requirement, requirementOf, userOfQueue } from "../job/requirement.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import type { QueueHeads } from "./picking.ts";
@@ -95,15 +95,15 @@ export class MongoQueues {
   }
 }
 
-/** The queue of these jobs, as if they were in it, if all can be claimed, are of one queue and take nothing but a slot. */
-export function queueOfAll(jobs: readonly JobRecord[]): (MongoQueue & { businessId: string }) | undefined {
+/** The queue of these jobs, as if they were in it, if all can be claimed and are of one queue. */
+export function queueOfAll(jobs: readonly JobRecord[]): MongoQueue | undefined {
   const [first] = jobs;
-  if (!first || !waitsAhead(first.queueKey)) return undefined;
+  if (!first) return undefined;
   const { businessId, userId, queueKey: key, manifest } = first;
   const isOfIt = (job: JobRecord) =>
     isClaimable(job) && job.queueKey === key && job.businessId === businessId;
   if (!jobs.every(isOfIt)) return undefined;
   const heads = jobs.map(({ jobId, manifest: { priority } }) => ({ jobId, priority }));
   const requirement = requirementOf(manifest, userId);
-  return { businessId, queue: queueOf(businessId, key), key, requirement, heads, hasMore: false };
+  return { queue: queueOf(businessId, key), key, requirement, heads, hasMore: false };
 }
