@@ -33,7 +33,9 @@ afterEach(async () => {
 });
 
 function startAgent(slots = 4): AgentHere {
-  const agent = startAgentHere({ url: plane.url, stateDir, slots, labels: { team: "blue" } });
+  // The played server opens no WebSocket.
+  const settings = { connection: "http" };
+  const agent = startAgentHere({ url: plane.url, stateDir, slots, settings, labels: { team: "blue" } });
   agents.push(agent);
   return agent;
 }
