@@ -101,7 +101,7 @@ export class MongoClaims {
         run: runFields({ execution, version: 1 }),
         claim_expires_at: expiryOf(claim.request),
       });
-      const filter = { job_id: job.jobId, queue: claim.queue, version };
+      const filter = { _id: job.jobId, queue: claim.queue, version };
       return { updateOne: { filter, update: { $set, $unset, $inc } } };
     });
     const [{ matchedCount }] = await settledTogether(
@@ -121,7 +121,7 @@ export class MongoClaims {
   /** Those of the claims that were first. What the others have written is removed. */
   private async wonOf(drafts: readonly ClaimDraft[]): Promise<ClaimDraft[]> {
     const ids = drafts.map(({ execution }) => execution.executionId);
-    const named = { job_id: { $in: drafts.map(({ job }) => job.jobId) }, execution_id: { $in: ids } };
+    const named = { _id: { $in: drafts.map(({ job }) => job.jobId) }, execution_id: { $in: ids } };
     const won = new Set(await this.jobs.distinct("execution_id", named));
     await this.executions.deleteMany({ id: { $in: ids.filter((id) => !won.has(id)) } });
     return drafts.filter(({ job, execution }) => {
@@ -140,7 +140,7 @@ export class MongoClaims {
     }
     const unknown = jobIds.filter((jobId) => !known.has(jobId));
     if (unknown.length === 0) return known;
-    for (const document of await this.jobs.find({ job_id: { $in: unknown } }).toArray()) {
+    for (const document of await this.jobs.find({ _id: { $in: unknown } }).toArray()) {
       known.set(document.job_id, { job: jobFromDocument(document), version: document.version });
     }
     return known;
@@ -152,8 +152,8 @@ export class MongoClaims {
     const ids = claims.map((claim) => claim.executionId);
     const jobIds = claims.map((claim) => claim.jobId);
     const marked = { claim_expires_at: { $gt: 0 }, status: "ASSIGNED" as const };
-    await this.jobs.updateMany({ job_id: { $in: jobIds }, execution_id: { $in: ids }, ...marked }, UNDO);
-    const kept = new Set(await this.jobs.distinct("execution_id", { job_id: { $in: jobIds } }));
+    await this.jobs.updateMany({ _id: { $in: jobIds }, execution_id: { $in: ids }, ...marked }, UNDO);
+    const kept = new Set(await this.jobs.distinct("execution_id", { _id: { $in: jobIds } }));
     await this.executions.deleteMany({ id: { $in: ids.filter((id) => !kept.has(id)) } });
   }
 
@@ -175,13 +175,13 @@ export class MongoClaims {
     const complete = found.filter(isComplete).map((job) => job.job_id);
     if (complete.length > 0) {
       const mark = { $unset: { claim_expires_at: "" as const } };
-      await this.jobs.updateMany({ job_id: { $in: complete }, ...expired }, mark);
+      await this.jobs.updateMany({ _id: { $in: complete }, ...expired }, mark);
     }
     const orphans = found.filter((job) => !isComplete(job));
     if (orphans.length === 0) return [];
     const ids = orphans.map((job) => job.job_id);
-    await this.jobs.updateMany({ job_id: { $in: ids }, ...expired }, UNDO);
-    const released = await this.jobs.find({ job_id: { $in: ids }, status: { $ne: "ASSIGNED" } }).toArray();
+    await this.jobs.updateMany({ _id: { $in: ids }, ...expired }, UNDO);
+    const released = await this.jobs.find({ _id: { $in: ids }, status: { $ne: "ASSIGNED" } }).toArray();
     return released.map(jobFromDocument);
   }
 }

@@ -139,7 +139,7 @@ export class MongoExecutionStore implements ExecutionStore {
       const run = Object.fromEntries(
         Object.entries(moved("run.")).map(([name, value]) => [`run.${name}`, value]),
       );
-      await this.jobs.updateMany({ job_id: { $in: [...jobs.keys()] }, "run.id": { $in: ids } }, [
+      await this.jobs.updateMany({ _id: { $in: [...jobs.keys()] }, "run.id": { $in: ids } }, [
         { $set: { ...run, version: { $add: ["$version", 1] } } },
       ]);
       const { modifiedCount } = await this.executions.updateMany({ id: { $in: ids }, live_on: { $gt: "" } }, [
@@ -205,7 +205,7 @@ export class MongoExecutionStore implements ExecutionStore {
   ): Promise<Map<string, JobDocument>> {
     if (executions.length === 0) return new Map();
     const ids = [...new Set(executions.map((execution) => execution.job_id))];
-    const found = await this.jobs.find({ job_id: { $in: ids } }, { projection }).toArray();
+    const found = await this.jobs.find({ _id: { $in: ids } }, { projection }).toArray();
     return new Map(found.map((job) => [job.job_id, job]));
   }
 }

@@ -16,7 +16,7 @@ const BY_LIVE = { live_on: 1 };
  */
 const REALLY_LIVE: Document[] = [
   { $match: { live_on: { $exists: true } } },
-  { $lookup: { from: "compute_jobs", localField: "job_id", foreignField: "job_id", as: "jobs" } },
+  { $lookup: { from: "compute_jobs", localField: "job_id", foreignField: "_id", as: "jobs" } },
   { $set: { run: { $first: "$jobs.run" }, isNamed: { $eq: [{ $first: "$jobs.run.id" }, "$id"] } } },
   {
     $match: {

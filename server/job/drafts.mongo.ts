@@ -97,7 +97,7 @@ export class DraftReader {
     const wanted = [...new Set(ids)];
     if (wanted.length === 0) return;
     const options: FindOptions = atOneMoment ? { readConcern: { level: "snapshot" } } : {};
-    for (const document of await this.jobs.find({ job_id: { $in: wanted } }, options).toArray()) {
+    for (const document of await this.jobs.find({ _id: { $in: wanted } }, options).toArray()) {
       const known = { job: jobFromDocument(document), run: runOf(document), version: document.version };
       drafts.add(document.job_id, { ...known, isRemembered: false });
     }
@@ -248,5 +248,5 @@ export function writeOfDraft(draft: Draft, stamp: string) {
     $inc,
     $push,
   };
-  return { updateOne: { filter: { job_id: draft.jobId, version: draft.readVersion }, update } };
+  return { updateOne: { filter: { _id: draft.jobId, version: draft.readVersion }, update } };
 }

@@ -73,8 +73,8 @@ export class MongoJobFlowStore implements JobFlowStore {
       const link = { field: "after_ids", where: { hold: "after" as const } };
       const ids = await this.reach(jobIds, link, limit);
       const found = await this.jobs
-        .find({ job_id: { $in: [...ids] }, hold: "after" })
-        .sort({ job_id: 1 })
+        .find({ _id: { $in: [...ids] }, hold: "after" })
+        .sort({ _id: 1 })
         .limit(limit)
         .toArray();
       return found.map(jobFromDocument);
@@ -99,7 +99,7 @@ export class MongoJobFlowStore implements JobFlowStore {
   skippedBehind(businessId: string, jobIds: readonly string[], limit: number): Promise<string[]> {
     return this.store.attempt(async () => {
       const arrays = await this.jobs
-        .find({ job_id: { $in: [...jobIds] }, array_id: { $exists: true } }, { projection: { array_id: 1 } })
+        .find({ _id: { $in: [...jobIds] }, array_id: { $exists: true } }, { projection: { array_id: 1 } })
         .toArray();
       const seeds = [...jobIds, ...arrays.flatMap((job) => job.array_id ?? [])];
       const skipped = { business_id: businessId, status: "CANCELLED" as const, "ending.reason": "Skipped" };
@@ -177,7 +177,7 @@ export class MongoJobFlowStore implements JobFlowStore {
       if (changed.length === 0) return [];
       // If a node takes one of these jobs at this moment, the transaction conflicts and starts again.
       const writes = changed.map((job) => ({
-        updateOne: { filter: { job_id: job.jobId, status: "QUEUED" as const }, update: jobUpdate(job) },
+        updateOne: { filter: { _id: job.jobId, status: "QUEUED" as const }, update: jobUpdate(job) },
       }));
       await this.jobs.bulkWrite(writes, { session });
       return going;
@@ -216,10 +216,10 @@ export class MongoJobFlowStore implements JobFlowStore {
     { jobId, businessId }: Pick<JobRecord, "jobId" | "businessId">,
     decide: (array: JobRecord, progress: ReadonlyMap<JobStatus, number>) => JobRecord | undefined,
   ): Promise<JobRecord | undefined> {
-    const found = await this.jobs.findOne({ job_id: jobId, business_id: businessId }, { session });
+    const found = await this.jobs.findOne({ _id: jobId, business_id: businessId }, { session });
     const job = found && decide(jobFromDocument(found), await this.progressOf(jobId, session));
     // If anyone has written the array since this transaction began, it conflicts and starts again.
-    if (job) await this.jobs.updateOne({ job_id: jobId }, jobUpdate(job), { session });
+    if (job) await this.jobs.updateOne({ _id: jobId }, jobUpdate(job), { session });
     return job ?? undefined;
   }
 
@@ -255,7 +255,7 @@ export class MongoJobFlowStore implements JobFlowStore {
     };
     const $project = { _id: 0, job_id: "$behind.job_id", array_id: "$behind.array_id" };
     const steps = [
-      { $match: { job_id: { $in: jobIds } } },
+      { $match: { _id: { $in: jobIds } } },
       { $graphLookup },
       { $unwind: "$behind" },
       { $project },

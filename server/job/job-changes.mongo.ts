@@ -140,7 +140,7 @@ export class JobChanges {
   }
 
   private async missedOf(ids: readonly string[], stamp: string): Promise<Set<string>> {
-    const written = this.jobs.find({ job_id: { $in: [...ids] }, written_by: stamp });
+    const written = this.jobs.find({ _id: { $in: [...ids] }, written_by: stamp });
     const found = new Set(await written.map((document) => document.job_id).toArray());
     return new Set(ids.filter((id) => !found.has(id)));
   }
@@ -150,7 +150,7 @@ export class JobChanges {
     const missed = new Set<string>();
     for (const { ids, version, update } of alike(drafts.changed)) {
       const stamped = [...update, stampedBy(stamp)];
-      const { matchedCount } = await this.jobs.updateMany({ job_id: { $in: ids }, version }, stamped);
+      const { matchedCount } = await this.jobs.updateMany({ _id: { $in: ids }, version }, stamped);
       if (matchedCount === ids.length) continue;
       for (const id of await this.missedOf(ids, stamp)) missed.add(id);
     }
@@ -161,7 +161,7 @@ export class JobChanges {
   private async undo(drafts: Drafts, jobIds: ReadonlySet<string>, stamp: string): Promise<void> {
     const writes = drafts.changed.flatMap(({ jobId, readVersion, readAs }) => {
       if (!jobIds.has(jobId)) return [];
-      const filter = { job_id: jobId, version: readVersion + 1, written_by: stamp };
+      const filter = { _id: jobId, version: readVersion + 1, written_by: stamp };
       return [{ updateOne: { filter, update: jobUpdate(readAs) } }];
     });
     if (writes.length > 0) await this.jobs.bulkWrite(writes, { ordered: false });
@@ -231,7 +231,7 @@ export class JobChanges {
     const writes = [
       ...own.map((draft) => writeOfDraft(draft, stamp)),
       ...alike(many).map(({ ids, version, update }) => ({
-        updateMany: { filter: { job_id: { $in: ids }, version }, update },
+        updateMany: { filter: { _id: { $in: ids }, version }, update },
       })),
     ];
     const { matchedCount } = await this.jobs.bulkWrite(writes, { session });

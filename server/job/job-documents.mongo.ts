@@ -10,6 +10,8 @@ import type { RunFields } from "./run-documents.mongo.ts";
 
 /** A document of `compute_jobs`. */
 export interface JobDocument {
+  /** The same as `job_id`, so that no second unique index is needed: each costs a batch a tenth. */
+  _id: string;
   job_id: string;
   business_id: string;
   user_id: string;
@@ -126,6 +128,7 @@ export function groupKeyOf(group: string): { businessId: string; group: string }
 export function jobDocument(job: JobRecord): JobDocument {
   const labels = labelPairs(job.manifest.labels);
   return {
+    _id: job.jobId,
     job_id: job.jobId,
     business_id: job.businessId,
     user_id: job.userId,

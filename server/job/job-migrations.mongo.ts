@@ -1,5 +1,11 @@
 import type { Db } from "mongodb";
-import { collectionStep, dropIndexStep, replaceIndexStep } from "../store/mongo-migrations.ts";
+import {
+  collectionStep,
+  dropIndex,
+  dropIndexStep,
+  replaceIndexStep,
+  requireFields,
+} from "../store/mongo-migrations.ts";
 import { type JobDocument, queueOf } from "./job-documents.mongo.ts";
 import { queueKeyOf } from "./requirement.ts";
 
@@ -7,6 +13,23 @@ const RENEWED_BY = { job_id: 1, business_id: 1, user_id: 1, manifest: 1, queue_k
 const text = { bsonType: "string" };
 const number = { bsonType: "number" };
 const object = { bsonType: "object" };
+
+/** What every job has. */
+const jobRules = {
+  required: ["job_id", "business_id", "manifest", "queue_key", "priority", "status", "attempt", "version"],
+  properties: {
+    job_id: text,
+    business_id: text,
+    manifest: object,
+    queue_key: text,
+    priority: number,
+    attempt: number,
+    version: number,
+    status: {
+      enum: ["QUEUED", "ASSIGNED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT", "CANCELLED"],
+    },
+  },
+};
 
 export const jobSteps = [
   collectionStep(
@@ -41,30 +64,7 @@ export const jobSteps = [
         partialFilterExpression: { labels: { $exists: true } },
       },
     ],
-    {
-      required: [
-        "job_id",
-        "business_id",
-        "manifest",
-        "queue_key",
-        "priority",
-        "status",
-        "attempt",
-        "version",
-      ],
-      properties: {
-        job_id: text,
-        business_id: text,
-        manifest: object,
-        queue_key: text,
-        priority: number,
-        attempt: number,
-        version: number,
-        status: {
-          enum: ["QUEUED", "ASSIGNED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT", "CANCELLED"],
-        },
-      },
-    },
+    jobRules,
   ),
   // Counts the jobs of an array by status without reading them, whenever one of them ends.
   collectionStep("job-2", "compute_jobs", [
@@ -121,12 +121,43 @@ export const jobSteps = [
   collectionStep("job-11", "compute_jobs", [{ key: { business_id: 1, job_id: 1, name: 1 } }]),
   // The index of the step before begins with the same keys.
   dropIndexStep("job-12", "compute_jobs", "business_id_1_job_id_1"),
+  // A job is found by `_id`, which needs no index of its own.
+  { id: "job-13", apply: identifyByJobId },
 ];
+
+/** How many jobs are written again in one transaction. */
+const JOBS_AT_ONCE = 100;
 
 async function markFailed(db: Db): Promise<void> {
   const failed = { status: { $in: ["FAILED", "TIMEOUT"] }, failed_at: { $exists: false } };
   // Nobody changes a job that is over, except to queue it again, which removes the field.
   await db.collection("compute_jobs").updateMany(failed, [{ $set: { failed_at: "$finished_at" } }]);
+}
+
+async function identifyByJobId(db: Db): Promise<void> {
+  // Most of them before older servers are refused.
+  await writeAgainByJobId(db);
+  await requireFields(db, "compute_jobs", { ...jobRules, properties: { ...jobRules.properties, _id: text } });
+  await writeAgainByJobId(db);
+  await dropIndex(db, "compute_jobs", "job_id_1");
+}
+
+/** Writes the jobs again whose `_id` is not their `job_id`, because an `_id` cannot be changed. */
+async function writeAgainByJobId(db: Db): Promise<void> {
+  const jobs = db.collection("compute_jobs");
+  for (let moved = JOBS_AT_ONCE; moved === JOBS_AT_ONCE; ) {
+    moved = await db.client.withSession((session) =>
+      session.withTransaction(async () => {
+        const old = { _id: { $type: "objectId" as const } };
+        const found = await jobs.find(old, { session }).sort({ _id: 1 }).limit(JOBS_AT_ONCE).toArray();
+        if (found.length === 0) return 0;
+        await jobs.deleteMany({ _id: { $in: found.map((job) => job._id) } }, { session });
+        const again = found.map((job) => ({ ...job, _id: job.job_id }));
+        await jobs.insertMany(again, { session });
+        return found.length;
+      }),
+    );
+  }
 }
 
 async function renewContainerKeys(db: Db): Promise<void> {

@@ -58,7 +58,7 @@ export class MongoJobStore implements JobStore {
     this.lists = new MongoJobLists(store);
     this.byId = new Lookups(store, {
       collection: this.jobs,
-      filterOf: (ids) => ({ job_id: { $in: [...ids] } }),
+      filterOf: (ids) => ({ _id: { $in: [...ids] } }),
       keyOf: (job) => job.job_id,
     });
     this.keys = new UsedKeys(this.jobs);
@@ -229,7 +229,7 @@ export class MongoJobStore implements JobStore {
     const writes = found.flatMap(({ job_id, not_before = 0, manifest: { notBefore = "" } }) => {
       if (!isTooLate(not_before, notBefore, nowMs)) return [];
       const update = { $set: { not_before: startTimeMs(notBefore, nowMs) }, $inc: { version: 1 } };
-      return [{ updateOne: { filter: { job_id, not_before }, update } }];
+      return [{ updateOne: { filter: { _id: job_id, not_before }, update } }];
     });
     return writes.length > 0 ? (await this.jobs.bulkWrite(writes)).modifiedCount : 0;
   }
@@ -248,7 +248,7 @@ export class MongoJobStore implements JobStore {
   endsOf(jobIds: readonly string[]): Promise<Map<string, JobEnd>> {
     const projection = { _id: 0, job_id: 1, array_id: 1, status: 1, finished_at: 1 };
     return this.store.attempt(async () => {
-      const found = await this.jobs.find({ job_id: { $in: [...jobIds] } }, { projection }).toArray();
+      const found = await this.jobs.find({ _id: { $in: [...jobIds] } }, { projection }).toArray();
       return new Map(
         found.map(({ job_id, array_id, status, finished_at }) => [
           job_id,

@@ -52,7 +52,7 @@ export class HeldReader {
   private async stillComing(rooms: readonly ReservedRoom[]): Promise<ReservedRoom[]> {
     const jobs = await this.jobs
       .find(
-        { job_id: { $in: rooms.map((room) => room.job_id) } },
+        { _id: { $in: rooms.map((room) => room.job_id) } },
         { projection: { _id: 0, job_id: 1, version: 1, execution_id: 1 } },
       )
       .toArray();

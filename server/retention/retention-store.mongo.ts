@@ -79,7 +79,7 @@ export class MongoRetentionStore implements RetentionStore {
     for (const jobId of items) {
       const body = () =>
         this.store.transaction(async (session) => {
-          const where = { business_id: trashId, $or: [{ job_id: jobId }, { array_id: jobId }] };
+          const where = { business_id: trashId, $or: [{ _id: jobId }, { array_id: jobId }] };
           const going = await this.jobs.find(where, { session }).toArray();
           // The log still belongs to the business.
           const ofBusiness = going.map((job) => ({ ...job, business_id: businessId }));
@@ -93,7 +93,7 @@ export class MongoRetentionStore implements RetentionStore {
     return this.store.attempt(async () => {
       const found = await this.jobs
         .find(endedBefore(endedBeforeMs, afterJobId))
-        .sort({ job_id: 1 })
+        .sort({ _id: 1 })
         .limit(limit)
         .toArray();
       return found.map(endedJob);
@@ -119,7 +119,7 @@ export class MongoRetentionStore implements RetentionStore {
       await this.store.attempt(() =>
         outlastOthers(() =>
           this.store.transaction(async (session) => {
-            const job = await this.jobs.findOne({ job_id: jobId, business_id: businessId }, { session });
+            const job = await this.jobs.findOne({ _id: jobId, business_id: businessId }, { session });
             if (job && isFinal(job.status)) await this.queueRemoval(job, nowMs, false, session);
           }),
         ),
@@ -170,7 +170,7 @@ export class MongoRetentionStore implements RetentionStore {
     session: ClientSession,
     into: IntoTrash | undefined,
   ): Promise<JobDeletion> {
-    const job = await this.jobs.findOne({ job_id: jobId, business_id: businessId }, { session });
+    const job = await this.jobs.findOne({ _id: jobId, business_id: businessId }, { session });
     if (!job) return "not-found";
     if (job.array_id !== undefined) return "in-array";
     const members = await this.jobs.find({ array_id: jobId }, { session }).toArray();
@@ -201,7 +201,7 @@ export class MongoRetentionStore implements RetentionStore {
     await this.executions.deleteMany({ job_id: { $in: ids } }, { session });
     await this.runs.deleteMany({ job_id: { $in: ids } }, { session });
     await this.series.deleteMany({ job_id: { $in: ids } }, { session });
-    await this.jobs.deleteMany({ job_id: { $in: ids } }, { session });
+    await this.jobs.deleteMany({ _id: { $in: ids } }, { session });
   }
 
   private async queueRemoval(
@@ -272,7 +272,7 @@ export class MongoRetentionStore implements RetentionStore {
 
 function endedBefore(endedBeforeMs: number, afterJobId: string): Filter<JobDocument> {
   return {
-    job_id: { $gt: afterJobId, $lt: firstIdAt("job", endedBeforeMs) },
+    _id: { $gt: afterJobId, $lt: firstIdAt("job", endedBeforeMs) },
     status: { $in: finalJobStatus.options },
     finished_at: { $lt: endedBeforeMs },
   };

@@ -69,18 +69,16 @@ export function collectionStep(
     id,
     async apply(db) {
       await createCollection(db, name);
-      if (jsonSchema) {
-        const validator = { $jsonSchema: { bsonType: "object", ...jsonSchema } };
-        await db.command({
-          collMod: name,
-          validator,
-          validationLevel: "moderate",
-          validationAction: "error",
-        });
-      }
+      if (jsonSchema) await requireFields(db, name, jsonSchema);
       if (indexes.length > 0) await db.collection(name).createIndexes(indexes);
     },
   };
+}
+
+/** Replaces the rules for what is written to the collection from now on. */
+export async function requireFields(db: Db, name: string, jsonSchema: Document): Promise<void> {
+  const validator = { $jsonSchema: { bsonType: "object", ...jsonSchema } };
+  await db.command({ collMod: name, validator, validationLevel: "moderate", validationAction: "error" });
 }
 
 /** Replaces an index: creates the new one, then drops the old one. */
@@ -106,7 +104,7 @@ export function dropIndexStep(id: string, name: string, indexName: string): Mong
   return { id, apply: (db) => dropIndex(db, name, indexName) };
 }
 
-async function dropIndex(db: Db, name: string, indexName: string): Promise<void> {
+export async function dropIndex(db: Db, name: string, indexName: string): Promise<void> {
   const indexes = await db.collection(name).indexes();
   if (indexes.some((one) => one.name === indexName)) await db.collection(name).dropIndex(indexName);
 }

@@ -1,6 +1,10 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Db } from "mongodb";
+import { openMongoStores } from "../../server/compose/open-stores.ts";
+import { newJob } from "../../server/job/job-rules.ts";
 import { MongoStore } from "../../server/store/mongo.ts";
+import { newId } from "../../shared/ids.ts";
+import { jobManifest } from "../../shared/manifest.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestMongo } from "../support/mongod.ts";
 
@@ -64,3 +68,40 @@ test("a server that was stalled while it changed the schema, so that another did
   await (await first).close();
   await second.close();
 });
+
+test("jobs of an older release, which were found by another index, are found by their ids", async () => {
+  const url = mongo.url("older-ids");
+  const by = { businessId: newId("biz"), userId: newId("usr") };
+  const jobs = Array.from({ length: 250 }, (_, i) =>
+    newJob(by, jobManifest.parse({ command: [`${i}`] }), {}, i),
+  );
+  const older = await openMongoStores(url);
+  const idempotency = { key: "first", bodyHash: "3.hash" };
+  await older.jobs.insert(jobs.map((job, i) => ({ job, idempotency: i === 0 ? idempotency : undefined })));
+  await older.close();
+  await mongo.withClient(async (client) => {
+    const db = client.db("older-ids");
+    const found = db.collection("compute_jobs");
+    const written = await found.find().sort({ _id: 1 }).toArray();
+    await asOlderReleasesWroteThem(db);
+
+    const stores = await openMongoStores(url);
+    expect(await found.find().sort({ _id: 1 }).toArray()).toEqual(written);
+    expect((await found.indexes()).map(({ name }) => name)).not.toContain("job_id_1");
+    for (const job of jobs) expect(await stores.jobs.find(by.businessId, job.jobId)).toEqual(job);
+    // As a server of that release would, which still runs.
+    const { _id, ...fields } = { ...written[0], job_id: newId("job"), idempotency_key: undefined };
+    await expect(found.insertOne(fields)).rejects.toThrow("Document failed validation");
+    await stores.close();
+  });
+});
+
+async function asOlderReleasesWroteThem(db: Db): Promise<void> {
+  const jobs = db.collection("compute_jobs");
+  await db.command({ collMod: "compute_jobs", validator: {} });
+  const written = await jobs.find().toArray();
+  await jobs.deleteMany();
+  await jobs.insertMany(written.map(({ _id, ...job }) => job));
+  await jobs.createIndex({ job_id: 1 }, { unique: true });
+  await db.collection<{ _id: string }>("compute_migrations").deleteOne({ _id: "job-13" });
+}
