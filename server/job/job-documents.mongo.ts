@@ -47,6 +47,8 @@ export interface JobDocument {
   ending?: ExecutionEnd;
   cancel_requested_at?: number;
   idempotency_key?: string;
+  /** The key of a job whose key is behind another. Its index is not unique, and so costs a third of the other. */
+  batch_key?: string;
   idempotency_hash?: string;
   created_at: number;
   not_before?: number;

@@ -123,6 +123,12 @@ export const jobSteps = [
   dropIndexStep("job-12", "compute_jobs", "business_id_1_job_id_1"),
   // A job is found by `_id`, which needs no index of its own.
   { id: "job-13", apply: identifyByJobId },
+  collectionStep("job-14", "compute_jobs", [
+    {
+      key: { business_id: 1, user_id: 1, batch_key: 1 },
+      partialFilterExpression: { batch_key: { $exists: true } },
+    },
+  ]),
 ];
 
 /** How many jobs are written again in one transaction. */

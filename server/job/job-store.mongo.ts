@@ -291,7 +291,15 @@ export class MongoJobStore implements JobStore {
     jobs: readonly NewJob[],
     outcomes: readonly InsertOutcome[],
   ): Promise<void> {
-    const fresh = jobs.filter((_, i) => outcomes[i]?.kind === "created").map(documentOf);
-    if (fresh.length > 0) await this.jobs.insertMany(fresh, { session });
+    const fresh = jobs.filter((_, i) => outcomes[i]?.kind === "created");
+    if (fresh.length === 0) return;
+    await this.jobs.insertMany(fresh.map(documentOf), { session });
+    const behind = new Set(fresh.flatMap(({ idempotency }) => idempotency?.behind ?? []));
+    const first = outcomes.flatMap((outcome, i) =>
+      outcome.kind === "existing" && behind.has(jobs[i]?.idempotency?.key ?? "") ? outcome.job.jobId : [],
+    );
+    // Their keys alone are unique. So of two calls that both add what was deleted behind them, one has to begin again.
+    if (first.length > 0)
+      await this.jobs.updateMany({ _id: { $in: first } }, { $inc: { version: 1 } }, { session });
   }
 }

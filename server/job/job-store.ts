@@ -11,7 +11,14 @@ export interface NewJob {
    * The same key of the same user in the same business never creates a second job. The jobs of an array need no key: they
    * are inserted only together with the array.
    */
-  idempotency: { key: string; bodyHash: string } | undefined;
+  idempotency: Idempotency | undefined;
+}
+
+export interface Idempotency {
+  key: string;
+  bodyHash: string;
+  /** Another key, of an earlier job of the same insert. Nobody inserts a job with this key except behind one with that. */
+  behind?: string | undefined;
 }
 
 /**

@@ -78,14 +78,17 @@ export class ManyJobs {
     await checkJobs(this.parts, by, batch, OF_BATCH, firstKey);
     const nowMs = this.parts.now();
     const batchHash = batchKey === undefined ? "" : await fingerprintOfBatch(batch);
+    let behind: string | undefined;
     const wanted = batch.map(({ idempotencyKey, ...manifest }, i): NewJob => {
       const job = newJob(by, manifest, { apiKeyId: by.apiKey?.apiKeyId }, nowMs);
       if (idempotencyKey !== undefined) {
         return { job, idempotency: { key: idempotencyKey, bodyHash: fingerprintOf(manifest) } };
       }
+      if (batchKey === undefined) return { job, idempotency: undefined };
+      const key = `${batchKey}#${i}`;
       // With the hash of the whole batch, each job shows whether the key was used for a different batch.
-      const idempotency =
-        batchKey === undefined ? undefined : { key: `${batchKey}#${i}`, bodyHash: batchHash };
+      const idempotency = { key, bodyHash: batchHash, behind };
+      behind ??= key;
       return { job, idempotency };
     });
     const outcomes = await insertFor(this.parts.jobs, by, wanted, nowMs);

@@ -16,11 +16,21 @@ export class UsedKeys {
       const [first] = some;
       if (!first) continue;
       const { businessId: business_id, userId: user_id } = first.job;
+      const by = { business_id, user_id };
       const keys = some.flatMap(({ idempotency }) => idempotency?.key ?? []);
-      const documents = this.jobs.find({ business_id, user_id, idempotency_key: { $in: keys } }, { session });
-      for await (const document of documents) {
-        const by = { businessId: document.business_id, userId: document.user_id };
-        found.set(placeOf(by, document.idempotency_key ?? ""), document);
+      const behind = some.flatMap(({ idempotency }) =>
+        idempotency?.behind === undefined ? [] : idempotency.key,
+      );
+      // Releases before `batch_key` wrote every key as `idempotency_key`.
+      const filters = [
+        { ...by, idempotency_key: { $in: keys } },
+        ...(behind.length > 0 ? [{ ...by, batch_key: { $in: behind } }] : []),
+      ];
+      for (const filter of filters) {
+        for await (const document of this.jobs.find(filter, { session })) {
+          const { idempotency_key, batch_key = "" } = document;
+          found.set(placeOf(first.job, idempotency_key ?? batch_key), document);
+        }
       }
     }
     return found;
@@ -28,9 +38,11 @@ export class UsedKeys {
 }
 
 export function documentOf({ job, idempotency }: NewJob): JobDocument {
+  const isBehind = idempotency?.behind !== undefined;
   return {
     ...jobDocument(job),
-    idempotency_key: idempotency?.key,
+    idempotency_key: isBehind ? undefined : idempotency?.key,
+    batch_key: isBehind ? idempotency.key : undefined,
     idempotency_hash: idempotency?.bodyHash,
   };
 }

@@ -23,6 +23,14 @@ interface TrashDocument {
   expires_at: number;
 }
 
+/** The fields of a job that are read here. */
+interface KeyedJob {
+  business_id: string;
+  user_id: string;
+  idempotency_key?: string;
+  batch_key?: string;
+}
+
 export const trashSteps = [
   collectionStep("trash-1", "compute_trash", [
     { key: { trash_id: 1 }, unique: true },
@@ -206,15 +214,14 @@ export class MongoTrashStore implements TrashStore {
 
   /** A key that was used again belongs to the newer job. */
   private async forgetUsedKeys(businessId: string, trashId: string, session: ClientSession): Promise<void> {
-    const jobs = this.store.collection<{ business_id: string; user_id: string; idempotency_key?: string }>(
-      "compute_jobs",
-    );
-    const where = { business_id: trashId, idempotency_key: { $exists: true } };
-    for await (const { _id, user_id, idempotency_key } of jobs.find(where, { session })) {
-      if (idempotency_key === undefined) continue;
-      const newer = { business_id: businessId, user_id, idempotency_key };
-      if (await jobs.findOne(newer, { session }))
-        await jobs.updateOne({ _id }, { $unset: { idempotency_key: true } }, { session });
+    const jobs = this.store.collection<KeyedJob>("compute_jobs");
+    for (const field of ["idempotency_key", "batch_key"] as const) {
+      const where = { business_id: trashId, [field]: { $exists: true } };
+      for await (const { _id, user_id, [field]: key } of jobs.find(where, { session })) {
+        const newer = { business_id: businessId, user_id, [field]: key };
+        if (await jobs.findOne(newer, { session }))
+          await jobs.updateOne({ _id }, { $unset: { [field]: true } }, { session });
+      }
     }
   }
 

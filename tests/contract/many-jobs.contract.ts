@@ -4,7 +4,7 @@ import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
 import { JobNews } from "../../server/job/job-news.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
-import type { JobListQuery } from "../../server/job/job-store.ts";
+import type { InsertOutcome, JobListQuery } from "../../server/job/job-store.ts";
 import { ManualRetry } from "../../server/job/manual-retry.ts";
 import { type ManyChanged, ManyJobs, type RetryPlace } from "../../server/job/many-jobs.ts";
 import { newId } from "../../shared/ids.ts";
@@ -314,21 +314,54 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
     });
 
     test("if one batch is inserted many times at once, one insert creates its jobs, and all return them", async () => {
-      const batches = Array.from({ length: 12 }, () =>
-        Array.from({ length: 40 }, (_, i) => ({
-          job: jobOf(businessId),
-          idempotency: { key: `k#${i}`, bodyHash: "same" },
-        })),
-      );
-      const outcomes = await Promise.all(batches.map((batch) => stores.jobs.insert(batch)));
-      const ids = outcomes.map((batch) =>
-        batch.map((outcome) => ("job" in outcome ? outcome.job.jobId : outcome.kind)),
-      );
-      for (const idsOfBatch of ids) expect(idsOfBatch).toEqual(ids[0] ?? []);
-      expect(outcomes.flat().filter(({ kind }) => kind === "created").length).toBe(40);
+      const outcomes = await Promise.all(batches(12, 40).map((batch) => stores.jobs.insert(batch)));
+      expect(new Set(outcomes.map((batch) => idsOf(batch).join())).size).toBe(1);
+      expect(createdIn(outcomes)).toBe(40);
       expect(await count({})).toBe(40);
     });
+
+    test("of the repeats of a batch, one creates again what was deleted of it, and all return it", async () => {
+      const [batch = [], ...repeats] = batches(13, 5);
+      const first = idsOf(await stores.jobs.insert(batch));
+      for (const deleted of [first[3], first[0]]) {
+        expect(await stores.retention.deleteJobs(businessId, [deleted ?? ""], NOW_MS)).toEqual(["deleted"]);
+        const outcomes = await Promise.all(repeats.map((repeat) => stores.jobs.insert(repeat)));
+        expect(new Set(outcomes.map((outcome) => idsOf(outcome).join())).size).toBe(1);
+        expect(createdIn(outcomes)).toBe(1);
+        expect(await count({})).toBe(5);
+      }
+    });
+
+    test("a batch of a release that wrote each of its keys by itself is found by them", async () => {
+      const [older = [], repeat = []] = batches(2, 5);
+      const alone = older.map(({ job, idempotency }) => ({
+        job,
+        idempotency: { ...idempotency, behind: undefined },
+      }));
+      const ids = idsOf(await stores.jobs.insert(alone));
+      const outcomes = await stores.jobs.insert(repeat);
+      expect(createdIn([outcomes])).toBe(0);
+      expect(idsOf(outcomes)).toEqual(ids);
+    });
+
+    /** The same batch as several calls would insert it. Its jobs are over. */
+    function batches(calls: number, jobs: number) {
+      const one = (i: number) => ({
+        job: { ...jobOf(businessId), status: "CANCELLED" as const },
+        idempotency: { key: `k#${i}`, bodyHash: "same", behind: i === 0 ? undefined : "k#0" },
+      });
+      return Array.from({ length: calls }, () => Array.from({ length: jobs }, (_, i) => one(i)));
+    }
   });
+}
+
+/** The ids of the jobs, or what became of those that there are not. */
+export function idsOf(outcomes: readonly InsertOutcome[]): string[] {
+  return outcomes.map((outcome) => ("job" in outcome ? outcome.job.jobId : outcome.kind));
+}
+
+function createdIn(outcomes: readonly InsertOutcome[][]): number {
+  return outcomes.flat().filter(({ kind }) => kind === "created").length;
 }
 
 async function timed(body: () => Promise<unknown>): Promise<number> {

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import type { Stores } from "../../server/compose/stores.ts";
+import type { NewJob } from "../../server/job/job-store.ts";
 import { TrashService } from "../../server/trash/api/trash-service.ts";
 import { TrashBin } from "../../server/trash/bin.ts";
 import type { IntoTrash } from "../../server/trash/trash-store.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobOf } from "./control-plane.contract.ts";
+import { idsOf } from "./many-jobs.contract.ts";
 
 export type TrashStores = Pick<
   Stores,
@@ -72,6 +74,28 @@ export function trashStoreContract(name: string, open: () => Promise<TrashStores
         expect(await stores.jobs.isKeyUsed(by, "once")).toBe(false);
       });
     });
+
+    test("the same holds for the keys of a batch", async () => {
+      await withStores(async (stores) => {
+        const businessId = newId("biz");
+        const by = { businessId, userId: "usr", role: "member" as const };
+        const service = serviceOf(stores, () => START_MS);
+        const bin = new TrashBin(
+          () => undefined,
+          () => START_MS,
+        );
+        const insert = () => stores.jobs.insert(batchOf(businessId));
+        const older = idsOf(await insert());
+        await stores.retention.deleteJobs(businessId, older, START_MS, bin.entryFor(by));
+        const newer = idsOf(await insert());
+        const [entry] = await service.list(businessId, undefined, 1);
+        await service.restore(by, entry?.trashId ?? "");
+        expect(idsOf(await insert())).toEqual(newer);
+        await stores.retention.deleteJobs(businessId, newer, START_MS);
+        const [first, second] = await insert();
+        expect([first?.kind, second?.kind]).toEqual(["created", "created"]);
+      });
+    });
   });
 }
 
@@ -93,4 +117,12 @@ async function deletedJob(
   expect(await stores.retention.deleteJobs(businessId, [jobId], START_MS, into)).toEqual(["deleted"]);
   expect(await stores.jobs.find(businessId, jobId)).toBeUndefined();
   return jobId;
+}
+
+/** Two jobs that are over. */
+function batchOf(businessId: string): NewJob[] {
+  return [undefined, "k#0"].map((behind, i) => ({
+    job: { ...jobOf(businessId), status: "CANCELLED" as const },
+    idempotency: { key: `k#${i}`, bodyHash: "x", behind },
+  }));
 }
