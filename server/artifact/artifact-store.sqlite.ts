@@ -1,5 +1,5 @@
 import type { SQLQueryBindings } from "bun:sqlite";
-import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import type { SqliteStore } from "../store/sqlite.ts";
 import { putArtifactsInTrash } from "../trash/trash-store.sqlite.ts";
 import type { IntoTrash } from "../trash/trash-store.ts";
 import { type ArtifactRow, artifactFrom, rowOf, type ScannedRow, scannedFrom } from "./artifact-row.ts";
@@ -17,73 +17,21 @@ import {
   TOUCH_EVERY_MS,
 } from "./artifact-store.ts";
 
-export const artifactMigrations: Migration[] = [
-  {
-    id: "artifact-1",
-    // Digests are binary, and blobs are in their order: a request finds thousands of them in a few milliseconds.
-    sql: `
-      CREATE TABLE compute_blobs (
-        business_id TEXT NOT NULL,
-        sha256 BLOB NOT NULL,
-        pack_id TEXT NOT NULL,
-        offset INTEGER NOT NULL,
-        bytes INTEGER NOT NULL,
-        touched_at INTEGER NOT NULL,
-        PRIMARY KEY (business_id, sha256)
-      ) STRICT, WITHOUT ROWID;
-      CREATE TABLE compute_packs (
-        business_id TEXT NOT NULL,
-        pack_id TEXT NOT NULL,
-        begun_at INTEGER NOT NULL,
-        blobs INTEGER NOT NULL,
-        bytes INTEGER NOT NULL,
-        removed INTEGER NOT NULL,
-        PRIMARY KEY (business_id, pack_id)
-      ) STRICT, WITHOUT ROWID;
-      CREATE INDEX compute_packs_empty ON compute_packs (begun_at) WHERE blobs = 0;
-      CREATE INDEX compute_packs_used ON compute_packs (business_id, bytes);
-      CREATE TABLE compute_artifacts (
-        artifact_id TEXT PRIMARY KEY,
-        business_id TEXT NOT NULL,
-        live INTEGER NOT NULL,
-        user_id TEXT,
-        kind TEXT NOT NULL,
-        name TEXT NOT NULL,
-        type TEXT NOT NULL,
-        tree_sha256 TEXT NOT NULL,
-        tree TEXT NOT NULL,
-        files INTEGER NOT NULL,
-        bytes INTEGER NOT NULL,
-        job_id TEXT,
-        execution_id TEXT,
-        attempt INTEGER,
-        created_at INTEGER NOT NULL,
-        expires_at INTEGER,
-        held_until INTEGER
-      ) STRICT, WITHOUT ROWID;
-      CREATE INDEX compute_artifacts_by_age ON compute_artifacts (business_id, artifact_id) WHERE live = 1;
-      CREATE INDEX compute_artifacts_by_kind ON compute_artifacts (business_id, kind, artifact_id) WHERE live = 1;
-      CREATE INDEX compute_artifacts_by_job ON compute_artifacts (job_id, artifact_id)
-        WHERE live = 1 AND job_id IS NOT NULL;
-      CREATE INDEX compute_artifacts_by_tree ON compute_artifacts (tree_sha256, business_id) WHERE live = 1;
-    `,
-  },
-  {
-    id: "artifact-2",
-    // What `expires_at` was before the artifact went into the trash.
-    sql: "ALTER TABLE compute_artifacts ADD COLUMN trashed_expires_at INTEGER",
-  },
-];
-
 const DIGESTS = "(SELECT unhex(value) FROM json_each($digests))";
 const INSERT_BLOB = `
-  INSERT INTO compute_blobs (business_id, sha256, pack_id, offset, bytes, touched_at)
-  VALUES ($businessId, unhex($sha256), $packId, $offset, $bytes, $nowMs) ON CONFLICT DO NOTHING`;
+  INSERT INTO compute_blobs (business, sha256, pack, offset, bytes, touched_at)
+  VALUES ($business, unhex($sha256), $pack, $offset, $bytes, $nowMs) ON CONFLICT DO NOTHING`;
+/** A business without a number has no blobs. */
+const BUSINESS = "(SELECT business FROM compute_business_numbers WHERE business_id = $businessId)";
 const IDS = "(SELECT value FROM json_each($ids))";
 /** The later of two times, where NULL is never. */
 const LATER_END = "CASE WHEN expires_at < $untilMs THEN $untilMs ELSE expires_at END";
 
-type Counted = Pick<BlobPlace, "packId" | "bytes">;
+/** The number of a pack, and the bytes of a blob in it. */
+interface Counted {
+  pack: number;
+  bytes: number;
+}
 
 export class SqliteArtifactStore implements ArtifactStore {
   constructor(
@@ -97,8 +45,9 @@ export class SqliteArtifactStore implements ArtifactStore {
 
   async findBlobs(businessId: string, sha256s: readonly string[]): Promise<BlobPlace[]> {
     return this.store.all<BlobPlace>(
-      `SELECT lower(hex(sha256)) AS sha256, bytes, pack_id AS packId, offset FROM compute_blobs
-       WHERE business_id = $businessId AND sha256 IN ${DIGESTS}`,
+      `SELECT lower(hex(sha256)) AS sha256, compute_blobs.bytes, pack_id AS packId, offset
+       FROM compute_blobs CROSS JOIN compute_packs USING (pack)
+       WHERE business = ${BUSINESS} AND sha256 IN ${DIGESTS}`,
       { businessId, digests: JSON.stringify(sha256s) },
     );
   }
@@ -115,20 +64,24 @@ export class SqliteArtifactStore implements ArtifactStore {
 
   finishPack(businessId: string, packId: string, blobs: readonly BlobPlace[], nowMs: number) {
     return this.store.write(() => {
-      const pack = { businessId, packId };
-      const known = this.store.get(
-        "SELECT 1 AS one FROM compute_packs WHERE business_id = $businessId AND pack_id = $packId AND removed = 0",
-        pack,
+      const known = this.store.get<{ pack: number }>(
+        "SELECT pack FROM compute_packs WHERE business_id = $businessId AND pack_id = $packId AND removed = 0",
+        { businessId, packId },
       );
       if (known === undefined) return false;
+      const { pack } = known;
+      const business = this.numberOf(businessId);
       // One by one takes less time than a list that SQLite has to read.
       const added = blobs.filter(({ sha256, offset, bytes }) => {
-        const row = { ...pack, sha256, offset, bytes, nowMs };
+        const row = { business, pack, sha256, offset, bytes, nowMs };
         return this.store.run(INSERT_BLOB, row) > 0;
       });
       const digests = blobs.map((blob) => blob.sha256);
       if (added.length < blobs.length) this.touch(businessId, digests, nowMs);
-      this.count(businessId, added, 1);
+      this.count(
+        added.map(({ bytes }) => ({ pack, bytes })),
+        1,
+      );
       return true;
     });
   }
@@ -279,9 +232,10 @@ export class SqliteArtifactStore implements ArtifactStore {
   async scanBlobs(after: BlobKey | undefined, touchedBeforeMs: number, limit: number) {
     // Filtered here: in SQL it would read on until the page is full, and nothing else is served meanwhile.
     const rows = this.store.all<BlobKey & { touchedAtMs: number }>(
-      `SELECT business_id AS businessId, lower(hex(sha256)) AS sha256, touched_at AS touchedAtMs FROM compute_blobs
-       WHERE (business_id, sha256) > ($businessId, unhex($sha256))
-       ORDER BY compute_blobs.business_id, compute_blobs.sha256 LIMIT $limit`,
+      `SELECT business_id AS businessId, lower(hex(sha256)) AS sha256, touched_at AS touchedAtMs
+       FROM compute_blobs CROSS JOIN compute_business_numbers USING (business)
+       WHERE (compute_blobs.business, compute_blobs.sha256) > (coalesce(${BUSINESS}, 0), unhex($sha256))
+       ORDER BY compute_blobs.business, compute_blobs.sha256 LIMIT $limit`,
       { businessId: after?.businessId ?? "", sha256: after?.sha256 ?? "", limit },
     );
     const keys = rows.map(({ businessId, sha256 }) => ({ businessId, sha256 }));
@@ -292,12 +246,12 @@ export class SqliteArtifactStore implements ArtifactStore {
   deleteBlobs(businessId: string, sha256s: readonly string[], touchedBeforeMs: number): Promise<number> {
     return this.store.write(() => {
       const gone = this.store.all<Counted>(
-        `DELETE FROM compute_blobs WHERE business_id = $businessId AND sha256 IN ${DIGESTS}
+        `DELETE FROM compute_blobs WHERE business = ${BUSINESS} AND sha256 IN ${DIGESTS}
            AND touched_at < $touchedBeforeMs
-         RETURNING pack_id AS packId, bytes`,
+         RETURNING pack, bytes`,
         { businessId, digests: JSON.stringify(sha256s), touchedBeforeMs },
       );
-      this.count(businessId, gone, -1);
+      this.count(gone, -1);
       return gone.length;
     });
   }
@@ -361,13 +315,13 @@ export class SqliteArtifactStore implements ArtifactStore {
     // One look for all digests, and a write only for those that need it.
     const found = this.store.all<{ place: number; bytes: number; stale: number }>(
       `SELECT key AS place, bytes, touched_at <= $staleMs AND touched_at < $nowMs AS stale
-       FROM json_each($digests) CROSS JOIN compute_blobs ON business_id = $businessId AND sha256 = unhex(value)`,
+       FROM json_each($digests) CROSS JOIN compute_blobs ON business = ${BUSINESS} AND sha256 = unhex(value)`,
       { businessId, digests: JSON.stringify(sha256s), nowMs, staleMs: nowMs - this.touchEveryMs },
     );
     const stale = found.flatMap((row) => (row.stale === 1 ? (sha256s[row.place] ?? []) : []));
     if (stale.length > 0) {
       this.store.run(
-        `UPDATE compute_blobs SET touched_at = $nowMs WHERE business_id = $businessId AND sha256 IN ${DIGESTS}`,
+        `UPDATE compute_blobs SET touched_at = $nowMs WHERE business = ${BUSINESS} AND sha256 IN ${DIGESTS}`,
         { businessId, digests: JSON.stringify(stale), nowMs },
       );
     }
@@ -377,14 +331,24 @@ export class SqliteArtifactStore implements ArtifactStore {
   }
 
   /** Counts blobs that came into their packs (1) or are gone from them (-1). */
-  private count(businessId: string, blobs: readonly Counted[], sign: 1 | -1): void {
-    for (const [packId, some] of Map.groupBy(blobs, (blob) => blob.packId)) {
+  private count(blobs: readonly Counted[], sign: 1 | -1): void {
+    for (const [pack, some] of Map.groupBy(blobs, (blob) => blob.pack)) {
       const bytes = some.reduce((sum, blob) => sum + blob.bytes, 0);
       this.store.run(
-        `UPDATE compute_packs SET blobs = blobs + $blobs, bytes = bytes + $bytes
-         WHERE business_id = $businessId AND pack_id = $packId`,
-        { businessId, packId, blobs: sign * some.length, bytes: sign * bytes },
+        "UPDATE compute_packs SET blobs = blobs + $blobs, bytes = bytes + $bytes WHERE pack = $pack",
+        { pack, blobs: sign * some.length, bytes: sign * bytes },
       );
     }
+  }
+
+  /** The number of a business, which it gets with its first blob. */
+  private numberOf(businessId: string): number {
+    this.store.run(
+      "INSERT INTO compute_business_numbers (business_id) VALUES ($businessId) ON CONFLICT DO NOTHING",
+      { businessId },
+    );
+    return (
+      this.store.get<{ business: number }>(`SELECT ${BUSINESS} AS business`, { businessId })?.business ?? 0
+    );
   }
 }

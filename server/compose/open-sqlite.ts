@@ -1,7 +1,8 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { apiKeyMigrations, SqliteApiKeyStore } from "../api-key/api-key-store.sqlite.ts";
-import { artifactMigrations, SqliteArtifactStore } from "../artifact/artifact-store.sqlite.ts";
+import { artifactMigrations } from "../artifact/artifact-migrations.sqlite.ts";
+import { SqliteArtifactStore } from "../artifact/artifact-store.sqlite.ts";
 import { auditMigrations, SqliteAuditStore } from "../audit/audit-store.sqlite.ts";
 import { invitationMigrations, SqliteInvitationStore } from "../auth/invitation-store.sqlite.ts";
 import { oneTimeMigrations, SqliteOneTimeStore } from "../auth/one-time-store.sqlite.ts";

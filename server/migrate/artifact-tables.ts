@@ -8,14 +8,16 @@ export const artifactTables: readonly MovedTable[] = [
   {
     table: "compute_packs",
     key: ["business_id", "pack_id"],
-    columns: ["business_id", "pack_id", "begun_at", "blobs", "bytes", "removed"],
+    columns: ["pack", "business_id", "pack_id", "begun_at", "blobs", "bytes", "removed"],
     documents: (row) => [packDocument(row)],
   },
   {
     table: "compute_blobs",
-    key: ["business_id", "sha256"],
+    from: `(SELECT compute_blobs.*, numbers.business_id, pack_id FROM compute_blobs
+      CROSS JOIN compute_business_numbers numbers USING (business) CROSS JOIN compute_packs USING (pack))`,
+    key: ["business", "sha256"],
     binaryKey: ["sha256"],
-    columns: ["business_id", "sha256", "pack_id", "offset", "bytes", "touched_at"],
+    columns: ["business", "sha256", "pack", "offset", "bytes", "touched_at"],
     documents: (row) => [blobDocument(row)],
   },
   {

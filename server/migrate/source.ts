@@ -79,7 +79,7 @@ export class MoveSource implements Disposable {
 
   /** The rows after the key `after`, ordered by key, in chunks; each chunk comes with the key of its last row. */
   *chunks(moved: MovedTable, after?: RowKey): Generator<{ rows: Row[]; last: RowKey }> {
-    const { table, key, binaryKey = [], rowsPerChunk = ROWS_PER_CHUNK } = moved;
+    const { table, from = table, key, binaryKey = [], rowsPerChunk = ROWS_PER_CHUNK } = moved;
     const names = key.join(", ");
     const columns = key.includes("rowid") ? "rowid, *" : "*";
     const values = key.map((name, i) => (binaryKey.includes(name) ? `unhex($key${i})` : `$key${i}`));
@@ -88,7 +88,7 @@ export class MoveSource implements Disposable {
     for (;;) {
       const bindings = Object.fromEntries((place ?? []).map((value, i) => [`key${i}`, value]));
       const rows = this.store.all<Row>(
-        `SELECT ${columns} FROM ${table} ${place ? behind : ""} ORDER BY ${names} LIMIT ${rowsPerChunk}`,
+        `SELECT ${columns} FROM ${from} ${place ? behind : ""} ORDER BY ${names} LIMIT ${rowsPerChunk}`,
         bindings,
       );
       const last = rows.at(-1);

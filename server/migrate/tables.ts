@@ -15,6 +15,8 @@ import { visitTables } from "./visit-tables.ts";
 /** How the rows of one table of the embedded store become documents of the collection of the same name. */
 export interface MovedTable {
   table: string;
+  /** What its rows are read from, if they need more than the table. */
+  from?: string;
   /** Unique columns. Rows are read in their order, so an interrupted move continues after the last row it stored. */
   key: readonly string[];
   /** Those columns of the key whose values are bytes. */
@@ -29,10 +31,14 @@ export interface MovedTable {
 const LARGE_ROWS_PER_CHUNK = 32;
 
 /**
- * Tables that are not moved: each store records for itself which steps of the schema were applied, and documents of jobs
- * have their labels.
+ * Tables that are not moved: each store records for itself which steps of the schema were applied, documents of jobs have
+ * their labels, and documents of blobs the ids of their businesses.
  */
-export const notMoved: readonly string[] = ["compute_migrations", "compute_job_labels"];
+export const notMoved: readonly string[] = [
+  "compute_migrations",
+  "compute_job_labels",
+  "compute_business_numbers",
+];
 
 /** In the order in which they are moved. */
 export const movedTables: readonly MovedTable[] = [
