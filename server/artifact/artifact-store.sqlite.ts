@@ -341,14 +341,13 @@ export class SqliteArtifactStore implements ArtifactStore {
     }
   }
 
-  /** The number of a business, which it gets with its first blob. */
-  private numberOf(businessId: string): number {
-    this.store.run(
-      "INSERT INTO compute_business_numbers (business_id) VALUES ($businessId) ON CONFLICT DO NOTHING",
+  /** The number of a business, which it gets with its first blob. Never null, which the table of blobs would refuse. */
+  private numberOf(businessId: string): number | null {
+    const row = this.store.get<{ business: number }>(
+      `INSERT INTO compute_business_numbers (business_id) VALUES ($businessId)
+       ON CONFLICT DO UPDATE SET business_id = excluded.business_id RETURNING business`,
       { businessId },
     );
-    return (
-      this.store.get<{ business: number }>(`SELECT ${BUSINESS} AS business`, { businessId })?.business ?? 0
-    );
+    return row?.business ?? null;
   }
 }
